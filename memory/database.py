@@ -2,7 +2,7 @@
 
 Everything durable goes through `Database.write`: a function of a connection, queued, run with all that is queued in
 *one* transaction by one writer thread, and acknowledged after the commit (group commit). A write that raises leaves
-nothing behind and fails alone::
+nothing behind and fails alone: its neighbours are run again, so a write must touch nothing but its connection::
 
     with Database.open(home) as database:
         await database.write(lambda tx: tx.execute(insert(clients), {"key": "acme"}))
@@ -199,42 +199,31 @@ class Database:
         return group, False
 
     def _commit(self, group: list[_Unit]) -> None:
-        results: list[tuple[_Unit, Any]] = []
-        refusals: list[tuple[_Unit, BaseException]] = []
         try:
             with self.engine.connect() as connection, connection.begin():
-                for unit in group:
-                    connection.exec_driver_sql("SAVEPOINT unit")
-                    try:
-                        results.append((unit, unit.work(connection)))
-                    except DBAPIError:
-                        raise
-                    except Exception as refusal:  # noqa: BLE001 - whatever the caller's work raised is the caller's
-                        connection.exec_driver_sql("ROLLBACK TO unit")
-                        refusals.append((unit, refusal))
-                    connection.exec_driver_sql("RELEASE unit")
+                results = [unit.work(connection) for unit in group]
                 for hook in self.before_commit:
                     hook(connection)
-        except Exception as error:  # noqa: BLE001 - the whole group failed, and every waiter must hear of it
+        except Exception as error:  # noqa: BLE001 - whatever a caller's work raised belongs to that caller
             for rollback in self.after_rollback:
                 rollback()
-            if len(group) > 1 and isinstance(error, DBAPIError):
+            if len(group) > 1:
                 # One bad write must not take its neighbours down: each gets a transaction of its own.
                 for unit in group:
                     self._commit([unit])
                 return
-            failure = StorageError(explain(error, self.where)) if isinstance(error, DBAPIError) else error
-            failure.__cause__ = error if failure is not error else None
-            for unit in group:
-                unit.done.set_exception(failure)
+            if isinstance(error, DBAPIError):
+                failure = StorageError(explain(error, self.where))
+                failure.__cause__ = error
+                group[0].done.set_exception(failure)
+            else:
+                group[0].done.set_exception(error)
             return
         self.commits += 1
         for after in self.after_commit:
             after()
-        for unit, result in results:
+        for unit, result in zip(group, results, strict=True):
             unit.done.set_result(result)
-        for unit, refusal in refusals:
-            unit.done.set_exception(refusal)
 
 
 def _own(home: Path) -> int:

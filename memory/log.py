@@ -1,0 +1,450 @@
+"""The append-only event log, the inbox and the outbox: the only truth in the house.
+
+Every write happens inside a unit of work in the one writer thread (`Log.transact`). A unit sees `Tx`: it may admit an
+input, append lines and order work; lines, orders and projection rows of a whole group commit go to the disk as a few
+batched statements just before the commit. Nothing a unit promised leaves the house before that commit. A unit that
+raises makes the group start over without it, so a unit must touch nothing but its `Tx`.
+
+The lines of one task are chained by SHA-256, so that a changed, missing or reordered line shows; `anchor` chains the
+heads of all tasks once a day. Task 0 is the house itself.
+
+What else to change with this file: ``memory/upcast.py`` when a line's shape changes, ``memory/migrations.py`` when a
+table's does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import (
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.dialects.postgresql import insert as postgres_upsert
+from sqlalchemy.dialects.sqlite import insert as sqlite_upsert
+
+from memory import upcast
+from memory.database import Database, metadata
+from memory.events import Happening, decode, encode
+
+T = TypeVar("T")
+
+HOUSE = 0
+"""The task that is not a task: pauses, grants, restores."""
+
+events = Table(
+    "events",
+    metadata,
+    Column("task", Integer, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("orders", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("task", "seq"),
+    sqlite_with_rowid=False,
+)
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("platform", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("task", Integer, nullable=False),
+    Column("at", Text, nullable=False),
+    PrimaryKeyConstraint("platform", "account", "event_id"),
+    sqlite_with_rowid=False,
+)
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("task", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("due", Text, nullable=False),  # "" is at once
+    Column("body", Text, nullable=False),
+    Index("orders_due", "due"),
+    sqlite_with_rowid=False,
+)
+anchors = Table(
+    "anchors",
+    metadata,
+    Column("day", Text, primary_key=True),
+    Column("lines", Integer, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("heads", Text, nullable=False),
+)
+meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
+
+GENESIS = hashlib.sha256(b"soloist/1").digest()
+
+
+def stamp(moment: datetime) -> str:
+    """Aware time → fixed-width UTC text that sorts as time: ``2026-03-02T09:12:00.000000Z``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def unstamp(text: str) -> datetime:
+    """The reverse of `stamp`."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+class OrderRow(msgspec.Struct, frozen=True, array_like=True):
+    """One thing that must still be done, as the outbox holds it. ``due`` is "" or a `stamp`."""
+
+    id: str
+    kind: str
+    due: str
+    body: str  # JSON of the order, opaque here
+
+
+class Ordered(msgspec.Struct, frozen=True, array_like=True):
+    """What a line led to: orders given, and earlier ones that are answered or off."""
+
+    given: tuple[OrderRow, ...] = ()
+    closed: tuple[str, ...] = ()
+
+
+_ordered_decoder = msgspec.json.Decoder(Ordered)
+NOTHING_ORDERED = msgspec.json.encode(Ordered()).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event in its place in history."""
+
+    task: int
+    seq: int
+    at: datetime
+    actor: str
+    cause: str
+    event: Happening
+    ordered: Ordered
+    hash: bytes
+
+
+class ChainBrokenError(Exception):
+    """History was changed after it was written."""
+
+    def __init__(self, where: str, what: str) -> None:
+        super().__init__(
+            f"History is broken at {where}: {what}. Somebody or something changed the database file. "
+            "Stop Soloist and restore the last good backup: python -m bot restore FILE."
+        )
+
+
+def link(before: bytes, row: Mapping[str, Any]) -> bytes:
+    """Return the hash of a line: SHA-256 over the hash before it and everything in the line."""
+    digest = hashlib.sha256(before)
+    for column in ("task", "seq", "type", "at", "actor", "cause", "body", "orders"):
+        value = str(row[column]).encode()
+        digest.update(len(value).to_bytes(4, "big") + value)
+    return digest.digest()
+
+
+def read_line(row: Any) -> Line:
+    """Turn a row of `events` into a line, through the upcasters.
+
+    Raises:
+        UnknownEventError: This version cannot read it.
+    """
+    where = f"{row.task}:{row.seq}"
+    return Line(
+        task=row.task,
+        seq=row.seq,
+        at=unstamp(row.at),
+        actor=row.actor,
+        cause=row.cause,
+        event=decode(upcast.upcast(row.type, row.body), where),
+        ordered=_ordered_decoder.decode(row.orders),
+        hash=row.hash,
+    )
+
+
+class Tx:
+    """What units of work may do. One for a whole group commit, used in the writer thread only."""
+
+    def __init__(self, connection: Connection, log: Log) -> None:
+        self.connection = connection
+        self._log = log
+        self._events: list[dict[str, Any]] = []
+        self._orders: dict[str, dict[str, Any]] = {}
+        self._closed: list[str] = []
+        self._rows: dict[Table, dict[tuple[Any, ...], dict[str, Any]]] = {}
+        self._gone: dict[Table, dict[tuple[Any, ...], None]] = {}
+
+    # ── input ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def admit(self, platform: str, account: str, event_id: str, task: int, at: datetime) -> int | None:
+        """Write down that an input arrived; return None when it is new, else the task it once went to."""
+        key = (platform, account, event_id)
+        seen = self._rows.get(inbox, {}).get(key)
+        if seen is not None:
+            return int(seen["task"])
+        row = self.connection.execute(_FIND_INPUT, {"p": platform, "a": account, "e": event_id}).first()
+        if row is not None:
+            return int(row.task)
+        self.put(
+            inbox,
+            {"platform": platform, "account": account, "event_id": event_id, "task": task, "at": stamp(at)},
+        )
+        return None
+
+    def next_task(self) -> int:
+        """Return a task number that was never used."""
+        return self._log.next_task()
+
+    # ── lines ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def history(self, task: int) -> list[Line]:
+        """Return the lines of a task, oldest first, those of this group included."""
+        self.flush()
+        return [read_line(row) for row in self.connection.execute(_HISTORY, {"t": task})]
+
+    def append(  # noqa: PLR0913 - a line has this many parts
+        self, task: int, seq: int, before: bytes, event: Happening, *, at: datetime, actor: str, cause: str, ordered: Ordered
+    ) -> Line:
+        """Write a line at ``seq``; ``before`` is the hash of the line at ``seq - 1`` (`GENESIS` for the first)."""
+        given = ordered.given or ordered.closed
+        row: dict[str, Any] = {
+            "task": task,
+            "seq": seq,
+            "type": type(event).__name__,
+            "at": stamp(at),
+            "actor": actor,
+            "cause": cause,
+            "body": encode(event).decode(),
+            "orders": msgspec.json.encode(ordered).decode() if given else NOTHING_ORDERED,
+        }
+        row["hash"] = link(before, row)
+        self._events.append(row)
+        for order in ordered.given:
+            self._orders[order.id] = {
+                "id": order.id,
+                "task": task,
+                "kind": order.kind,
+                "due": order.due,
+                "body": order.body,
+            }
+        for closed in ordered.closed:
+            if self._orders.pop(closed, None) is None:
+                self._closed.append(closed)
+        return Line(task, seq, at, actor, cause, event, ordered, row["hash"])
+
+    # ── projections ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def put(self, table: Table, row: dict[str, Any]) -> None:
+        """Insert or replace a projection row by its primary key."""
+        key = tuple(row[column.name] for column in table.primary_key)
+        self._rows.setdefault(table, {})[key] = row
+        self._gone.get(table, {}).pop(key, None)
+
+    def drop(self, table: Table, *key: Any) -> None:
+        """Delete a projection row by its primary key."""
+        self._rows.get(table, {}).pop(key, None)
+        self._gone.setdefault(table, {})[key] = None
+
+    def flush(self) -> None:
+        """Send what is buffered to the database, so that a query of this unit sees it. Not a commit."""
+        if self._events:
+            self.connection.execute(insert(events), self._events)
+            self._events = []
+        if self._orders:
+            self.connection.execute(insert(orders), list(self._orders.values()))
+            self._orders = {}
+        if self._closed:
+            self.connection.execute(_CLOSE_ORDER, [{"b": closed} for closed in self._closed])
+            self._closed = []
+        for table, rows in self._rows.items():
+            if rows:
+                self.connection.execute(_upsert(table, self.connection.dialect.name), list(rows.values()))
+        self._rows = {}
+        for table, keys in self._gone.items():
+            if keys:
+                names = [column.name for column in table.primary_key]
+                self.connection.execute(_remove(table), [dict(zip(("k_" + n for n in names), key, strict=True)) for key in keys])
+        self._gone = {}
+
+
+_FIND_INPUT = select(inbox.c.task).where(
+    inbox.c.platform == bindparam("p"), inbox.c.account == bindparam("a"), inbox.c.event_id == bindparam("e")
+)
+_HISTORY = select(events).where(events.c.task == bindparam("t")).order_by(events.c.seq)
+_CLOSE_ORDER = delete(orders).where(orders.c.id == bindparam("b"))
+_upserts: dict[tuple[str, str], Any] = {}
+_removes: dict[str, Any] = {}
+
+
+def _upsert(table: Table, dialect: str) -> Any:
+    made = _upserts.get((table.name, dialect))
+    if made is None:
+        statement = (sqlite_upsert if dialect == "sqlite" else postgres_upsert)(table)
+        keys = [column.name for column in table.primary_key]
+        rest = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+        made = (
+            statement.on_conflict_do_update(index_elements=keys, set_=rest)
+            if rest
+            else statement.on_conflict_do_nothing(index_elements=keys)
+        )
+        _upserts[(table.name, dialect)] = made
+    return made
+
+
+def _remove(table: Table) -> Any:
+    made = _removes.get(table.name)
+    if made is None:
+        made = delete(table)
+        for column in table.primary_key:
+            made = made.where(column == bindparam("k_" + column.name))
+        _removes[table.name] = made
+    return made
+
+
+class Log:
+    """The door to history. One per process."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._group: Tx | None = None
+        self._task = 0
+        with database.read() as connection:
+            self._task = connection.execute(select(func.max(events.c.task))).scalar() or 0
+            known = connection.execute(select(func.max(inbox.c.task))).scalar() or 0
+            self._task = max(self._task, known)
+        database.before_commit.append(self._flush_group)
+        database.after_rollback.append(self._drop_group)
+
+    def next_task(self) -> int:
+        """Called in the writer thread only. A number whose unit failed is never used: gaps are harmless."""
+        self._task += 1
+        return self._task
+
+    def transact(self, work: Callable[[Tx], T]) -> Future[T]:
+        """Queue a unit of work; the future resolves after its commit.
+
+        Raises (through the future):
+            StorageError: nothing of it was kept.
+        """
+
+        def unit(connection: Connection) -> T:
+            if self._group is None:
+                self._group = Tx(connection, self)
+            return work(self._group)
+
+        return self.database.submit(unit)
+
+    def _flush_group(self, connection: Connection) -> None:
+        if self._group is not None:
+            group, self._group = self._group, None
+            assert group.connection is connection
+            group.flush()
+
+    def _drop_group(self) -> None:
+        self._group = None
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def lines(self, task: int | None = None) -> Iterator[Line]:
+        """Yield lines in order of task and sequence, from one snapshot."""
+        query = select(events).order_by(events.c.task, events.c.seq)
+        if task is not None:
+            query = query.where(events.c.task == task)
+        with self.database.read() as connection:
+            for row in connection.execution_options(yield_per=1000).execute(query):
+                yield read_line(row)
+
+    def due_orders(self, now: datetime, limit: int = 1000) -> list[tuple[int, OrderRow]]:
+        """Return ordered work whose time has come, oldest task first."""
+        query = select(orders).where(orders.c.due <= stamp(now)).order_by(orders.c.task, orders.c.id).limit(limit)
+        with self.database.read() as connection:
+            return [(row.task, OrderRow(row.id, row.kind, row.due, row.body)) for row in connection.execute(query)]
+
+    def next_due(self, now: datetime) -> datetime | None:
+        """Return when the next order after now falls due."""
+        query = select(func.min(orders.c.due)).where(orders.c.due > stamp(now))
+        with self.database.read() as connection:
+            due = connection.execute(query).scalar()
+        return unstamp(due) if due else None
+
+    def verify(self) -> Iterator[ChainBrokenError]:
+        """Yield every break in any chain: a changed line, a hole, a head that an anchor knew otherwise."""
+        heads: dict[int, list[str]] = {}
+        with self.database.read() as connection:
+            before, last, task = GENESIS, 0, None
+            for row in connection.execution_options(yield_per=1000).execute(
+                select(events).order_by(events.c.task, events.c.seq)
+            ):
+                if row.task != task:
+                    before, last, task = GENESIS, 0, row.task
+                if row.seq != last + 1:
+                    yield ChainBrokenError(f"task {row.task}", f"line {last + 1} is missing")
+                if link(before, row._mapping) != row.hash:
+                    yield ChainBrokenError(f"task {row.task}, line {row.seq}", "its content is not what was written")
+                before, last = row.hash, row.seq
+                heads.setdefault(row.task, []).append(row.hash.hex())
+            digest = ""
+            for anchor in connection.execute(select(anchors).order_by(anchors.c.day)):
+                digest = hashlib.sha256((digest + anchor.heads).encode()).hexdigest()
+                if digest != anchor.digest:
+                    yield ChainBrokenError(f"the anchor of {anchor.day}", "it is not what was written")
+                for number, (length, head) in msgspec.json.decode(anchor.heads).items():
+                    chain = heads.get(int(number), [])
+                    if len(chain) < length or chain[length - 1] != head:
+                        yield ChainBrokenError(f"task {number}", f"it is not what it was on {anchor.day}")
+
+    def anchor(self, day: str) -> None:
+        """Chain the heads of all tasks that moved since the last anchor; once a day, queued like any write."""
+
+        def work(connection: Connection) -> None:
+            if connection.execute(select(anchors.c.day).where(anchors.c.day >= day)).first():
+                return
+            last = connection.execute(select(anchors).order_by(anchors.c.day.desc()).limit(1)).first()
+            since = f"{last.day}T00:00:00.000000Z" if last else ""
+            newest = (
+                select(events.c.task, func.max(events.c.seq).label("seq"))
+                .where(events.c.at >= since)
+                .group_by(events.c.task)
+                .subquery()
+            )
+            rows = connection.execute(
+                select(events.c.task, events.c.seq, events.c.hash).join(
+                    newest, (newest.c.task == events.c.task) & (newest.c.seq == events.c.seq)
+                )
+            ).all()
+            heads = msgspec.json.encode(
+                {str(row.task): [row.seq, row.hash.hex()] for row in rows}, order="deterministic"
+            ).decode()
+            digest = hashlib.sha256(((last.digest if last else "") + heads).encode()).hexdigest()
+            connection.execute(insert(anchors), {"day": day, "lines": len(rows), "digest": digest, "heads": heads})
+
+        self.database.submit(work)
+
+    def fact(self, name: str) -> str | None:
+        """Return a value of `meta`: the epoch, the schema's version."""
+        with self.database.read() as connection:
+            return connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
+
+
+def in_order(lines: Iterable[Line]) -> list[Line]:
+    """Return lines in the order of their time, then task and sequence: how a person reads history."""
+    return sorted(lines, key=lambda line: (line.at, line.task, line.seq))
