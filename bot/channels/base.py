@@ -44,6 +44,7 @@ class Button:
     style: Literal["", "primary", "danger"] = ""
     confirm: str = ""  # asked again by the platform before it counts
     text: str = ""  # for verb "say": what it types
+    until: datetime | None = None  # it stands until then (an undo window); a channel that can counts down
 
 
 @dataclass(frozen=True)
