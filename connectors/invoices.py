@@ -1,0 +1,574 @@
+"""Invoices and credit notes as PDF/A-3b with the EN 16931 XML inside (Factur-X). Nothing leaves the house here.
+
+``invoices.render`` turns canonical facts into one PDF in `Workshop.files` and says its digest; the same facts give the
+same bytes, so what the card shows is what ``mail.send`` attaches. The figures come from ``invoice_totals.py``, the XML
+from ``invoice_xml.py``, the page from ``invoice.typ``.
+
+Fonts are those inside Typst, and DejaVu Sans out of matplotlib, so the bytes do not depend on the machine. Only where a
+name needs other letters (Chinese, Arabic ...) the machine's own fonts are taken as well.
+
+Source: Factur-X 1.0.07 (XMP and attachment), EPC069-12 (payment code), ISO 13616 (IBAN).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from babel import Locale
+from babel.core import get_global
+from babel.dates import format_date
+from babel.numbers import format_currency, format_decimal
+
+from connectors.base import (
+    Connector,
+    Detail,
+    EffectClass,
+    Json,
+    Lines,
+    Receipt,
+    Reference,
+    RefusedError,
+    Risk,
+    Role,
+    When,
+    Workshop,
+    action,
+)
+from connectors.invoice_totals import Line, Totals, exponent, money, totals
+from connectors.invoice_xml import (
+    CREDIT_NOTE,
+    INVOICE,
+    Invoice,
+    Party,
+    reason_for,
+    refuse_what_the_norm_refuses,
+    representable,
+    xml,
+)
+
+__all__ = ["Invoices", "totals"]
+
+PartyFacts = Annotated[dict[str, Json], Role.DETAIL]
+
+TEXT_MAX = 5_000  # characters of one field; more is not an invoice
+_TEMPLATE = Path(__file__).with_name("invoice.typ")
+
+# fmt: off
+_WORDS: dict[str, dict[str, Any]] = {
+    "en": {
+        INVOICE: "Invoice", CREDIT_NOTE: "Credit note", "to": "To", "issued": "Date", "due": "Due",
+        "delivered": "Delivered", "refers": "For invoice", "reference": "Your reference", "their_vat": "Your VAT id",
+        "columns": ["", "Description", "Quantity", "Price", "Tax", "Amount"], "net": "Net",
+        "tax": "VAT {pct} on {basis}", "total": "Total", "credit": "Credit", "payment": "Payment", "by": "Pay by",
+        "iban": "IBAN", "bic": "BIC", "ref": "Reference", "online": "Online", "qr": "Scan to pay", "vat_id": "VAT id",
+        "tax_id": "Tax no.", "receipt": "on receipt",
+    },
+    "de": {
+        INVOICE: "Rechnung", CREDIT_NOTE: "Rechnungskorrektur", "to": "An", "issued": "Datum", "due": "Fällig",
+        "delivered": "Leistungsdatum", "refers": "Zur Rechnung", "reference": "Ihre Referenz",
+        "their_vat": "Ihre USt-IdNr.", "columns": ["", "Leistung", "Menge", "Preis", "USt.", "Betrag"], "net": "Netto",
+        "tax": "USt. {pct} auf {basis}", "total": "Gesamt", "credit": "Gutschrift", "payment": "Zahlung",
+        "by": "Zahlbar bis", "iban": "IBAN", "bic": "BIC", "ref": "Verwendungszweck", "online": "Online",
+        "qr": "Mit der Bank-App scannen", "vat_id": "USt-IdNr.", "tax_id": "Steuernr.", "receipt": "sofort",
+    },
+    "fr": {
+        INVOICE: "Facture", CREDIT_NOTE: "Avoir", "to": "À", "issued": "Date", "due": "Échéance",
+        "delivered": "Livraison", "refers": "Facture d'origine", "reference": "Votre référence",
+        "their_vat": "Votre n° TVA", "columns": ["", "Désignation", "Quantité", "Prix", "TVA", "Montant"],
+        "net": "Total HT", "tax": "TVA {pct} sur {basis}", "total": "Total TTC", "credit": "Avoir",
+        "payment": "Paiement", "by": "À payer avant", "iban": "IBAN", "bic": "BIC", "ref": "Référence",
+        "online": "En ligne", "qr": "Scanner pour payer", "vat_id": "N° TVA", "tax_id": "N° fiscal",
+        "receipt": "à réception",
+    },
+}
+# fmt: on
+
+
+class Invoices(Connector):
+    """Invoices and credit notes on paper that machines can read."""
+
+    service = "invoices"
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+
+    @classmethod
+    def open(cls, values: Mapping[str, str], workshop: Workshop) -> Self:
+        """Return the connector; there is nothing to set up."""
+        del values
+        return cls(workshop)
+
+    @action(Risk.READS, EffectClass.KEYED, says="lay out an invoice", rate_per_minute=600)
+    async def render(  # noqa: PLR0913 - an invoice has this many facts
+        self,
+        *,
+        number: Reference,
+        issue_date: When,
+        seller: PartyFacts,
+        buyer: PartyFacts,
+        currency: Detail,
+        lines: Lines,
+        kind: Detail = "invoice",
+        due_date: When = "",
+        delivery_date: When = "",
+        note: Detail = "",
+        zero_tax: Detail = "",
+        zero_tax_reason: Detail = "",
+        refers_to: Reference = "",
+        refers_date: When = "",
+        pay_url: Detail = "",
+        locale: Detail = "en",
+    ) -> Receipt:
+        """Lay out an invoice or credit note and keep the PDF.
+
+        Args:
+            number: The number on it, such as ``2026-0001``.
+            issue_date: ISO date; also the date inside the file.
+            seller: ``name``, ``address`` (lines), ``country``, ``email``, ``phone``, ``vat_id``, ``tax_id``, ``iban``.
+            buyer: The same for the client, with ``reference`` for their own order number.
+            currency: ISO 4217.
+            lines: ``{"text", "quantity", "unit_price", "tax_pct"}``; also ``unit``, ``tax_kind``, ``total`` (checked).
+            kind: ``invoice`` or ``credit note``; a credit note has positive amounts, too.
+            due_date: ISO date; empty means on receipt.
+            delivery_date: ISO date of delivery; empty means the issue date.
+            note: A few lines below the sums.
+            zero_tax: Why 0 %: zero rated, exempt, reverse charge, intra-community, export, not subject.
+            zero_tax_reason: The operator's own words for that.
+            refers_to: The number of the invoice that a credit note takes back.
+            refers_date: Its ISO date.
+            pay_url: Where it can be paid online.
+            locale: Language and format, such as ``en``, ``de_DE``; words exist in English, German and French.
+
+        Returns:
+            ``data``: ``pdf`` {"name", "sha256", "size"}, ``number``, ``net``, ``tax``, ``total`` (``"1428.00 EUR"``),
+            ``taxes``, ``lines`` with their totals, ``e_invoice`` ("EN 16931", or empty with the reason in
+            ``warnings``), ``warnings``.
+
+        Raises:
+            RefusedError: The facts make no valid invoice; the message says which one and what to do.
+        """
+        warnings: list[str] = []
+        our = _party(seller, "your company", "", warnings)
+        their = _party(buyer, "the client", our.country, warnings)
+        zero = zero_tax or ("" if our.vat_id or our.tax_id else "not subject")
+        sums = totals(lines, currency, zero_tax=zero)
+        invoice = Invoice(
+            number=_one_line(number, "the number"),
+            type_code=_type_code(kind),
+            issued=_date(issue_date, "the issue date"),
+            due=_date(due_date, "the due date") if due_date else None,
+            delivered=_date(delivery_date or issue_date, "the delivery date"),
+            seller=our,
+            buyer=their,
+            currency=currency,
+            totals=sums,
+            note=_text(note, "the note"),
+            zero_tax_reason=_one_line(zero_tax_reason, "the reason") if zero_tax_reason else "",
+            refers_to=_one_line(refers_to, "the invoice it refers to") if refers_to else "",
+            refers_date=_date(refers_date, "the date of the invoice it refers to") if refers_date else None,
+            pay_url=pay_url,
+        )
+        _refuse_nonsense(invoice)
+        refuse_what_the_norm_refuses(invoice)
+        if not representable(invoice):
+            warnings.append(
+                f"No e-invoice inside: EN 16931 allows two decimals, and {currency} has {exponent(currency)}."
+            )
+        content = await asyncio.to_thread(_pdf, invoice, locale)
+        sha256 = self._workshop.files.put(content)
+        name = f"{'invoice' if invoice.type_code == INVOICE else 'credit-note'}-{_safe(number)}.pdf"
+        total = money(sums.total, currency)
+        return Receipt(
+            ref="",
+            text=f"Laid out {kind} {number} over {total} as {name}.",
+            data={
+                "pdf": {"name": name, "sha256": sha256, "size": len(content)},
+                "number": number,
+                "total": total,
+                "net": money(sums.net, currency),
+                "tax": money(sums.tax, currency),
+                "taxes": [
+                    {
+                        "kind": group.kind,
+                        "pct": _plain(group.pct),
+                        "basis": money(group.basis, currency),
+                        "tax": money(group.tax, currency),
+                        "reason": reason_for(group.kind, invoice.zero_tax_reason),
+                    }
+                    for group in sums.groups
+                ],
+                "lines": [
+                    {
+                        "text": line.text,
+                        "quantity": _plain(line.quantity),
+                        "unit": line.unit,
+                        "unit_price": f"{_plain(line.unit_price, exponent(currency))} {currency}",
+                        "tax_pct": _plain(line.tax_pct),
+                        "total": money(line.net, currency),
+                    }
+                    for line in sums.lines
+                ],
+                "e_invoice": "EN 16931" if representable(invoice) else "",
+                "warnings": warnings,
+            },
+        )
+
+
+# ── reading the facts ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _party(facts: Mapping[str, Json], who: str, fallback: str, warnings: list[str]) -> Party:
+    get = {
+        key: _text(value, f"{who}'s {key}") for key, value in facts.items() if key != "address" and value is not None
+    }
+    name = get.get("name", "")
+    if not name:
+        raise RefusedError(f"The name of {who} is missing.")
+    address = facts.get("address") or ""
+    raw = address if isinstance(address, list) else str(address).replace(", ", "\n").splitlines()
+    rows = [_text(row, f"{who}'s address") for row in raw if str(row).strip()]
+    party = Party(
+        name=name,
+        address=tuple(rows),
+        email=get.get("email", ""),
+        phone=get.get("phone", ""),
+        vat_id=re.sub(r"[ .-]", "", get.get("vat_id", "")).upper(),
+        tax_id=get.get("tax_id", ""),
+        iban=_iban(get.get("iban", "")),
+        bic=get.get("bic", "").replace(" ", "").upper(),
+        reference=get.get("reference", ""),
+    )
+    return _with_country(party, get.get("country", ""), who, fallback, warnings)
+
+
+def _with_country(party: Party, said: str, who: str, fallback: str, warnings: list[str]) -> Party:
+    """Find the country: said, on the last line of the address, in the VAT id, in the IBAN; never silently assumed."""
+    if said:
+        code = _country(said)
+        if not code:
+            raise RefusedError(f"{said!r} is not a country: write two letters such as DE, or its English name.")
+        return replace(party, country=code)
+    last = _country(party.address[-1]) if party.address else ""
+    if last:
+        return replace(party, country=last, address=party.address[:-1])
+    for prefix in (party.vat_id[:2], party.iban[:2]):
+        code = _country("GR" if prefix == "EL" else prefix)
+        if code:
+            return replace(party, country=code)
+    if fallback:
+        warnings.append(
+            f"{party.name} has no country; the e-invoice says {fallback}, like yours. Add it to the client."
+        )
+        return replace(party, country=fallback)
+    raise RefusedError(f"The country of {who} is missing: add a country (two letters) or end the address with it.")
+
+
+def _country(text: str) -> str:
+    wanted = text.strip()
+    names = {code: name for code, name in Locale("en").territories.items() if re.fullmatch("[A-Z]{2}", code)}
+    if wanted in names and wanted in get_global("territory_currencies"):
+        return wanted
+    for language in ("en", "de", "fr"):
+        for code, name in Locale(language).territories.items():
+            if code in names and str(name).casefold() == wanted.casefold():
+                return str(code)
+    return ""
+
+
+def _iban(text: str) -> str:
+    iban = re.sub(r"\s", "", text).upper()
+    if not iban:
+        return ""
+    digits = "".join(str(int(letter, 36)) for letter in iban[4:] + iban[:4] if letter.isascii() and letter.isalnum())
+    if not re.fullmatch(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{10,30}", iban) or int(digits) % 97 != 1:
+        raise RefusedError(f"{text!r} is not an IBAN (its check digits do not fit). Money would go astray: correct it.")
+    return iban
+
+
+def _type_code(kind: str) -> str:
+    codes = {"invoice": INVOICE, "credit note": CREDIT_NOTE}
+    if kind not in codes:
+        raise RefusedError(f"{kind!r} is neither 'invoice' nor 'credit note'.")
+    return codes[kind]
+
+
+def _date(text: str, what: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise RefusedError(f"{what.capitalize()} is {text!r}; write it like 2026-03-31.") from None
+
+
+def _text(value: Json, what: str) -> str:
+    """Return the text without what no page and no XML can hold."""
+    text = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff￾￿]", "", str(value)).strip()
+    if len(text) > TEXT_MAX:
+        raise RefusedError(f"{what.capitalize()} has {len(text)} characters; {TEXT_MAX} is the most an invoice takes.")
+    return text
+
+
+def _one_line(value: str, what: str) -> str:
+    text = _text(value, what)
+    if not text or "\n" in text or "\r" in text:
+        raise RefusedError(f"{what.capitalize()} must be one line of text, not {value!r}.")
+    return text
+
+
+def _refuse_nonsense(invoice: Invoice) -> None:
+    if invoice.type_code == CREDIT_NOTE and not invoice.refers_to:
+        raise RefusedError("A credit note must say which invoice it takes back (refers_to).")
+    if invoice.totals.total < 0:
+        raise RefusedError("The total is below zero. To give money back, make a credit note with positive amounts.")
+    if invoice.due and invoice.due < invoice.issued:
+        raise RefusedError(f"It would be due on {invoice.due}, before it is written on {invoice.issued}.")
+    if invoice.pay_url and not re.fullmatch(r"https?://[^\s<>\"]{3,500}", invoice.pay_url):
+        raise RefusedError(f"{invoice.pay_url!r} is not a web address to pay at.")
+
+
+# ── the page ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _pdf(invoice: Invoice, locale: str) -> bytes:
+    data = _page(invoice, locale)
+    return _with_xmp(_typeset(data)) if data["xml"] else _typeset(data)
+
+
+def _typeset(data: Mapping[str, Any]) -> bytes:
+    import matplotlib as mpl  # only for the fonts it carries
+    import typst
+
+    fonts = [str(Path(mpl.get_data_path()) / "fonts" / "ttf")]
+    inputs = {"data": json.dumps(data, ensure_ascii=False)}
+    for ignore_system_fonts in (True, False):
+        try:
+            return bytes(
+                typst.compile(
+                    str(_TEMPLATE),
+                    root=str(_TEMPLATE.parent),
+                    font_paths=fonts,
+                    ignore_system_fonts=ignore_system_fonts,
+                    format="pdf",
+                    pdf_standards="a-3b",
+                    sys_inputs=inputs,
+                )
+            )
+        except typst.TypstError as error:
+            if "could not be displayed" not in str(error):
+                raise
+            missing = str(error)
+    raise RefusedError(
+        f"No font on this machine has all the letters of this invoice ({missing.splitlines()[0]}). "
+        "Install one that does, for example the package fonts-noto-core or fonts-noto-cjk."
+    )
+
+
+def _with_xmp(pdf: bytes) -> bytes:
+    """Add the Factur-X words to the XMP metadata, which Typst cannot; as an update behind the file: all else stays."""
+    from pypdf import PdfReader, PdfWriter
+    from pypdf.generic import NameObject, StreamObject
+
+    old = PdfReader(io.BytesIO(pdf)).root_object["/Metadata"].get_data().decode()  # type: ignore[attr-defined]
+    new = old.replace("</rdf:Bag></pdfaExtension:schemas>", _XMP_SCHEMA + "</rdf:Bag></pdfaExtension:schemas>")
+    new = new.replace("</rdf:RDF>", _XMP_FACTS + "</rdf:RDF>")
+    assert new.count("factur-x.xml") == 1
+    assert new.count("ConformanceLevel<") == 1
+    writer = PdfWriter(io.BytesIO(pdf), incremental=True)
+    metadata = StreamObject()
+    metadata.set_data(new.encode())
+    metadata[NameObject("/Type")] = NameObject("/Metadata")
+    metadata[NameObject("/Subtype")] = NameObject("/XML")
+    writer.root_object[NameObject("/Metadata")] = writer._add_object(metadata)  # noqa: SLF001 - its documented way
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+_FX = "urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#"
+_XMP_SCHEMA = (
+    '<rdf:li rdf:parseType="Resource"><pdfaSchema:schema>Factur-X PDFA Extension Schema</pdfaSchema:schema>'
+    f"<pdfaSchema:namespaceURI>{_FX}</pdfaSchema:namespaceURI><pdfaSchema:prefix>fx</pdfaSchema:prefix>"
+    "<pdfaSchema:property><rdf:Seq>"
+    + "".join(
+        '<rdf:li rdf:parseType="Resource">'
+        f"<pdfaProperty:category>external</pdfaProperty:category><pdfaProperty:description>{words}"
+        f"</pdfaProperty:description><pdfaProperty:name>{name}</pdfaProperty:name>"
+        "<pdfaProperty:valueType>Text</pdfaProperty:valueType></rdf:li>"
+        for name, words in (
+            ("DocumentFileName", "The name of the embedded XML document"),
+            ("DocumentType", "The type of the hybrid document in capital letters"),
+            ("Version", "The version of the standard applying to the embedded XML document"),
+            ("ConformanceLevel", "The conformance level of the embedded XML document"),
+        )
+    )
+    + "</rdf:Seq></pdfaSchema:property></rdf:li>"
+)
+_XMP_FACTS = (
+    f'<rdf:Description rdf:about="" xmlns:fx="{_FX}"><fx:DocumentType>INVOICE</fx:DocumentType>'
+    "<fx:DocumentFileName>factur-x.xml</fx:DocumentFileName><fx:Version>1.0</fx:Version>"
+    "<fx:ConformanceLevel>EN 16931</fx:ConformanceLevel></rdf:Description>"
+)
+
+
+def _page(invoice: Invoice, locale: str) -> dict[str, Any]:
+    """Every word and figure of the page, ready to print, in the operator's language."""
+    try:
+        where = Locale.parse(locale.replace("-", "_"))
+    except (ValueError, LookupError):
+        raise RefusedError(f"{locale!r} is not a language such as en, de_DE or fr_FR.") from None
+    words = _WORDS.get(where.language, _WORDS["en"])
+    if words is _WORDS["en"] and where.language != "en":
+        where = Locale("en", "GB")
+    pays = invoice.type_code == INVOICE and invoice.totals.total > 0
+    return {
+        "title": f"{words[invoice.type_code]} {invoice.number}",
+        "kind": words[invoice.type_code],
+        "number": invoice.number,
+        "language": where.language,
+        "date": [invoice.issued.year, invoice.issued.month, invoice.issued.day],
+        "words": {key: words[key] for key in ("to", "columns", "payment", "qr")},
+        "seller": {"name": invoice.seller.name, "lines": _letterhead(invoice.seller, where)},
+        "buyer": {"name": invoice.buyer.name, "lines": _envelope(invoice.buyer, where)},
+        "facts": _facts(invoice, words, where),
+        "lines": [
+            _row(position, line, invoice.currency, where) for position, line in enumerate(invoice.totals.lines, 1)
+        ],
+        "sums": _sums(invoice.totals, invoice.currency, words, where),
+        "total": [
+            words["total"] if invoice.type_code == INVOICE else words["credit"],
+            _money(invoice.totals.total, invoice.currency, where),
+        ],
+        "reasons": sorted({reason_for(g.kind, invoice.zero_tax_reason) for g in invoice.totals.groups} - {""}),
+        "note": invoice.note,
+        "payment": _payment(invoice, words, where) if pays else [],
+        "qr": _payment_code(invoice) if pays else "",
+        "footer": _footer(invoice.seller, words),
+        "xml": xml(invoice).decode() if representable(invoice) else "",
+    }
+
+
+def _letterhead(seller: Party, where: Locale) -> list[str]:
+    contact = [" · ".join(part for part in (seller.email, seller.phone) if part)]
+    return [*_envelope(seller, where), *(row for row in contact if row)]
+
+
+def _envelope(party: Party, where: Locale) -> list[str]:
+    return [*party.address, *([where.territories[party.country]] if party.address else [])]
+
+
+def _facts(invoice: Invoice, words: Mapping[str, Any], where: Locale) -> list[list[str]]:
+    def day(when: date | None) -> str:
+        return format_date(when, "long", where) if when else ""
+
+    refers = f"{invoice.refers_to}, {day(invoice.refers_date)}" if invoice.refers_date else invoice.refers_to
+    due = day(invoice.due) if invoice.type_code == INVOICE else ""
+    rows = [
+        (words["issued"], day(invoice.issued)),
+        (words["delivered"], day(invoice.delivered) if invoice.delivered != invoice.issued else ""),
+        (words["due"], due),
+        (words["refers"], refers),
+        (words["reference"], invoice.buyer.reference),
+        (words["their_vat"], invoice.buyer.vat_id),
+    ]
+    return [[label, value] for label, value in rows if value]
+
+
+def _row(position: int, line: Line, currency: str, where: Locale) -> list[str]:
+    quantity = format_decimal(line.quantity, "#,##0.########", where)
+    return [
+        str(position),
+        line.text,
+        f"{quantity} {line.unit}".strip(),
+        format_decimal(line.unit_price, _pattern(line.unit_price, currency), where),
+        _pct(line.tax_pct, where),
+        _money(line.net, currency, where),
+    ]
+
+
+def _sums(sums: Totals, currency: str, words: Mapping[str, Any], where: Locale) -> list[list[str]]:
+    taxes = [
+        [
+            words["tax"].format(pct=_pct(g.pct, where), basis=_money(g.basis, currency, where)),
+            _money(g.tax, currency, where),
+        ]
+        for g in sums.groups
+        if g.pct
+    ]
+    return [[words["net"], _money(sums.net, currency, where)], *taxes]
+
+
+def _payment(invoice: Invoice, words: Mapping[str, Any], where: Locale) -> list[list[str]]:
+    seller = invoice.seller
+    if not (seller.iban or invoice.pay_url):
+        return []
+    rows = [
+        (words["by"], format_date(invoice.due, "long", where) if invoice.due else words["receipt"]),
+        (words["iban"], " ".join(seller.iban[i : i + 4] for i in range(0, len(seller.iban), 4))),
+        (words["bic"], seller.bic),
+        (words["ref"], invoice.number),
+        (words["online"], invoice.pay_url),
+    ]
+    return [[label, value] for label, value in rows if value]
+
+
+def _footer(seller: Party, words: Mapping[str, Any]) -> list[str]:
+    ids = ((words["vat_id"], seller.vat_id), (words["tax_id"], seller.tax_id))
+    return [seller.name, *(f"{label} {value}" for label, value in ids if value)]
+
+
+def _payment_code(invoice: Invoice) -> str:
+    """Return the SEPA payment code as SVG, or nothing where SEPA does not reach (other currency, no IBAN, too much)."""
+    from segno import helpers
+
+    total = invoice.totals.total
+    if not invoice.seller.iban or invoice.currency != "EUR" or not Decimal("0.01") <= total <= Decimal("999999999.99"):
+        return ""
+    code = helpers.make_epc_qr(
+        name=invoice.seller.name[:70],
+        iban=invoice.seller.iban,
+        amount=total,
+        text=invoice.number[:140],
+        bic=invoice.seller.bic or None,
+        encoding="utf-8",
+    )
+    out = io.BytesIO()
+    code.save(out, kind="svg", border=0, dark="#1c2430")
+    return out.getvalue().decode()
+
+
+def _money(amount: Decimal, currency: str, where: Locale) -> str:
+    return format_currency(amount, currency, _currency_pattern(currency, where), where, currency_digits=False)
+
+
+def _currency_pattern(currency: str, where: Locale) -> str:
+    """The locale's own pattern with the decimals of ISO 4217, which are not always CLDR's."""
+    decimals = "0." + "0" * exponent(currency) if exponent(currency) else "0"
+    return str(where.currency_formats["standard"].pattern).replace("0.00", decimals)
+
+
+def _pattern(amount: Decimal, currency: str) -> str:
+    finest = max(exponent(currency), -int(amount.normalize().as_tuple().exponent))
+    return "#,##0." + "0" * finest if finest else "#,##0"
+
+
+def _pct(pct: Decimal, where: Locale) -> str:
+    return f"{format_decimal(pct, '0.####', where)} %"
+
+
+def _plain(value: Decimal, least: int = 0) -> str:
+    """``Decimal("1.50")`` → ``"1.5"``, with at least so many decimals."""
+    finest = max(least, -int(value.normalize().as_tuple().exponent))
+    return f"{value:.{max(finest, 0)}f}"
+
+
+def _safe(number: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", number).strip(".-") or hashlib.sha256(number.encode()).hexdigest()[:12]
