@@ -191,6 +191,12 @@ def _address(target: Any, party: Party) -> None:
     target.country_id = party.country
 
 
+def _amount(amount: Decimal) -> Decimal:
+    """At most two decimals (BR-DEC-*); `representable` has made sure that none is lost."""
+    decimals = -int(amount.as_tuple().exponent)
+    return amount.quantize(Decimal("0.01")) if decimals > 2 else amount  # noqa: PLR2004 - BR-DEC-*
+
+
 def _item(position: int, line: Any) -> Any:
     from drafthorse.models.tradelines import LineItem
 
@@ -208,7 +214,7 @@ def _item(position: int, line: Any) -> Any:
     tax.category_code = TAX_KINDS[line.tax_kind]
     if line.tax_kind != "not subject":
         tax.rate_applicable_percent = line.tax_pct
-    item.settlement.monetary_summation.total_amount = line.net
+    item.settlement.monetary_summation.total_amount = _amount(line.net)
     return item
 
 
@@ -228,9 +234,9 @@ def _settle(settlement: Any, invoice: Invoice) -> None:
         settlement.payment_means.add(means)
     for group in invoice.totals.groups:
         tax = ApplicableTradeTax()
-        tax.calculated_amount = group.tax
+        tax.calculated_amount = _amount(group.tax)
         tax.type_code = "VAT"
-        tax.basis_amount = group.basis
+        tax.basis_amount = _amount(group.basis)
         tax.category_code = TAX_KINDS[group.kind]
         if group.kind in _REASONS:
             tax.exemption_reason = reason_for(group.kind, invoice.zero_tax_reason)
@@ -249,11 +255,11 @@ def _settle(settlement: Any, invoice: Invoice) -> None:
     settlement.terms.add(terms)
     summation = settlement.monetary_summation
     sums = invoice.totals
-    summation.line_total = sums.net
-    summation.tax_basis_total = (sums.net, None)
-    summation.tax_total = (sums.tax, invoice.currency)
-    summation.grand_total = (sums.total, None)
-    summation.due_amount = sums.total
+    summation.line_total = _amount(sums.net)
+    summation.tax_basis_total = (_amount(sums.net), None)
+    summation.tax_total = (_amount(sums.tax), invoice.currency)
+    summation.grand_total = (_amount(sums.total), None)
+    summation.due_amount = _amount(sums.total)
     if invoice.refers_to:
         settlement.invoice_referenced_document.issuer_assigned_id = invoice.refers_to
         if invoice.refers_date:

@@ -24,7 +24,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 from babel.core import get_global
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal
@@ -109,7 +109,7 @@ class Invoices(Connector):
         return cls(workshop)
 
     @action(Risk.READS, EffectClass.KEYED, says="lay out an invoice", rate_per_minute=600)
-    async def render(  # noqa: PLR0913 - an invoice has this many facts
+    async def render(
         self,
         *,
         number: Reference,
@@ -347,28 +347,29 @@ def _typeset(data: Mapping[str, Any]) -> bytes:
     import matplotlib as mpl  # only for the fonts it carries
     import typst
 
-    fonts = [str(Path(mpl.get_data_path()) / "fonts" / "ttf")]
     inputs = {"data": json.dumps(data, ensure_ascii=False)}
-    for ignore_system_fonts in (True, False):
+    carried = [str(Path(mpl.get_data_path()) / "fonts" / "ttf")]
+    missing = ""
+    for fallback, fonts in (("no", carried), ("yes", [])):
         try:
             return bytes(
                 typst.compile(
                     str(_TEMPLATE),
                     root=str(_TEMPLATE.parent),
                     font_paths=fonts,
-                    ignore_system_fonts=ignore_system_fonts,
+                    ignore_system_fonts=fallback == "no",
                     format="pdf",
                     pdf_standards="a-3b",
-                    sys_inputs=inputs,
+                    sys_inputs=inputs | {"fallback": fallback},
                 )
             )
         except typst.TypstError as error:
             if "could not be displayed" not in str(error):
                 raise
-            missing = str(error)
+            missing = str(error).splitlines()[0]
     raise RefusedError(
-        f"No font on this machine has all the letters of this invoice ({missing.splitlines()[0]}). "
-        "Install one that does, for example the package fonts-noto-core or fonts-noto-cjk."
+        f"No font on this machine has all the letters of this invoice ({missing}). "
+        "Install one that does, such as the package fonts-noto-core or fonts-noto-cjk, or leave those letters out."
     )
 
 
@@ -423,7 +424,7 @@ def _page(invoice: Invoice, locale: str) -> dict[str, Any]:
     """Every word and figure of the page, ready to print, in the operator's language."""
     try:
         where = Locale.parse(locale.replace("-", "_"))
-    except (ValueError, LookupError):
+    except (ValueError, UnknownLocaleError):
         raise RefusedError(f"{locale!r} is not a language such as en, de_DE or fr_FR.") from None
     words = _WORDS.get(where.language, _WORDS["en"])
     if words is _WORDS["en"] and where.language != "en":
