@@ -1,0 +1,39 @@
+"""What the operator changed by hand on a card, put back into the request. It wins over everything an agent thinks.
+
+An edit named like a slot (``"amount"``) changes the request itself, so that every figure follows from it. Edits of one
+call's words (``"1.body"``) are none of an agent's business: they are laid over the finished calls afterwards.
+"""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from agents.base import Intent, Task
+
+
+class UnreadableEditError(ValueError):
+    """A field was changed to something that cannot be read; the message says what would be."""
+
+    def __init__(self, name: str, value: object, reason: str) -> None:
+        super().__init__(f"I cannot read {value!r} as {name.replace('_', ' ')}: {reason}")
+
+
+def intent_of(task: Task) -> Intent:
+    """Return the request with the operator's edits worked in.
+
+    Raises:
+        UnreadableEditError: An edit does not fit its slot.
+    """
+    intent = task.intent
+    for name, value in task.edits.items():
+        if name in type(intent).model_fields:
+            intent = _with(intent, name, value)
+    return intent
+
+
+def _with(intent: Intent, name: str, value: object) -> Intent:
+    slots = {key: getattr(intent, key) for key in type(intent).model_fields}
+    try:
+        return type(intent).model_validate({**slots, name: value if value != "" else None})
+    except ValidationError as error:
+        raise UnreadableEditError(name, value, error.errors()[0]["msg"]) from error

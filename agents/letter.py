@@ -1,0 +1,170 @@
+"""A mail as a call: greeting, paragraphs, signature; and how amounts and days are written in letters.
+
+The text comes from templates here and in the agents. `polish` lets a model improve the wording and keeps the template
+whenever the model's version lost a fact or brought a new one, so no letter ever depends on a model::
+
+    call = letter(desk, to=("anna@acme.example",), subject="Invoice 2026-0001", paragraphs=(...), client="acme")
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from agents.base import ActionCall, Attachment, Desk, Record, Write, parse_money
+from memory.events import Json, Origin
+
+PROMPTS = Path(__file__).parent / "prompts"
+# What a reworded text must keep, and may not add to: numbers with their punctuation, addresses, links.
+_FACTS = re.compile(r"https?://\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\d[\d.,:/-]*\d|\d")
+
+
+def prompt(agent: str) -> str:
+    """Return an agent's prompt, ``agents/prompts/<agent>.md``."""
+    return (PROMPTS / f"{agent}.md").read_text(encoding="utf-8")
+
+
+def amount_words(amount: str) -> str:
+    """``"1428.00 EUR"`` → ``"1,428.00 EUR"``."""
+    value, currency = parse_money(amount)
+    return f"{value:,.2f} {currency}"
+
+
+def day_words(day: date | str) -> str:
+    """``date(2026, 12, 5)`` or ``"2026-12-05"`` → ``"5 December 2026"``."""
+    known = date.fromisoformat(day[:10]) if isinstance(day, str) else day
+    return f"{known.day} {known:%B %Y}"
+
+
+def moment_words(moment: datetime) -> str:
+    """An aware time → ``"Tue 24 November, 15:00"``, in its own zone."""
+    return f"{moment:%a} {moment.day} {moment:%B, %H:%M}"
+
+
+def total_words(sums: Mapping[str, Decimal]) -> str:
+    """``{"EUR": Decimal("1428"), "USD": Decimal("90")}`` → ``"1,428.00 EUR and 90.00 USD"``."""
+    return " and ".join(f"{value:,.2f} {currency}" for currency, value in sorted(sums.items())) or "nothing"
+
+
+def greeting(name: str) -> str:
+    """``"Anna Berg"`` → ``"Hello Anna,"``; without a name a plain hello."""
+    first = name.split(maxsplit=1)[0] if name.split() else ""
+    return f"Hello {first}," if first else "Hello,"
+
+
+def signature(desk: Desk) -> str:
+    """Return how the operator signs."""
+    lines = ["Best regards", desk.company.get("signatory", ""), desk.company.get("name", "")]
+    return "\n".join(line for line in lines if line)
+
+
+def body(desk: Desk, contact: str, paragraphs: Sequence[str]) -> str:
+    """Return a whole letter: greeting, paragraphs, signature."""
+    return "\n\n".join([greeting(contact), *(each for each in paragraphs if each), signature(desk)])
+
+
+def letter(
+    *,
+    to: Sequence[str],
+    subject: str,
+    text: str,
+    client: Record | None = None,
+    key: str = "",
+    attachments: Sequence[Json] = (),
+    reply_to: Mapping[str, Json] | None = None,
+    writes: tuple[Write, ...] = (),
+    needs: Mapping[str, int] | None = None,
+    why: str = "",
+) -> ActionCall:
+    """Return the call that sends a mail.
+
+    Args:
+        to: Addresses, shown whole on the card.
+        subject: One line.
+        text: The whole body, see `body`.
+        client: Whose mail this is; its record's version is pinned.
+        key: The client's key, where there is no record to pin.
+        attachments: ``{"name", "sha256", "size"}`` each.
+        reply_to: The mail that is answered, as it arrived: ``message_id``, ``references``.
+        writes: What the books say once it is sent.
+        needs: Further pins.
+        why: The agent's words for the card.
+    """
+    args: dict[str, Json] = {"to": list(to), "subject": _one_line(subject), "body": text}
+    if attachments:
+        args["attachments"] = [dict(each) for each in attachments]
+    if reply_to and reply_to.get("message_id"):
+        args["in_reply_to"] = reply_to["message_id"]
+        args["references"] = [*(reply_to.get("references") or []), reply_to["message_id"]]
+    return ActionCall(
+        name="mail.send",
+        args=args,
+        writes=writes,
+        needs={**pinned(client), **(needs or {})},
+        client=client.key if client else key,
+        why=why,
+    )
+
+
+def pinned(*records: Record | None) -> dict[str, int]:
+    """Return the versions these records must still have when the call is done."""
+    return {f"{record.kind}:{record.key}": record.version for record in records if record}
+
+
+def attached(file: Mapping[str, Json], media_type: str = "application/pdf") -> Attachment:
+    """Return the file of a receipt as something a card can show."""
+    return Attachment(name=file["name"], sha256=file["sha256"], size=int(file["size"]), media_type=media_type)
+
+
+async def polish(
+    desk: Desk, agent: str, draft: str, *, guidance: str = "", material: Sequence[tuple[Origin, str]] = ()
+) -> tuple[str, tuple[str, ...]]:
+    """Let a model improve the wording of a draft.
+
+    Args:
+        desk: Where the thinking is done.
+        agent: Whose prompt to use.
+        draft: A text that could be sent as it is.
+        guidance: The operator's words on an earlier draft.
+        material: Quotes the model may lean on, with their origin.
+
+    Returns:
+        The better text, or the draft; and what to say about it on the card.
+    """
+    ask = prompt(agent) + (f"\n\nThe operator wants: {guidance}" if guidance else "")
+    thought = await desk.think(f"{agent}: wording", ask, material=[(Origin.SYSTEM, draft), *material])
+    better = thought.text.strip()
+    if thought.problem or not better:
+        return draft, _untouched(guidance, thought.problem)
+    if changed := facts_changed(draft, better, allowed=guidance):
+        return draft, (f"Kept my own wording: the model's version changed {changed}.",)
+    return better, (f"Wording by {thought.model or 'a model'}; amounts, dates and addresses are unchanged.",)
+
+
+def facts_changed(draft: str, better: str, allowed: str = "") -> str:
+    """Return which numbers, addresses or links were lost or are new, as words; empty when none.
+
+    Args:
+        draft: The text with the facts.
+        better: Its reworded version.
+        allowed: Text whose facts may be added as well (the operator's own guidance).
+    """
+    before, after = set(_FACTS.findall(draft)), set(_FACTS.findall(better))
+    lost, new = before - after, after - before - set(_FACTS.findall(allowed))
+    if allowed:
+        # The operator asked for a change, so leaving something out may be just that. Adding never is.
+        lost = set()
+    return ", ".join(sorted(lost | new))
+
+
+def _untouched(guidance: str, problem: str) -> tuple[str, ...]:
+    if guidance:
+        return (f"I could not follow {guidance!r} without a model ({problem or 'none answered'}); edit the text.",)
+    return ()
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip()
