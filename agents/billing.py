@@ -23,17 +23,18 @@ from agents.base import (
     Proposal,
     Record,
     Risk,
-    Source,
     Task,
     Write,
     money,
     parse_money,
 )
 from agents.bill import Bill, Line
-from agents.directory import look_up, named, slug, which
+from agents.directory import look_up, named, slug
 from agents.edits import UnreadableEditError, intent_of
 from agents.letter import amount_words, attached, body, day_words, letter, pinned, polish, total_words
 from agents.slots import ClientName, Day, Email, Every, InvoiceNumber, Money, Period, Terms
+from agents.slots.grammar import find_spans
+from agents.slots.slot import Slot
 from connectors.base import ConnectorError, Receipt
 from memory.events import Entry, Json
 
@@ -43,13 +44,7 @@ LISTED_MAX = 30  # invoices in one answer
 REMIND_AGAIN_DAYS = 7  # sooner than this after the last reminder is worth a word on the card
 SCHEDULE_HOUR = 9  # when something that comes again falls due, where no hour was said
 
-_INCLUDING = re.compile(
-    r"\b(incl(\.|uding|usive)?( of)?( the)? (vat|tax|gst)|(vat|tax) included|gross|brutto)\b", re.IGNORECASE
-)
-_QUANTITY = re.compile(
-    r"\b(\d{1,4}(?:[.,]\d{1,2})?)\s*(days?|hours?|hrs?|h|weeks?|months?|units?|pieces?)\s*(?:at|@|x|à|of|times)\s",
-    re.IGNORECASE,
-)
+_PRODUCT = re.compile(r"([\d.]+) x ([\d.]+) = ")  # how the grammar says that a price was multiplied
 _FOR = re.compile(
     r"\bfor (?:the |our |my |a |an )?(.+?)"
     r"\s*(?:[,;]|\.(?:\s|$)|$|\bnet \d|\bdue\b|\bpayable\b|\bincl|\bexcl|\bplus\b|\bterms\b)",
@@ -521,7 +516,7 @@ class Billing(Agent):
     async def work(self, task: Task, desk: Desk) -> Proposal:
         """Do the books' part of one request."""
         try:
-            wanted = intent_of(task)
+            wanted = intent_of(task, desk)
         except UnreadableEditError as error:
             return Proposal(ask=str(error))
         match wanted:
@@ -553,9 +548,9 @@ async def _invoice(wish: Invoice, task: Task, desk: Desk) -> Proposal:
     said = str(wish.client)
     match = look_up(desk, said)
     if match.record is None and (match.nearby or not wish.email):
-        return _whom(task, said, match.nearby)
+        return whom(task, said, match.nearby)
     client = match.record or _newcomer(desk, said, str(wish.email))
-    if not (to := _address(client)):
+    if not (to := address(client)):
         return Proposal(
             ask=f"I have no e-mail address for {named(client)}. Where does the invoice go? "
             f"Say: update {named(client)} email billing@their-domain"
@@ -578,7 +573,7 @@ async def _invoice(wish: Invoice, task: Task, desk: Desk) -> Proposal:
         needs={f"client:{client.key}": client.version, f"number:invoice:{number}": 0},
         client=client.key,
     )
-    text, worded = await _worded(desk, task, body(desk, _contact(client), _invoice_paragraphs(desk, made, number)))
+    text, worded = await _worded(desk, task, body(desk, contact(client), _invoice_paragraphs(desk, made, number)))
     mail = letter(
         to=[to],
         subject=f"Invoice {number} from {desk.company['name']}",
@@ -594,7 +589,7 @@ async def _invoice(wish: Invoice, task: Task, desk: Desk) -> Proposal:
         results={"invoice": number, "client": client.key, "total": made.money(made.gross), "due": made.due.isoformat()},
         reasons=(*reasons, *_twice(desk, client.key, made), *drawn.data.get("warnings", ()), *worded),
         confidence_pct=max(60, 98 - 4 * len(reasons)),
-        sources=_sources(client) if client.version else (),
+        sources=cited(client) if client.version else (),
         files=(attached(pdf),),
     )
 
@@ -610,15 +605,18 @@ def _bill(wish: Invoice, task: Task, desk: Desk, client: Record) -> tuple[Bill, 
     if asked.amount <= 0:
         return Proposal(ask=f"{asked} is nothing to invoice. How much is it, before VAT?")
     text = _what(wish, task, desk, client, reasons)
-    if _INCLUDING.search(task.text):
+    spoken = find_spans(task.text, desk.now, desk.zone, desk.company.get("locale", "en"))
+    said = next((str(slot.value) for slot in spoken if slot.kind == "vat"), "plus")
+    if said == "none" and vat.pct:
+        return _why_no_vat(client)
+    if said == "included":
         split = bill.gross_that_splits(asked.amount, vat)
-        if len(split) > 1 or split[0] != asked.amount:
+        if split != (asked.amount,):
             return _cannot_split(asked, split, task)
         lines = (Line(text, vat.within(asked.amount)),)
         reasons.append(f"{amount_words(str(asked))} taken as including VAT.")
     else:
-        quantity = _quantity(task.text)
-        lines = (Line(text, asked.amount, quantity),)
+        lines = (_counted(text, asked, spoken),)
         if vat.pct:
             reasons.append(f"{amount_words(str(asked))} taken as net; {vat.pct.normalize():f} % VAT comes on top.")
     if vat.because:
@@ -658,9 +656,21 @@ def _is_purpose(text: str, names: set[str]) -> bool:
     return not any(flat.startswith(name) for name in names) and not re.match(r"[\d€$£]", flat)
 
 
-def _quantity(text: str) -> Decimal:
-    match = _QUANTITY.search(text)
-    return Decimal(match[1].replace(",", ".")) if match else Decimal(1)
+def _counted(text: str, asked: Money, spoken: Sequence[Slot]) -> Line:
+    """Return the line, with quantity and price where the amount was said as ``3 days at 800``."""
+    for slot in spoken:
+        if isinstance(slot.value, Money) and slot.value.amount == asked.amount:
+            for match in filter(None, map(_PRODUCT.match, slot.assumed)):
+                return Line(text, Decimal(match[2]), Decimal(match[1]))
+    return Line(text, asked.amount)
+
+
+def _why_no_vat(client: Record) -> Proposal:
+    name = named(client)
+    return Proposal(
+        ask=f"Why does {name} pay no VAT? The invoice has to say it. Note it once, then ask me again.",
+        choices=tuple(Choice(label=f"{kind.capitalize()}", text=f"update {name} vat {kind}") for kind in bill.ZERO_TAX),
+    )
 
 
 def _due(wish: Invoice, desk: Desk, client: Record, issued: date, reasons: list[str]) -> date:
@@ -728,7 +738,7 @@ def _seller(desk: Desk) -> dict[str, Json]:
 
 def _buyer(client: Record) -> dict[str, Json]:
     known = {key: client.data[key] for key in ("address", "country", "vat_id", "contact") if client.data.get(key)}
-    return {"name": named(client), "email": _address(client), **known}
+    return {"name": named(client), "email": address(client), **known}
 
 
 def _issue_args(made: Bill, number: str, kind: str, client: str, pdf: Mapping[str, Json]) -> dict[str, Json]:
@@ -786,7 +796,7 @@ def _unpaid(wish: Unpaid, task: Task, desk: Desk) -> Proposal:
     if wish.client:
         match = look_up(desk, wish.client)
         if match.record is None:
-            return _whom(task, wish.client, match.nearby)
+            return whom(task, wish.client, match.nearby)
         where = {"client": match.record.key}
     today = desk.now.astimezone(desk.zone).date()
     opened = sorted(_open(desk, **where), key=lambda record: record.data["due"])
@@ -811,7 +821,7 @@ def _unpaid(wish: Unpaid, task: Task, desk: Desk) -> Proposal:
             for record in late[:3]
         ),
         results={"open": [record.key for record in opened], "overdue": [record.key for record in late]},
-        sources=_sources(*opened[:LISTED_MAX]),
+        sources=cited(*opened[:LISTED_MAX]),
     )
 
 
@@ -894,7 +904,7 @@ def _payment(invoice: Record, paid: Money, day: date, left: Decimal) -> Proposal
     )
     reasons = (f"{amount_words(money(left, currency))} was open on {invoice.key}.",)
     results = {"invoice": invoice.key, "client": client, "paid": str(paid), "left": rest}
-    return Proposal(calls=(call,), results=results, reasons=reasons, sources=_sources(invoice))
+    return Proposal(calls=(call,), results=results, reasons=reasons, sources=cited(invoice))
 
 
 def _meant(number: str | None, client: str | None, amount: Money | None, task: Task, desk: Desk) -> Record | Proposal:
@@ -905,7 +915,7 @@ def _meant(number: str | None, client: str | None, amount: Money | None, task: T
     if client:
         match = look_up(desk, client)
         if match.record is None:
-            return _whom(task, client, match.nearby)
+            return whom(task, client, match.nearby)
         opened = [record for record in opened if record.data["client"] == match.record.key]
         if not opened:
             return Proposal(problem=f"No invoice to {named(match.record)} is open.")
@@ -993,7 +1003,7 @@ async def _credited(
 ) -> Proposal:
     """Propose the credit note over a whole invoice, its mail, and what belongs to it."""
     client = desk.record("client", str(invoice.data["client"]))
-    if client is None or not (to := _address(client)):
+    if client is None or not (to := address(client)):
         who = invoice.data["client_name"]
         return Proposal(
             ask=f"I have no e-mail address for {who}. Where does the credit note go? Say: update {who} email …"
@@ -1011,9 +1021,9 @@ async def _credited(
     }  # fmt: skip
     issue = ActionCall(
         name="books.issue",
-        args={**_issue_args(made, number, "credit note", named(client), pdf), "due": "", "reference": invoice.key},
+        args={**_issue_args(made, number, "credit note", named(client), pdf), "due": ""},
         writes=(
-            Write(kind="credit_note", key=number, data=note),
+            Write(kind="credit", key=number, data=note),
             Write(kind="invoice", key=invoice.key, data={**invoice.data, "status": status, "credit_note": number}),
         ),
         entries=bill.entries(
@@ -1027,7 +1037,7 @@ async def _credited(
         f"please find attached credit note {number} over {total}. It takes back invoice {invoice.key} in full.",
         "There is nothing left for you to pay on it." if status == "cancelled" else "You will receive the money back.",
     )
-    text, worded = await _worded(desk, task, body(desk, _contact(client), paragraphs))
+    text, worded = await _worded(desk, task, body(desk, contact(client), paragraphs))
     mail = letter(
         to=[to], subject=f"Credit note {number} for invoice {invoice.key}", text=text, client=client, attachments=[pdf]
     )
@@ -1035,7 +1045,7 @@ async def _credited(
         calls=(issue, *more, mail),
         results={"credit_note": number, "invoice": invoice.key, "client": client.key},
         reasons=(f"Invoice {invoice.key} was issued on {day_words(invoice.data['issued'])} over {total}.", *worded),
-        sources=_sources(client, invoice),
+        sources=cited(client, invoice),
         files=(attached(pdf),),
     )
 
@@ -1099,7 +1109,7 @@ def _paid_invoice(wish: Refund, task: Task, desk: Desk) -> Record | Proposal:
         return Proposal(ask="Which invoice shall I refund? Its number, please.")
     match = look_up(desk, wish.client)
     if match.record is None:
-        return _whom(task, wish.client, match.nearby)
+        return whom(task, wish.client, match.nearby)
     paid = desk.records("invoice", client=match.record.key, status="paid")
     if not paid:
         return Proposal(problem=f"{named(match.record)} has no paid invoice, so there is nothing to refund.")
@@ -1159,7 +1169,7 @@ async def _remind(wish: RemindDebtor, task: Task, desk: Desk) -> Proposal:
     reasons: list[str] = []
     for invoice in chosen:
         client = desk.record("client", str(invoice.data["client"]))
-        if client is None or not _address(client):
+        if client is None or not address(client):
             reasons.append(f"{invoice.key} is left out: no e-mail address for {invoice.data['client_name']}.")
             continue
         call, why = await _reminder(invoice, client, task, desk, today)
@@ -1169,7 +1179,7 @@ async def _remind(wish: RemindDebtor, task: Task, desk: Desk) -> Proposal:
         return Proposal(problem=" ".join(reasons))
     if len(late) > len(chosen):
         reasons.append(f"{len(late) - len(chosen)} more are overdue; ask again once these are out.")
-    return Proposal(calls=tuple(calls), reasons=tuple(reasons), sources=_sources(*chosen))
+    return Proposal(calls=tuple(calls), reasons=tuple(reasons), sources=cited(*chosen))
 
 
 def _debts(wish: RemindDebtor, task: Task, desk: Desk, today: date) -> list[Record] | Proposal:
@@ -1183,7 +1193,7 @@ def _debts(wish: RemindDebtor, task: Task, desk: Desk, today: date) -> list[Reco
     else:
         match = look_up(desk, wish.client or "")
         if match.record is None:
-            return _whom(task, wish.client or "", match.nearby)
+            return whom(task, wish.client or "", match.nearby)
         mine = _open(desk, client=match.record.key)
         if not mine:
             return Proposal(problem=f"{named(match.record)} owes nothing: no invoice of theirs is open.")
@@ -1216,11 +1226,11 @@ async def _reminder(
     )
     iban = desk.company.get("iban")
     bank = f"My account is {iban}; please quote {invoice.key}." if iban else ""
-    text, worded = await _worded(desk, task, body(desk, _contact(client), (*paragraphs, bank)))
+    text, worded = await _worded(desk, task, body(desk, contact(client), (*paragraphs, bank)))
     after = {**invoice.data, "reminders": [*sent, {"step": step, "day": today.isoformat()}]}
     pdf = invoice.data.get("pdf")
     call = letter(
-        to=[_address(client)],
+        to=[address(client)],
         subject=subject,
         text=text,
         client=client,
@@ -1244,7 +1254,7 @@ def _revenue(wish: Revenue, task: Task, desk: Desk) -> Proposal:
     if wish.client:
         match = look_up(desk, wish.client)
         if match.record is None:
-            return _whom(task, wish.client, match.nearby)
+            return whom(task, wish.client, match.nearby)
         where = {"client": match.record.key}
     billed, received = _by_month(desk, period, where)
     months = sorted({*billed, *received})
@@ -1295,7 +1305,7 @@ def _all(sums: Sums) -> dict[str, Decimal]:
 def _recurring(wish: RecurringInvoice, task: Task, desk: Desk) -> Proposal:
     match = look_up(desk, wish.client)
     if match.record is None:
-        return _whom(task, wish.client, match.nearby)
+        return whom(task, wish.client, match.nearby)
     client = match.record
     reasons: list[str] = []
     once = Invoice(client=client.key, amount=wish.amount, what=wish.what, terms=wish.terms)
@@ -1306,7 +1316,7 @@ def _recurring(wish: RecurringInvoice, task: Task, desk: Desk) -> Proposal:
     following = wish.every.next(start)
     if following is None:
         return Proposal(ask="How often shall I invoice? For example: every month, every first Monday.")
-    key = _free_key(desk, "schedule", f"invoice-{client.key}")
+    key = free_key(desk, "schedule", f"invoice-{client.key}")
     slots = {"client": client.key, "amount": str(amount), "what": wish.what or "Retainer {month}"}
     if wish.terms:
         slots["terms"] = str(wish.terms)
@@ -1325,7 +1335,7 @@ def _recurring(wish: RecurringInvoice, task: Task, desk: Desk) -> Proposal:
         client=client.key,
     )
     reasons.append("Each invoice comes as a card of its own before it goes out.")
-    return Proposal(calls=(call,), results={"schedule": key}, reasons=tuple(reasons), sources=_sources(client))
+    return Proposal(calls=(call,), results={"schedule": key}, reasons=tuple(reasons), sources=cited(client))
 
 
 def _payment_link(wish: PaymentLink, task: Task, desk: Desk) -> Proposal:
@@ -1357,42 +1367,10 @@ def _payment_link(wish: PaymentLink, task: Task, desk: Desk) -> Proposal:
 # ── small words ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _whom(task: Task, said: str, nearby: Sequence[Record]) -> Proposal:
-    if nearby:
-        return Proposal(
-            ask=f"Which client do you mean by {said!r}?",
-            choices=which(nearby, task.text, said, task.intent.id().replace("_", " ") + " {name}"),
-        )
-    return Proposal(
-        ask=f"I know no client called {said!r}. Add them first, for example: add client {said}, billing@their-domain. "
-        "Then ask me again.",
-    )
-
-
 async def _worded(desk: Desk, task: Task, text: str) -> tuple[str, tuple[str, ...]]:
     """Money letters keep their template unless the operator asked for other words: a model costs, and adds nothing."""
     return await polish(desk, "billing", text, guidance=task.guidance) if task.guidance else (text, ())
 
 
-def _address(client: Record) -> str:
-    return str(client.data.get("billing_email") or client.data.get("email") or "")
-
-
-def _contact(client: Record) -> str:
-    return str(client.data.get("contact") or "")
-
-
 def _invoices(count: int) -> str:
     return f"{count} invoice{'' if count == 1 else 's'}"
-
-
-def _free_key(desk: Desk, kind: str, wanted: str) -> str:
-    keys = (wanted, *(f"{wanted}-{i}" for i in range(2, 1000)))
-    return next(key for key in keys if desk.record(kind, key) is None)
-
-
-def _sources(*records: Record) -> tuple[Source, ...]:
-    return tuple(
-        Source(ref=f"record:{r.kind}:{r.key}@{r.version}", text=str(r.data.get("name") or r.data.get("text") or r.key))
-        for r in records
-    )

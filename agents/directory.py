@@ -17,8 +17,9 @@ from dataclasses import dataclass
 
 from rapidfuzz import fuzz
 
-from agents.base import Choice, Desk, Record
+from agents.base import Choice, Desk, Proposal, Record, Source, Task
 
+KEYS_MAX = 1000  # records of one name; the search for a free key ends somewhere
 NEARBY_MAX = 4  # buttons under one question
 SLIP_PCT = 80  # rapidfuzz ratio from which a name may be a typing slip of another; below it is another name
 _LEGAL = re.compile(
@@ -85,6 +86,42 @@ def which(records: Sequence[Record], text: str, said: str, fallback: str) -> tup
         Choice(label=named(record), text=instead(text, said, named(record), fallback.format(name=named(record))))
         for record in records[:NEARBY_MAX]
     )
+
+
+def whom(task: Task, said: str, nearby: Sequence[Record]) -> Proposal:
+    """Return the question who is meant, with a button for each who may be."""
+    if nearby:
+        fallback = task.intent.id().replace("_", " ") + " {name}"
+        return Proposal(ask=f"Which client do you mean by {said!r}?", choices=which(nearby, task.text, said, fallback))
+    return Proposal(
+        ask=f"I know no client called {said!r}. Add them first, for example: add client {said}, billing@their-domain. "
+        "Then ask me again.",
+    )
+
+
+def address(client: Record) -> str:
+    """Return where a client's mail goes, or nothing."""
+    return str(client.data.get("billing_email") or client.data.get("email") or "")
+
+
+def contact(client: Record) -> str:
+    """Return the person to greet, or nothing."""
+    return str(client.data.get("contact") or "")
+
+
+def cited(*records: Record) -> tuple[Source, ...]:
+    """Return records as sources of a proposal."""
+    return tuple(
+        Source(ref=f"record:{r.kind}:{r.key}@{r.version}", text=str(r.data.get("name") or r.data.get("text") or r.key))
+        for r in records
+        if r.version
+    )
+
+
+def free_key(desk: Desk, kind: str, wanted: str) -> str:
+    """Return ``wanted``, or with a number behind it the first key that no record has."""
+    keys = (wanted, *(f"{wanted}-{i}" for i in range(2, KEYS_MAX)))
+    return next(key for key in keys if desk.record(kind, key) is None)
 
 
 def _decided(records: Sequence[Record]) -> Match:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from agents.base import Intent, Task
+from agents.base import Desk, Intent, Task
+from agents.slots.grammar import find_spans
 
 
 class UnreadableEditError(ValueError):
@@ -18,7 +19,7 @@ class UnreadableEditError(ValueError):
         super().__init__(f"I cannot read {value!r} as {name.replace('_', ' ')}: {reason}")
 
 
-def intent_of(task: Task) -> Intent:
+def intent_of(task: Task, desk: Desk) -> Intent:
     """Return the request with the operator's edits worked in.
 
     Raises:
@@ -27,13 +28,19 @@ def intent_of(task: Task) -> Intent:
     intent = task.intent
     for name, value in task.edits.items():
         if name in type(intent).model_fields:
-            intent = _with(intent, name, value)
+            intent = _with(intent, name, value, desk)
     return intent
 
 
-def _with(intent: Intent, name: str, value: object) -> Intent:
+def _with(intent: Intent, name: str, value: object, desk: Desk) -> Intent:
     slots = {key: getattr(intent, key) for key in type(intent).model_fields}
     try:
         return type(intent).model_validate({**slots, name: value if value != "" else None})
     except ValidationError as error:
+        # What a person types into a form ("1,500") is read as in a message.
+        for slot in find_spans(str(value), desk.now, desk.zone, desk.company.get("locale", "en")):
+            try:
+                return type(intent).model_validate({**slots, name: slot.value})
+            except ValidationError:
+                continue
         raise UnreadableEditError(name, value, error.errors()[0]["msg"]) from error

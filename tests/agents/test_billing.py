@@ -1,6 +1,7 @@
 """Billing proposes invoices, payments, reminders and credit notes; the books it would leave are checked to the cent."""
 
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -18,9 +19,10 @@ from agents.billing import (
     Unpaid,
 )
 from agents.slots import Every, Money, Period, Terms
+from agents.slots.grammar import find_spans
 from connectors.base import TryLaterError
 from memory.events import Write
-from tests.agents.desk import PaperDesk, assert_balanced, client, day, task
+from tests.agents.desk import NOW, PaperDesk, assert_balanced, client, day, task
 
 MARCH = "invoice Acme 1,200 for the March retainer, net 14"
 
@@ -86,7 +88,7 @@ async def test_a_typed_currency_is_not_an_assumption() -> None:
     assert not any("currency" in reason for reason in proposal.reasons)
 
 
-@pytest.mark.parametrize("text", ["invoice Acme 119 incl. VAT", "bill Acme 119 gross", "119 including tax to Acme"])
+@pytest.mark.parametrize("text", ["invoice Acme 119 incl. VAT", "bill Acme 119 gross", "119 including VAT to Acme"])
 async def test_an_amount_including_vat_is_split(text: str) -> None:
     proposal = await propose(PaperDesk(), wish(amount=Money(Decimal(119))), text)
     assert proposal.calls[0].args["net"] == "100.00 EUR"
@@ -101,7 +103,9 @@ async def test_a_gross_amount_that_no_net_gives_is_asked_about() -> None:
 
 
 async def test_days_times_rate_is_not_billed_as_one_day() -> None:
-    proposal = await propose(PaperDesk(), wish(amount=Money(Decimal(800)), what=""), "bill Acme for 3 days at 800")
+    said = "bill Acme for 3 days at 800"
+    amount = next(slot.value for slot in find_spans(said, NOW, ZoneInfo("Europe/Berlin")) if slot.kind == "money")
+    proposal = await propose(PaperDesk(), wish(amount=amount, what=""), said)
     assert proposal.calls[0].args["net"] == "2400.00 EUR"
     assert proposal.calls[0].args["lines"][0]["quantity"] == "3"
 
@@ -153,6 +157,12 @@ async def test_a_client_without_vat_is_billed_without_and_told_why(vat: str, mor
     assert_balanced(proposal.calls[0])
 
 
+async def test_no_vat_without_a_reason_is_asked_about() -> None:
+    proposal = await propose(PaperDesk(), wish(), "invoice Acme 1,200 no VAT")
+    assert "Why does Acme GmbH pay no VAT?" in proposal.ask
+    assert "update Acme GmbH vat reverse charge" in [choice.text for choice in proposal.choices]
+
+
 async def test_a_company_without_a_rate_adds_no_vat_and_says_so() -> None:
     proposal = await propose(PaperDesk(vat_rate="", vat_id=""), wish(), MARCH)
     assert proposal.calls[0].args["amount"] == "1200.00 EUR"
@@ -186,6 +196,8 @@ async def test_an_edited_amount_changes_every_figure() -> None:
     assert proposal.calls[0].args["amount"] == "1190.00 EUR"
     assert proposal.calls[0].args["due"] == "2026-12-21"
     assert "1,190.00 EUR" in proposal.calls[1].args["body"]
+    typed = await propose(PaperDesk(), wish(), MARCH, edits={"amount": "1,000"})
+    assert typed.calls[0].args["amount"] == "1190.00 EUR"
 
 
 async def test_an_edit_that_cannot_be_read_is_asked_about() -> None:
@@ -308,7 +320,7 @@ async def test_cancelling_writes_a_credit_note_with_its_own_number() -> None:
     assert mail.args["subject"] == "Credit note CN-2026-0001 for invoice 2026-0001"
     desk.confirm(proposal)
     assert desk.record("invoice", "2026-0001").data["status"] == "cancelled"
-    assert desk.record("credit_note", "CN-2026-0001").data["invoice"] == "2026-0001"
+    assert desk.record("credit", "CN-2026-0001").data["invoice"] == "2026-0001"
     for account in ("assets:receivable", "income:services", "liabilities:vat"):
         assert desk.balance(account) == {"EUR": Decimal(0)}
     assert "is cancelled" in (await propose(desk, CancelInvoice(number="2026-0001"))).problem
