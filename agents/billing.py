@@ -29,7 +29,7 @@ from agents.base import (
     parse_money,
 )
 from agents.bill import Bill, Line
-from agents.directory import look_up, named, slug
+from agents.directory import address, cited, contact, free_key, look_up, named, slug, whom
 from agents.edits import UnreadableEditError, intent_of
 from agents.letter import amount_words, attached, body, day_words, letter, pinned, polish, total_words
 from agents.slots import ClientName, Day, Email, Every, InvoiceNumber, Money, Period, Terms
