@@ -16,12 +16,14 @@ file in ``words/``.
 from agents.slots.addresses import ClientName, Email, InvoiceNumber
 from agents.slots.dates import Day, Moment, Period
 from agents.slots.every import Every
+from agents.slots.grammar import find_spans, morning_of
 from agents.slots.money import Money
+from agents.slots.slot import Slot
 from agents.slots.span import Span
 from agents.slots.terms import Terms
 from agents.slots.written import Kind, Written
 
 __all__ = [
-    "ClientName", "Day", "Email", "Every", "InvoiceNumber", "Kind", "Moment", "Money", "Period", "Span", "Terms",
-    "Written",
+    "ClientName", "Day", "Email", "Every", "InvoiceNumber", "Kind", "Moment", "Money", "Period", "Slot", "Span",
+    "Terms", "Written", "find_spans", "morning_of",
 ]  # fmt: skip

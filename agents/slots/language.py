@@ -1,0 +1,164 @@
+"""What the grammar must know of a language: its words, and phrases over them. One language is one file in ``words/``.
+
+A phrase is a regular expression in which ``<weekday>``, ``<month>``, ``<unit>``, ``<n>`` (a count, in digits or
+words), ``<ord>`` (``3rd``, ``third``), ``<d>`` (a day of the month in digits) and ``<year>`` stand for this language's
+words, and a space for any white space. It names a rule of `days`, `repeats` or `lengths`; the rules know no language.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+
+from babel import Locale, UnknownLocaleError
+from babel.numbers import get_decimal_symbol, get_group_symbol, get_territory_currencies
+
+YEAR = r"(?:19|20)\d\d"
+DAY_OF_MONTH = r"(?:0?[1-9]|[12]\d|3[01])(?!\d|[.,:/]\d|\s?(?:k\b|%|[€$£¥]|eur|usd|gbp|chf))"
+
+
+@dataclass(frozen=True, eq=False)
+class Language:
+    """One language's words. Every key is lower case."""
+
+    code: str
+    numbers: Mapping[str, int]  # "ninety" → 90
+    scales: Mapping[str, int]  # "thousand" → 1000, "grand" → 1000
+    joiners: tuple[str, ...]  # "and", between number words
+    ordinals: Mapping[str, int]  # "first" → 1; -1 is the last
+    ordinal_mark: str  # regex after digits: "(?:st|nd|rd|th)"
+    months: Mapping[str, int]
+    weekdays: Mapping[str, int]  # Monday is 0
+    units: Mapping[str, str]  # "fortnights" → "fortnight"
+    currencies: Mapping[str, str]  # "euros" → "EUR"
+    cents: tuple[str, ...]
+    day_words: Mapping[str, int]  # "tomorrow" → 1, "before yesterday" → -2
+    which: Mapping[str, int]  # "next" → 1, "last" → -1
+    edges: Mapping[str, str]  # "beginning" → "start"; values: start, middle, end
+    edge_units: Mapping[str, str]  # "eow" → "week"
+    clock_words: Mapping[str, tuple[int, int]]  # "noon" → (12, 0)
+    clock_steps: Mapping[str, tuple[int, int]]  # "half past" → (1, 30), "quarter to" → (-1, 15)
+    adverbs: Mapping[str, tuple[str, int]]  # "fortnightly" → ("week", 2)
+    shy: frozenset[str]  # month and weekday words that are usually something else: "may", "march", "sat"
+    shy_before: str  # regex of what makes them dates: "in ", "next "
+    past: str  # regex that tells a sentence about the past
+    join: str  # regex between a day and a time: "at"
+    rough: str  # regex before an amount that makes it no amount: "about"
+    ranged: str  # regex between two amounts that makes them a range: "to"
+    times: str  # regex between a count and a price: "at", "x"
+    due: str  # regex of what makes a day a due date: "due on"
+    per: str  # regex of "per" before a unit
+    vat: Mapping[str, str]  # phrase → "plus" | "included" | "none"
+    phrases: tuple[tuple[str, str], ...]
+    sentences: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def compiled(self) -> tuple[tuple[str, re.Pattern[str]], ...]:
+        """Return the phrases as patterns, in their order."""
+        return tuple((rule, self.pattern(phrase)) for rule, phrase in self.phrases)
+
+    def pattern(self, phrase: str) -> re.Pattern[str]:
+        """Return one phrase as a pattern that matches whole words only."""
+        words = {
+            "weekday": _any(self.weekdays),
+            "month": _any(self.months) + r"\.?",
+            "unit": _any(self.units),
+            "n": self.count,
+            "ord": rf"(?:\d{{1,2}}(?:{self.ordinal_mark})|{_any(self.ordinals)})",
+            "d": DAY_OF_MONTH,
+            "year": YEAR,
+        }
+
+        def group(match: re.Match[str]) -> str:
+            name = match[1]
+            return f"(?P<{name}>{words[name.rstrip('2')]})"
+
+        spaced = re.sub(r" [?*]", r"\\s*", phrase).replace(" ", r"\s+").replace(r"[-\s+]", r"[-\s]")
+        body = re.sub(r"(?<!P)<(\w+)>", group, spaced)
+        start = "" if body.startswith("/") else r"(?<!\w)"  # "2k/month"
+        return re.compile(rf"{start}(?:{body})(?!\w)", re.IGNORECASE)
+
+    @cached_property
+    def count(self) -> str:
+        """The regex of a count: digits with at most one decimal sign, or number words."""
+        word = _any({**self.numbers, **self.scales})
+        joiner = "|".join(re.escape(word) for word in self.joiners)
+        return rf"(?:\d{{1,4}}(?:[.,]\d{{1,2}})?|{word}(?:(?:\s+(?:{joiner}))?[\s-]+{word})*)"
+
+    def counted(self, text: str) -> float | None:
+        """Return what a count says (``"2"``, ``"1.5"``, ``"twenty-one"``), or None when it is no number."""
+        text = text.lower().strip()
+        if text[0].isdigit():
+            return float(text.replace(",", "."))
+        total = part = 0
+        for word in re.split(r"[\s-]+", text):
+            if word in self.joiners:
+                continue
+            if word in self.numbers:
+                part += self.numbers[word]
+            elif word in self.scales:
+                part = (part or 1) * self.scales[word]
+                if self.scales[word] >= 1000:  # noqa: PLR2004 - a hundred multiplies, a thousand closes the part
+                    total, part = total + part, 0
+            else:
+                return None
+        return float(total + part)
+
+    def ordinal(self, text: str) -> int:
+        """Return ``"3rd"``, ``"third"`` → 3, ``"last"`` → -1."""
+        digits = re.match(r"\d+", text)
+        return int(digits[0]) if digits else self.ordinals[text.lower()]
+
+
+def _any(words: Iterable[str]) -> str:
+    return "(?:" + "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)) + ")"
+
+
+@dataclass(frozen=True)
+class Customs:
+    """How numbers and dates are written where the operator lives, from Babel's tables."""
+
+    decimal: str  # "." or ","
+    group: str
+    day_first: bool | None  # 3/4 is 3 April, or 4 March, or nobody can say
+    dollar: str  # what "$" most likely is
+    crown: str  # what "kr" is, or empty
+
+
+@cache
+def customs(locale: str) -> Customs:
+    """Return the customs of ``"en_GB"``, ``"de"``; plain ``"en"`` leaves the order of day and month open.
+
+    Raises:
+        ValueError: No such locale.
+    """
+    try:
+        parsed = Locale.parse(locale, sep="-" if "-" in locale else "_")
+    except (UnknownLocaleError, ValueError) as error:
+        raise ValueError(f"{locale!r} is not a locale, like 'en_GB', 'en_US' or 'de_DE'.") from error
+    short = parsed.date_formats["short"].pattern
+    day_first = short.lower().index("d") < short.index("M")
+    territory = parsed.territory or ""
+    own = (get_territory_currencies(territory) or [""])[0] if territory else ""
+    return Customs(
+        decimal=get_decimal_symbol(parsed),
+        group=get_group_symbol(parsed),
+        day_first=None if parsed.language == "en" and not territory else day_first,
+        dollar=own if own in {"USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN"} else "USD",
+        crown=own if own in {"SEK", "NOK", "DKK", "ISK", "CZK"} else "",
+    )
+
+
+@cache
+def language(locale: str) -> Language:
+    """Return the language of a locale; English where there is no file for it."""
+    from agents.slots import words
+
+    code = re.split(r"[_-]", locale)[0].lower()
+    known = {info.name for info in pkgutil.iter_modules(words.__path__)}
+    found: Language = importlib.import_module(f"agents.slots.words.{code if code in known else 'en'}").LANGUAGE
+    return found

@@ -1,0 +1,1 @@
+"""One file of words and phrases per language; see `agents.slots.language`."""
