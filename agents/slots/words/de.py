@@ -1,6 +1,6 @@
 """German: amounts, days, terms and recurrences as they are typed beside English or alone."""
 
-# ruff: noqa: E501, SIM905 - a phrase stands on one line, and a list of words is read as text
+# ruff: noqa: SIM905 - a phrase stands on one line, and a list of words is read as text
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ LANGUAGE = Language(
         ("terms.receipt", rf"sofort {_DUE}|{_DUE} sofort|bei erhalt|{_DUE} bei erhalt"),
         ("terms.eom", rf"{_DUE} (?:zum |am )?(?:ende des monats|monatsende)"),
         ("every.nth", rf"{_EACH} <ord> <weekday>(?: im monat)?"),
-        ("every.monthday", rf"(?:am )?<ord> (?:jeden|jedes) monats"),
+        ("every.monthday", r"(?:am )?<ord> (?:jeden|jedes) monats"),
         ("every.workday", rf"{_EACH} (?:werktag|arbeitstag)|werktags"),
         ("every.weekdays", rf"{_EACH} <weekday>(?: und <weekday2>)?"),
         ("every.n", rf"{_EACH} <n> <unit>"),
