@@ -31,7 +31,7 @@ from math import isfinite
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ValidationError
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from agents.base import Thought
 from agents.budget import Ledger, Price, Refusal, Reservation, UnpricedModelError, Wanted, Warned, tokens_worst
@@ -56,7 +56,7 @@ MAX_TOKENS = 1000  # of an answer, when the caller says nothing
 CACHE_TTL_S = 24 * 3600.0
 TIMEOUT_S = 60.0
 
-_backoff = wait_exponential_jitter(initial=0.5, max=WAIT_MAX_S)
+_backoff = wait_random_exponential(multiplier=0.5, max=WAIT_MAX_S)
 
 Stream = Callable[[str], Awaitable[None]]
 """Called with the whole answer *so far*, so that a stream which broke can begin again. The caller slows it down."""
@@ -143,11 +143,6 @@ class _CallFailedError(Exception):
         self.key = key
         self.form = form
         self.retry_after_s = retry_after_s
-
-
-class _BrokenStreamError(_CallFailedError):
-    def __init__(self) -> None:
-        super().__init__("its stream broke off", again=True, charged=True)
 
 
 class _RefusedError(Exception):
@@ -344,10 +339,9 @@ class Gateway:
                     answer = await self._call(
                         question, model, _with_schema(question, sent, native=native), stream, native=native
                     )
-                except _BrokenStreamError:
-                    stream = None  # what was shown so far is replaced by a whole answer
-                    raise
                 except _CallFailedError as error:
+                    if error.charged:  # it may have begun: what was shown so far is replaced by a whole answer
+                        stream = None
                     if error.form and native and question.schema is not None:
                         native, error.again = False, True  # it may not know schemas: it is told in words
                     raise
@@ -426,6 +420,7 @@ class _Litellm:
         if self._library is None:
             return
         worker = importlib.import_module("litellm.litellm_core_utils.logging_worker").GLOBAL_LOGGING_WORKER
+        await worker.flush()  # it counts our calls behind our back; cut short, it complains
         await worker.stop()
         await self._library.close_litellm_async_clients()
         # Closed clients stay in its cache otherwise, and the next gateway of this process would be handed one.
@@ -487,7 +482,7 @@ class _Litellm:
         except _CallFailedError:
             raise
         except Exception as error:  # litellm's errors have no common base, and bugs below it look the same
-            raise (_BrokenStreamError() if begun else _read_failure(error)) from error
+            raise (_broken_stream() if begun else _read_failure(error)) from error
 
 
 async def _growing(chunks: Any) -> AsyncGenerator[_Answer]:
@@ -501,7 +496,11 @@ async def _growing(chunks: Any) -> AsyncGenerator[_Answer]:
             text += choice.delta.content or ""
         yield _Answer(text, tokens_in, tokens_out, whole=ending != "length")
     if ending is None:
-        raise _BrokenStreamError
+        raise _broken_stream()
+
+
+def _broken_stream() -> _CallFailedError:
+    return _CallFailedError("its stream broke off", again=True, charged=True)
 
 
 def _whole(answer: Any) -> _Answer:
