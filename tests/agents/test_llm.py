@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import BaseModel
 
-from agents.budget import Allowance, Limit, MemoryLedger, Scope, Warned
-from agents.llm import ATTEMPTS_MAX, Explained, Gateway
+from agents.budget import Allowance, Limit, MemoryLedger, Price, Reservation, Scope, Warned
+from agents.llm import ATTEMPTS_MAX, Explained, Gateway, _Answer, _CallFailedError
 from agents.tiers import AUTH_REST_S, Tiers
 from memory.events import Origin
 from tests.counterparts import models
@@ -599,3 +599,72 @@ async def test_the_explain_log_says_what_was_sent_and_why_it_ended_so(house, ser
         "anthropic/claude-haiku-4-5: answered",
     )
     assert [role for role, _ in told.messages] == ["system", "user", "user"]
+
+
+# ── the tests above can fail ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _reserves_everything(self, wanted):
+    return Reservation("", wanted)
+
+
+async def _free(self, model):
+    return model.price or Price(Decimal(0), Decimal(0))
+
+
+def _any_text(answer):
+    return _Answer(answer.choices[0].message.content, 1, 1)
+
+
+TWINS = {
+    "no breaker on refused keys": (
+        "agents.tiers.Breakers.key_refused",
+        lambda *_: None,
+        "a_refused_key_is_not_tried_again",
+    ),
+    "no cooldown": (
+        "agents.tiers.Breakers.failed",
+        lambda *_: None,
+        "a_model_that_keeps_failing_rests_longer_each_time",
+    ),
+    "no reservation": (
+        "agents.budget.MemoryLedger.reserve",
+        _reserves_everything,
+        "an_empty_budget_is_a_sentence_and_no_call",
+    ),
+    "unknown price is zero": ("agents.llm._Litellm.price", _free, "a_model_without_a_price_is_not_used"),
+    "retry at once": ("agents.llm._wait", lambda _: 0.0, "retry_after_is_respected"),
+    "retry for ever": ("agents.llm.ATTEMPTS_MAX", 5, "malformed_answers_end_in_a_problem_and_not_in_an_error"),
+    "no redaction": (
+        "agents.quoting.redact",
+        lambda text, _: text,
+        "secrets_are_in_no_prompt_log_explanation_or_problem",
+    ),
+    "provider's words": (
+        "agents.llm._read_failure",
+        lambda error: _CallFailedError(str(error)),
+        "secrets_are_in_no_prompt_log_explanation_or_problem",
+    ),
+    "half answers count": ("agents.llm._whole", _any_text, "half_an_answer_is_no_answer"),
+    "one key for everything": (
+        "agents.llm._Question.key",
+        lambda *_: "answer",
+        "another_question_is_not_answered_from_the_cache",
+    ),
+}
+EXTRA = {
+    "a_refused_key_is_not_tried_again": {"status": 401},
+    "retry_after_is_respected": {"model": FORMATS[0][0], "path": FORMATS[0][1]},
+    "half_an_answer_is_no_answer": {"cut": {"finishReason": "length"}},
+    "another_question_is_not_answered_from_the_cache": {"other": {"prompt": "Acme, please?"}},
+}
+
+
+@pytest.mark.parametrize("without", TWINS)
+async def test_a_gateway_without_its_guard_is_caught(house, server, monkeypatch, caplog, without) -> None:
+    where, twin, name = TWINS[without]
+    more = EXTRA.get(name, {}) | ({"caplog": caplog} if name.startswith("secrets") else {})
+    monkeypatch.setattr(where, twin, raising=False)
+
+    with pytest.raises(AssertionError):
+        await globals()[f"test_{name}"](house, server, **more)
