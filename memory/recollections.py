@@ -1,0 +1,577 @@
+# ruff: noqa: S608 - what is put into SQL here are integers of ours and column names; texts go in as parameters
+"""What was said and what we know, one row each: the tables under `memory.recall`, and the SQL that touches them.
+
+Five tables and one full-text index, all in the one database:
+
+- ``recollections``: one short text with who, where, when, whose, and for how long it holds. ``pending`` is the
+  embedding queue.
+- ``recollection_vectors``: the vector of each, fp16. The index files are made from these and can be deleted.
+- ``recollection_sources``: which recollections a summary was made from.
+- ``recollection_tombstones``: what was forgotten, as a keyed number that says nothing about the text.
+- ``recollection_settings``: the key of those numbers, the embedder's stamp, the centre of the bit codes.
+- ``recollections_fts``: FTS5 over text and scope, without a second copy of the text, kept by triggers.
+
+Every function here takes a connection inside a transaction of `memory.database.Database`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    Row,
+    String,
+    Table,
+    event,
+    text,
+)
+
+from memory.database import metadata
+from memory.events import Origin
+
+TEXT_MAX = 20_000  # characters in one recollection: a longer document is cut into several by who reads it
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+recollections = Table(
+    "recollections",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("uid", BigInteger, nullable=False),
+    Column("text", String, nullable=False),
+    Column("scope", String, nullable=False),  # the tokens of `scope_tokens`, as FTS5 sees them
+    Column("tier", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("client", String, nullable=False),
+    Column("project", String, nullable=False),
+    Column("task", String, nullable=False),
+    Column("speaker", String, nullable=False),
+    Column("thread", String, nullable=False),
+    Column("position", Integer),
+    Column("at", BigInteger),  # µs since 1970, UTC: when it was said
+    Column("valid_from", BigInteger),
+    Column("valid_to", BigInteger),
+    Column("origin", String, nullable=False),
+    Column("author", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("source", String, nullable=False),
+    Column("spans", String, nullable=False),  # JSON: [[start, end], ...] in the source
+    Column("superseded_by", Integer),
+    Column("contests", Integer),
+    Column("pending", Integer, nullable=False),
+    sqlite_autoincrement=True,  # an id is never given twice, so a dead one cannot come to life as another
+)
+Index("recollections_uid", recollections.c.uid, unique=True)
+Index(
+    "recollections_thread",
+    recollections.c.thread,
+    recollections.c.position,
+    sqlite_where=recollections.c.thread != "",
+    postgresql_where=recollections.c.thread != "",
+)
+Index("recollections_client", recollections.c.client, recollections.c.project)
+Index(
+    "recollections_key",
+    recollections.c.key,
+    recollections.c.client,
+    sqlite_where=recollections.c.key != "",
+    postgresql_where=recollections.c.key != "",
+)
+Index(
+    "recollections_pending",
+    recollections.c.id,
+    sqlite_where=recollections.c.pending == 1,
+    postgresql_where=recollections.c.pending == 1,
+)
+
+vectors = Table(
+    "recollection_vectors",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("vector", LargeBinary, nullable=False),
+)
+sources = Table(
+    "recollection_sources",
+    metadata,
+    Column("id", Integer, primary_key=True),  # the summary
+    Column("source", Integer, primary_key=True),  # what it was made from
+)
+Index("recollection_sources_source", sources.c.source)
+tombstones = Table("recollection_tombstones", metadata, Column("uid", BigInteger, primary_key=True))
+settings = Table(
+    "recollection_settings",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+
+# Without content of its own: the text is stored once. FTS5 is then told what to take out, which the triggers do.
+_FULL_TEXT = """
+CREATE VIRTUAL TABLE recollections_fts
+USING fts5(text, scope, content='', tokenize='porter unicode61 remove_diacritics 2')
+"""
+_TOLD = """
+CREATE TRIGGER recollections_told AFTER INSERT ON recollections BEGIN
+INSERT INTO recollections_fts(rowid, text, scope) VALUES (new.id, new.text, new.scope); END
+"""
+_GONE = """
+CREATE TRIGGER recollections_gone BEFORE DELETE ON recollections BEGIN
+INSERT INTO recollections_fts(recollections_fts, rowid, text, scope)
+VALUES ('delete', old.id, old.text, old.scope); END
+"""
+
+
+@event.listens_for(recollections, "after_create")
+def _create_full_text(_: Table, tx: Connection, **__: object) -> None:
+    if tx.dialect.name == "sqlite":
+        for statement in (_FULL_TEXT, _TOLD, _GONE):
+            tx.exec_driver_sql(statement)
+
+
+class RecordError(ValueError):
+    """A record cannot be remembered as it stands."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"This cannot be remembered: {reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One thing to remember. Only ``text`` is needed; everything else makes it easier to find and to trust."""
+
+    text: str
+    client: str = ""  # the namespace; "" is the company's own
+    project: str = ""
+    task: str = ""
+    speaker: str = ""  # who said it, as people name them
+    thread: str = ""  # a conversation; neighbours are looked up by thread and position
+    position: int | None = None
+    at: datetime | None = None  # when it was said, aware
+    tier: str = "long-term"  # session | working | long-term
+    kind: str = "message"  # message | fact | preference | summary | document | ...
+    origin: Origin = Origin.SYSTEM  # whose words: the authority comes from here, so it must be said
+    author: str = ""  # the stable id behind ``speaker``
+    key: str = ""  # what it is about: a newer one with the same key and client replaces it ("acme/terms")
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    source: str = ""  # where to look it up: "mail:<id>", "12:3", a file's name
+    spans: tuple[tuple[int, int], ...] = ()  # characters in the source
+    made_from: tuple[int, ...] = ()  # ids: a summary goes when one of its sources is forgotten
+
+
+@dataclass(frozen=True, slots=True)
+class Known(Record):
+    """A record as it is kept, with its number and what became of it."""
+
+    id: int = 0
+    superseded_by: int | None = None
+    contests: int | None = None  # what it disagrees with and was not allowed to replace
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where to look. A field that is None does not narrow; ``client`` is a wall, not a preference."""
+
+    client: str | None = None
+    shared: bool = False  # with a client: the company's own records (client "") too
+    project: str | None = None
+    task: str | None = None
+    tier: str | None = None
+    kind: str | None = None
+    speaker: str | None = None
+    thread: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def clients(self) -> tuple[str, ...] | None:
+        """The namespaces that may be read; None is all of them."""
+        if self.client is None:
+            return None
+        return (self.client, "") if self.shared and self.client else (self.client,)
+
+    def narrows(self) -> bool:
+        """Return whether anything but the client narrows it: then the rows are looked up first."""
+        named = (self.project, self.task, self.tier, self.kind, self.speaker, self.thread)
+        return any(value is not None for value in named) or self.since is not None or self.until is not None
+
+    def where(self) -> tuple[str, dict[str, Any]]:
+        """Return the SQL condition over alias ``r`` and its parameters."""
+        parts = ["1 = 1"]
+        values: dict[str, Any] = {}
+        if (clients := self.clients) is not None:
+            parts.append("r.client IN (" + ", ".join(f":client{n}" for n in range(len(clients))) + ")")
+            values.update({f"client{n}": client for n, client in enumerate(clients)})
+        for name in ("project", "task", "tier", "kind", "speaker", "thread"):
+            if (value := getattr(self, name)) is not None:
+                parts.append(f"r.{name} = :{name}")
+                values[name] = value
+        if self.since is not None:
+            parts.append("r.at >= :since")
+            values["since"] = micros(self.since)
+        if self.until is not None:
+            parts.append("r.at < :until")
+            values["until"] = micros(self.until)
+        return " AND ".join(parts), values
+
+
+EVERYWHERE = Scope()
+
+
+def micros(when: datetime | None) -> int | None:
+    """Return µs since 1970.
+
+    Raises:
+        RecordError: The time has no zone.
+    """
+    if when is None:
+        return None
+    if when.tzinfo is None:
+        raise RecordError(f"the time {when.isoformat()} has no zone. Give an aware datetime, best in UTC.")
+    return (when - EPOCH) // MICROSECOND
+
+
+def moment(value: int | None) -> datetime | None:
+    """Return the time that `micros` numbered."""
+    return None if value is None else EPOCH + value * MICROSECOND
+
+
+def space_number(client: str) -> int:
+    """Return the namespace as 32 bits: for the index, which may err by a collision because every row is checked."""
+    return int.from_bytes(hashlib.blake2b(client.encode(), digest_size=4).digest(), "big")
+
+
+def scope_token(client: str) -> str:
+    """Return the FTS5 token of a namespace. Digits only: the stemmer leaves them alone."""
+    digest = hashlib.blake2b(client.encode(), digest_size=8).digest()
+    return f"0{int.from_bytes(digest, 'big'):020d}"
+
+
+# ── settings ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def setting(tx: Connection, name: str) -> bytes:
+    """Return a setting, b"" when there is none."""
+    row = tx.execute(text("SELECT value FROM recollection_settings WHERE name = :name"), {"name": name}).first()
+    return b"" if row is None else bytes(row.value)
+
+
+def keep_setting(tx: Connection, name: str, value: bytes) -> None:
+    """Write a setting."""
+    tx.execute(text("DELETE FROM recollection_settings WHERE name = :name"), {"name": name})
+    tx.execute(settings.insert(), {"name": name, "value": value})
+
+
+def secret(tx: Connection) -> bytes:
+    """Return the key of the record numbers, made once. Without it a tombstone says nothing about any text."""
+    if not (key := setting(tx, "secret")):
+        key = secrets.token_bytes(32)
+        keep_setting(tx, "secret", key)
+    return key
+
+
+def number(record: Record, key: bytes) -> int:
+    """Return the number that names this record for good: the same words, place and time give the same one."""
+    parts = (
+        record.source, record.client, record.thread, str(record.position), record.kind, record.key, record.speaker,
+        str(micros(record.at)), record.text,
+    )  # fmt: skip
+    digest = hashlib.blake2b("\x00".join(parts).encode(errors="surrogatepass"), key=key, digest_size=8)
+    return int.from_bytes(digest.digest(), "big", signed=True)
+
+
+# ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_INSERT = (
+    "INSERT INTO recollections(id, uid, text, scope, tier, kind, client, project, task, speaker, thread, position, at, "
+    "valid_from, valid_to, origin, author, key, source, spans, superseded_by, contests, pending) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?)"
+)
+
+
+def insert(tx: Connection, records: Sequence[Record], rows: npt.NDArray[np.float16] | None = None) -> list[int]:
+    """Write records and return their ids; one that is there already gives its old id, a forgotten one 0.
+
+    Args:
+        tx: Inside a write.
+        records: What to keep.
+        rows: Their vectors, when known; else they wait in the queue.
+
+    Raises:
+        RecordError: Empty or much too long text, or a time without a zone.
+    """
+    key = secret(tx)
+    numbers = [_checked(record, key) for record in records]
+    known = _known_numbers(tx, numbers)
+    last = tx.execute(text("SELECT seq FROM sqlite_sequence WHERE name = 'recollections'")).scalar() or 0
+    fresh: list[tuple[Any, ...]] = []
+    kept: list[tuple[int, bytes]] = []
+    ids: list[int] = []
+    pending = 0 if rows is not None else 1
+    for row, (record, uid) in enumerate(zip(records, numbers, strict=True)):
+        if (there := known.get(uid)) is not None:
+            ids.append(there)
+            continue
+        last += 1
+        known[uid] = last
+        ids.append(last)
+        fresh.append(_values(last, uid, record, pending))
+        if rows is not None:
+            kept.append((last, rows[row].tobytes()))
+    if fresh:
+        tx.exec_driver_sql(_INSERT, fresh)
+    if kept:
+        tx.exec_driver_sql("INSERT INTO recollection_vectors(id, vector) VALUES (?, ?)", kept)
+    made = {(id_, source) for id_, record in zip(ids, records, strict=True) for source in record.made_from if id_}
+    if made:
+        tx.exec_driver_sql("INSERT OR IGNORE INTO recollection_sources(id, source) VALUES (?, ?)", sorted(made))
+    return ids
+
+
+def _checked(record: Record, key: bytes) -> int:
+    if not record.text.strip():
+        raise RecordError("its text is empty. Say what is to be remembered.")
+    if len(record.text) > TEXT_MAX:
+        raise RecordError(f"it has {len(record.text)} characters, and {TEXT_MAX} is the most. Cut it into several.")
+    return number(record, key)
+
+
+def _known_numbers(tx: Connection, numbers: Sequence[int]) -> dict[int, int]:
+    wanted = json.dumps(numbers)
+    found = tx.exec_driver_sql(
+        "SELECT uid, id FROM recollections WHERE uid IN (SELECT value FROM json_each(?)) "
+        "UNION ALL SELECT uid, 0 FROM recollection_tombstones WHERE uid IN (SELECT value FROM json_each(?))",
+        (wanted, wanted),
+    )
+    return {row[0]: row[1] for row in found}
+
+
+def _values(id_: int, uid: int, record: Record, pending: int) -> tuple[Any, ...]:
+    at = micros(record.at)
+    return (
+        id_, uid, record.text, scope_token(record.client), record.tier, record.kind, record.client, record.project,
+        record.task, record.speaker, record.thread, record.position, at,
+        micros(record.valid_from) if record.valid_from else at, micros(record.valid_to), str(record.origin),
+        record.author, record.key, record.source, json.dumps(record.spans) if record.spans else "", pending,
+    )  # fmt: skip
+
+
+def current(tx: Connection, client: str, key: str) -> Known | None:
+    """Return what holds now under a key in a namespace."""
+    row = tx.execute(
+        text(
+            f"SELECT {COLUMNS} FROM recollections r WHERE r.key = :key AND r.client = :client "
+            "AND r.superseded_by IS NULL AND r.contests IS NULL ORDER BY r.id DESC LIMIT 1"
+        ),
+        {"key": key, "client": client},
+    ).first()
+    return None if row is None else known(row)
+
+
+def replace(tx: Connection, old: int, new: int, when: int | None) -> None:
+    """Close one record's validity in favour of another. Nothing is overwritten."""
+    tx.execute(
+        text("UPDATE recollections SET superseded_by = :new, valid_to = COALESCE(:when, valid_to) WHERE id = :old"),
+        {"old": old, "new": new, "when": when},
+    )
+
+
+def contest(tx: Connection, new: int, old: int) -> None:
+    """Mark a record as one that disagrees with another and may not replace it."""
+    tx.execute(text("UPDATE recollections SET contests = :old WHERE id = :new"), {"old": old, "new": new})
+
+
+def keep_vectors(tx: Connection, ids: Sequence[int], rows: npt.NDArray[np.float16]) -> list[int]:
+    """Take records out of the queue with their vectors; return the ids that were still there."""
+    alive = {row[0] for row in tx.exec_driver_sql(f"SELECT id FROM recollections WHERE id IN ({_listed(ids)})")}
+    done = [(id_, rows[n].tobytes()) for n, id_ in enumerate(ids) if id_ in alive]
+    if done:
+        tx.exec_driver_sql("INSERT OR REPLACE INTO recollection_vectors(id, vector) VALUES (?, ?)", done)
+        tx.exec_driver_sql(f"UPDATE recollections SET pending = 0 WHERE id IN ({_listed([d[0] for d in done])})")
+    return [id_ for id_, _ in done]
+
+
+def requeue(tx: Connection) -> None:
+    """Put everything back into the queue: the vectors were another model's."""
+    tx.exec_driver_sql("DELETE FROM recollection_vectors")
+    tx.exec_driver_sql("UPDATE recollections SET pending = 1")
+
+
+# ── forgetting ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def with_what_follows(tx: Connection, ids: Iterable[int]) -> list[int]:
+    """Return the ids and every summary made from them, however far: a summary would tell what was forgotten."""
+    todo, found = list(ids), set(ids)
+    while todo:
+        rows = tx.exec_driver_sql(f"SELECT id FROM recollection_sources WHERE source IN ({_listed(todo)})")
+        todo = [row[0] for row in rows if row[0] not in found]
+        found.update(todo)
+    return sorted(found)
+
+
+def about(tx: Connection, name: str) -> list[int]:
+    """Return the ids of what a person said, wrote or is named in: by column, and by the words of the text."""
+    phrase = '"' + name.replace('"', '""') + '"'
+    rows = tx.execute(
+        text(
+            "SELECT id FROM recollections WHERE lower(speaker) = :name OR lower(author) = :name "
+            "OR id IN (SELECT rowid FROM recollections_fts WHERE recollections_fts MATCH :phrase) ORDER BY id"
+        ),
+        {"name": name.lower(), "phrase": f"text : {phrase}"},
+    )
+    return [row.id for row in rows]
+
+
+def numbers_of(tx: Connection, ids: Sequence[int]) -> list[int]:
+    """Return the numbers for the tombstones."""
+    rows = tx.exec_driver_sql(f"SELECT uid FROM recollections WHERE id IN ({_listed(ids)}) ORDER BY uid")
+    return [row[0] for row in rows]
+
+
+def ids_of(tx: Connection, numbers: Iterable[int]) -> list[int]:
+    """Return which of these numbers are alive: after a restore, those must go again."""
+    rows = tx.exec_driver_sql(
+        "SELECT id FROM recollections WHERE uid IN (SELECT value FROM json_each(?))", (json.dumps(list(numbers)),)
+    )
+    return [row[0] for row in rows]
+
+
+def bury(tx: Connection, ids: Sequence[int], numbers: Sequence[int]) -> None:
+    """Delete rows, vectors, words and links, and put up their tombstones."""
+    listed = _listed(ids)
+    tx.exec_driver_sql(
+        f"UPDATE recollections SET superseded_by = NULL, valid_to = NULL WHERE superseded_by IN ({listed})"
+    )
+    tx.exec_driver_sql(f"UPDATE recollections SET contests = NULL WHERE contests IN ({listed})")
+    tx.exec_driver_sql(f"DELETE FROM recollections WHERE id IN ({listed})")
+    tx.exec_driver_sql(f"DELETE FROM recollection_vectors WHERE id IN ({listed})")
+    tx.exec_driver_sql(f"DELETE FROM recollection_sources WHERE id IN ({listed}) OR source IN ({listed})")
+    if numbers:
+        tx.exec_driver_sql("INSERT OR IGNORE INTO recollection_tombstones(uid) VALUES (?)", [(uid,) for uid in numbers])
+    keep_setting(tx, "scrub", b"due")
+
+
+def tombstone_count(tx: Connection) -> int:
+    """Return how many were ever forgotten: an index made before the last one is not used."""
+    return int(tx.exec_driver_sql("SELECT COUNT(*) FROM recollection_tombstones").scalar() or 0)
+
+
+def tombstone_numbers(tx: Connection) -> set[int]:
+    """Return the numbers of everything forgotten."""
+    return {row[0] for row in tx.exec_driver_sql("SELECT uid FROM recollection_tombstones")}
+
+
+# ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+COLUMNS = (
+    "r.id, r.text, r.tier, r.kind, r.client, r.project, r.task, r.speaker, r.thread, r.position, r.at, r.valid_from, "
+    "r.valid_to, r.origin, r.author, r.key, r.source, r.spans, r.superseded_by, r.contests"
+)
+
+
+def known(row: Row[Any]) -> Known:
+    """Return a row of `COLUMNS` as a record."""
+    return Known(
+        id=row.id, text=row.text, tier=row.tier, kind=row.kind, client=row.client, project=row.project, task=row.task,
+        speaker=row.speaker, thread=row.thread, position=row.position, at=moment(row.at),
+        valid_from=moment(row.valid_from), valid_to=moment(row.valid_to), origin=Origin(row.origin), author=row.author,
+        key=row.key, source=row.source, spans=tuple(tuple(span) for span in json.loads(row.spans or "[]")),
+        superseded_by=row.superseded_by, contests=row.contests,
+    )  # fmt: skip
+
+
+def fetch(tx: Connection, ids: Sequence[int], scope: Scope = EVERYWHERE) -> dict[int, Row[Any]]:
+    """Return the rows of these ids that lie inside the scope. Every hit passes here: this is the wall."""
+    condition, values = scope.where()
+    rows = tx.execute(
+        text(f"SELECT {COLUMNS} FROM recollections r WHERE r.id IN ({_listed(ids)}) AND {condition}"), values
+    )
+    return {row.id: row for row in rows}
+
+
+def in_scope(tx: Connection, scope: Scope) -> npt.NDArray[np.int64]:
+    """Return the ids inside a scope, ascending."""
+    condition, values = scope.where()
+    rows = tx.execute(text(f"SELECT r.id FROM recollections r WHERE {condition} ORDER BY r.id"), values)
+    return np.fromiter((row[0] for row in rows), np.int64)
+
+
+def lexical(tx: Connection, words: Sequence[str], scope: Scope, limit: int) -> dict[int, float]:
+    """Return id → BM25, best first: porter stems, any of the words, the scope as one more token."""
+    if not words:
+        return {}
+    match = "text : (" + " OR ".join(f'"{word}"' for word in words) + ")"
+    if (clients := scope.clients) is not None:
+        match = "scope : (" + " OR ".join(f'"{scope_token(client)}"' for client in clients) + ") AND " + match
+    condition, values = scope.where()
+    if not scope.narrows():
+        rows = tx.execute(
+            text(
+                "SELECT rowid AS id, -bm25(recollections_fts, 1.0, 0.0) AS score FROM recollections_fts "
+                "WHERE recollections_fts MATCH :match ORDER BY bm25(recollections_fts, 1.0, 0.0), rowid LIMIT :limit"
+            ),
+            {"match": match, "limit": limit},
+        )
+    else:
+        rows = tx.execute(
+            text(
+                "SELECT r.id AS id, -bm25(recollections_fts, 1.0, 0.0) AS score FROM recollections_fts "
+                f"JOIN recollections r ON r.id = recollections_fts.rowid WHERE recollections_fts MATCH :match "
+                f"AND {condition} ORDER BY bm25(recollections_fts, 1.0, 0.0), r.id LIMIT :limit"
+            ),
+            {"match": match, "limit": limit} | values,
+        )
+    return {row.id: row.score for row in rows}
+
+
+def neighbours(tx: Connection, ids: Sequence[int], reach: int, scope: Scope) -> list[tuple[int, int, int]]:
+    """Return (id, neighbour, distance) for what stands within ``reach`` turns in the same thread and scope."""
+    condition, values = scope.where()
+    rows = tx.execute(
+        text(
+            "SELECT o.id, r.id, ABS(r.position - o.position) FROM recollections o JOIN recollections r "
+            "ON r.thread = o.thread AND r.position BETWEEN o.position - :reach AND o.position + :reach "
+            f"WHERE o.id IN ({_listed(ids)}) AND o.thread != '' AND r.thread != '' AND r.id != o.id "
+            f"AND {condition} ORDER BY o.id, r.id"
+        ),
+        values | {"reach": reach},
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def vectors_of(tx: Connection, ids: Sequence[int], dims: int) -> tuple[list[int], npt.NDArray[np.float32]]:
+    """Return the ids that have a vector and those vectors, float32, shape (n, dims)."""
+    rows = tx.exec_driver_sql(
+        f"SELECT id, vector FROM recollection_vectors WHERE id IN ({_listed(sorted(ids))})"
+    ).fetchall()
+    found = [row[0] for row in rows]
+    data = np.frombuffer(b"".join(row[1] for row in rows), np.float16).reshape(len(rows), dims)
+    return found, data.astype(np.float32)
+
+
+def names(tx: Connection) -> list[str]:
+    """Return the names people and clients go by."""
+    rows = tx.exec_driver_sql(
+        "SELECT DISTINCT speaker FROM recollections WHERE speaker != '' "
+        "UNION SELECT DISTINCT client FROM recollections WHERE client != ''"
+    )
+    return sorted(row[0] for row in rows)
+
+
+def _listed(ids: Iterable[int]) -> str:
+    return ",".join(map(str, map(int, ids)))
