@@ -234,6 +234,8 @@ class Proposed(Event, frozen=True, kw_only=True):
     ask: str = ""
     choices: tuple[Choice, ...] = ()
     problem: str = ""  # it could not; the operator's sentence
+    plan: tuple[Step, ...] = ()  # a planner's steps, validated, to be shown and run
+    card: str = ""  # the card this is a new revision of
     remember: tuple[dict[str, Json], ...] = ()  # records for long-term memory
 
 
@@ -315,6 +317,7 @@ class Prepared(Event, frozen=True, kw_only=True):
 
     effect: str  # "12.1.1": card, position; "12.s1.1" without a card
     card: str
+    step: str
     call: ActionCall
     fingerprint: str  # of this one call
     key: str  # stable, derived from the effect's id; the same on every attempt

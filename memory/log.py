@@ -15,10 +15,9 @@ table's does.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -43,6 +42,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_upsert
 from memory import upcast
 from memory.database import Database, metadata
 from memory.events import Happening, decode, encode
+from memory.line import GENESIS, NOTHING_ORDERED, Line, Ordered, OrderRow, link, stamp, unstamp
 
 T = TypeVar("T")
 
@@ -96,52 +96,6 @@ anchors = Table(
 )
 meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
 
-GENESIS = hashlib.sha256(b"soloist/1").digest()
-
-
-def stamp(moment: datetime) -> str:
-    """Aware time → fixed-width UTC text that sorts as time: ``2026-03-02T09:12:00.000000Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def unstamp(text: str) -> datetime:
-    """The reverse of `stamp`."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-
-
-class OrderRow(msgspec.Struct, frozen=True, array_like=True):
-    """One thing that must still be done, as the outbox holds it. ``due`` is "" or a `stamp`."""
-
-    id: str
-    kind: str
-    due: str
-    body: str  # JSON of the order, opaque here
-
-
-class Ordered(msgspec.Struct, frozen=True, array_like=True):
-    """What a line led to: orders given, and earlier ones that are answered or off."""
-
-    given: tuple[OrderRow, ...] = ()
-    closed: tuple[str, ...] = ()
-
-
-_ordered_decoder = msgspec.json.Decoder(Ordered)
-NOTHING_ORDERED = msgspec.json.encode(Ordered()).decode()
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One event in its place in history."""
-
-    task: int
-    seq: int
-    at: datetime
-    actor: str
-    cause: str
-    event: Happening
-    ordered: Ordered
-    hash: bytes
-
 
 class ChainBrokenError(Exception):
     """History was changed after it was written."""
@@ -151,15 +105,6 @@ class ChainBrokenError(Exception):
             f"History is broken at {where}: {what}. Somebody or something changed the database file. "
             "Stop Soloist and restore the last good backup: python -m bot restore FILE."
         )
-
-
-def link(before: bytes, row: Mapping[str, Any]) -> bytes:
-    """Return the hash of a line: SHA-256 over the hash before it and everything in the line."""
-    digest = hashlib.sha256(before)
-    for column in ("task", "seq", "type", "at", "actor", "cause", "body", "orders"):
-        value = str(row[column]).encode()
-        digest.update(len(value).to_bytes(4, "big") + value)
-    return digest.digest()
 
 
 def read_line(row: Any) -> Line:
@@ -176,7 +121,7 @@ def read_line(row: Any) -> Line:
         actor=row.actor,
         cause=row.cause,
         event=decode(upcast.upcast(row.type, row.body), where),
-        ordered=_ordered_decoder.decode(row.orders),
+        ordered=msgspec.json.decode(row.orders, type=Ordered),
         hash=row.hash,
     )
 
@@ -195,20 +140,27 @@ class Tx:
 
     # ── input ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def admit(self, platform: str, account: str, event_id: str, task: int, at: datetime) -> int | None:
-        """Write down that an input arrived; return None when it is new, else the task it once went to."""
+    def admit(
+        self, platform: str, account: str, event_id: str, at: datetime, task: Callable[[], int]
+    ) -> tuple[int, bool]:
+        """Write down that an input arrived; return the task it belongs to, and whether it is new.
+
+        Args:
+            task: Called for a task number only when the input was never seen.
+        """
         key = (platform, account, event_id)
         seen = self._rows.get(inbox, {}).get(key)
         if seen is not None:
-            return int(seen["task"])
+            return int(seen["task"]), False
         row = self.connection.execute(_FIND_INPUT, {"p": platform, "a": account, "e": event_id}).first()
         if row is not None:
-            return int(row.task)
+            return int(row.task), False
+        number = task()
         self.put(
             inbox,
-            {"platform": platform, "account": account, "event_id": event_id, "task": task, "at": stamp(at)},
+            {"platform": platform, "account": account, "event_id": event_id, "task": number, "at": stamp(at)},
         )
-        return None
+        return number, True
 
     def next_task(self) -> int:
         """Return a task number that was never used."""
@@ -222,7 +174,16 @@ class Tx:
         return [read_line(row) for row in self.connection.execute(_HISTORY, {"t": task})]
 
     def append(  # noqa: PLR0913 - a line has this many parts
-        self, task: int, seq: int, before: bytes, event: Happening, *, at: datetime, actor: str, cause: str, ordered: Ordered
+        self,
+        task: int,
+        seq: int,
+        before: bytes,
+        event: Happening,
+        *,
+        at: datetime,
+        actor: str,
+        cause: str,
+        ordered: Ordered,
     ) -> Line:
         """Write a line at ``seq``; ``before`` is the hash of the line at ``seq - 1`` (`GENESIS` for the first)."""
         given = ordered.given or ordered.closed
@@ -282,7 +243,9 @@ class Tx:
         for table, keys in self._gone.items():
             if keys:
                 names = [column.name for column in table.primary_key]
-                self.connection.execute(_remove(table), [dict(zip(("k_" + n for n in names), key, strict=True)) for key in keys])
+                self.connection.execute(
+                    _remove(table), [dict(zip(("k_" + n for n in names), key, strict=True)) for key in keys]
+                )
         self._gone = {}
 
 
@@ -438,6 +401,15 @@ class Log:
             connection.execute(insert(anchors), {"day": day, "lines": len(rows), "digest": digest, "heads": heads})
 
         self.database.submit(work)
+
+    def close_order(self, order: str) -> None:
+        """Take an order off the outbox that needs no line in history (a message was shown). Queued like any write."""
+        self.database.submit(lambda connection: connection.execute(_CLOSE_ORDER, {"b": order}))
+
+    def set_fact(self, name: str, value: str) -> None:
+        """Write a value of `meta`, and wait for it. At start only."""
+        statement = _upsert(meta, self.database.engine.dialect.name)
+        self.database.write_now(lambda connection: connection.execute(statement, {"name": name, "value": value}))
 
     def fact(self, name: str) -> str | None:
         """Return a value of `meta`: the epoch, the schema's version."""

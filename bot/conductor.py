@@ -1,0 +1,1139 @@
+"""decide(state, event) → orders. Every opinion of the house stands here, and nothing here touches anything. Pure.
+
+``state`` is what we believe of one task *after* the event, `House` is what holds everywhere. Both come from the same
+transaction that appends the event, so there is no gap between belief and decision: two presses at one instant settle a
+card once, because the second one is decided after the first.
+
+The answers are orders (``bot/effects.py``). `Record` appends a further event in the same transaction and is decided
+in turn, so a press, its effect and the start of it are one commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Protocol, assert_never
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from bot import approvals, books
+from bot.approvals import Roster, View
+from bot.effects import (
+    Close,
+    Delegate,
+    Effect,
+    LookUp,
+    Perform,
+    Press,
+    Record,
+    Remember,
+    Reply,
+    Rouse,
+    Show,
+    Start,
+    Tell,
+    Understand,
+    Wake,
+)
+from bot.policy import Limit, Policy, Verdict, amount_of, judge, limits_for, over_limit
+from bot.state import FINAL, CardState, EffectState, TaskState
+from connectors.base import Action, EffectClass, Json, Risk
+from memory.events import (
+    ActionCall,
+    Actor,
+    Answered,
+    BecameUnknown,
+    CardOpened,
+    Choice,
+    Compensated,
+    Confirmed,
+    Delivered,
+    Dropped,
+    Ended,
+    EpochRaised,
+    Failed,
+    Granted,
+    GrantUsed,
+    Happening,
+    HourStruck,
+    ItemArrived,
+    MessageReceived,
+    ModelCalled,
+    Origin,
+    Paused,
+    Place,
+    Planned,
+    Posted,
+    Prepared,
+    Pressed,
+    Proposed,
+    Recorded,
+    Resumed,
+    Revoked,
+    Said,
+    Sending,
+    Settled,
+    Snoozed,
+    Step,
+    Understood,
+    WokeUp,
+    fingerprint,
+)
+
+REDRAFTS_MAX = 8  # a number two drafts fight over must not become an endless loop
+STEPS_MAX = 12  # of one plan
+UNDO_DAYS = 30  # how long back "/undo" looks
+
+SOLOIST = Actor(platform="soloist", user="soloist", origin=Origin.SYSTEM)
+CLOCK = Actor(platform="clock", user="clock", origin=Origin.SYSTEM)
+
+QUESTIONS = frozenset({
+    "help", "approvals", "digest", "stuck", "timeline", "why", "home", "budget", "memory", "tasks", "recall_fact",
+    "remember", "forget", "status", "grants", "settings",
+})  # fmt: skip
+"""Intents answered from our own history."""
+
+PRESSES = frozenset({"approve", "reject", "undo", "snooze"})
+"""Intents that press a button by name."""
+
+
+class Ledgers(Protocol):
+    """What the conductor reads of the books inside the transaction; `memory.projections.Books` serves."""
+
+    def version(self, kind: str, key: str) -> int:
+        """Newest version, 0 for none."""
+        ...
+
+    def reserved_for(self, name: str) -> str | None:
+        """The card a number is held for."""
+        ...
+
+    def knows_recipient(self, address: str) -> bool:
+        """Whether anybody has written there."""
+        ...
+
+    def spent(self, since: datetime, *, client: str = "", action: str = "") -> dict[str, Decimal]:
+        """Money let through since."""
+        ...
+
+    def newer_than(self, effect: str, kind: str, key: str) -> bool:
+        """Whether a record was written again after an effect wrote it."""
+        ...
+
+    def before(self, effect: str, kind: str, key: str) -> Mapping[str, Json] | None:
+        """A record's data before an effect wrote it, None when there was none."""
+        ...
+
+
+@dataclass(frozen=True)
+class House:
+    """What holds everywhere, as of this transaction."""
+
+    now: datetime
+    zone: ZoneInfo
+    policy: Policy
+    actions: Mapping[str, Action]
+    ledgers: Ledgers
+    roster: Roster
+    secret: bytes
+    accounts: Mapping[str, str] = field(default_factory=dict)  # service → as whom
+    agents: Mapping[str, str] = field(default_factory=dict)  # intent → agent
+    proposes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # agent → actions
+    hears: Mapping[str, str] = field(default_factory=dict)  # kind of outside item → agent
+    homes: tuple[Place, ...] = ()  # where the operator is reached; only channels that need delivering to
+    paused: frozenset[str] = frozenset()
+    grants: Mapping[str, Granted] = field(default_factory=dict)
+
+    def view(self) -> View:
+        """Return what rendering a card needs."""
+        return View(self.actions, self.secret, self.zone, self.now)
+
+
+def decide(state: TaskState, event: Happening, house: House) -> list[Effect]:
+    """Return what is to be done about an event. Total: every event has its row."""
+    match event:
+        case MessageReceived() if event.reply_to:
+            press = Pressed(
+                card=event.reply_to, revision=0, verb="revise", actor=event.actor, place=event.place, reason=event.text
+            )
+            return [Tell(task=int(event.reply_to.partition(".")[0]), event=press)]
+        case MessageReceived():
+            return [Understand(text=event.text)]
+        case ItemArrived():
+            return _item_arrived(state, event, house)
+        case HourStruck():
+            return [LookUp(question=event.name, slots={"period": event.period})]
+        case Understood():
+            return _understood(state, event, house)
+        case Planned():
+            return _advance(state, house)
+        case Proposed():
+            return _proposed(state, event, house)
+        case Answered():
+            said = _say(state, event.text, files=event.files, choices=event.choices, kind=_answer_kind(state))
+            return [*said, Record(event=Ended(how="done", summary=_first_line(event.text)))]
+        case CardOpened():
+            return _card_opened(state, event, house)
+        case Pressed():
+            return _pressed(state, event, house)
+        case Settled():
+            return _settled(state, event)
+        case Snoozed():
+            return [Wake(reason="snooze", due=event.until, data={"card": event.card}), *_mend(state, event.card)]
+        case Prepared():
+            return []  # started by whoever prepared it, or by the window's end
+        case Sending():
+            return [Perform(effect=event.effect, attempt=event.attempt)]
+        case Confirmed():
+            return _confirmed(state, event, house)
+        case Failed():
+            return _failed(state, event, house)
+        case BecameUnknown():
+            return [
+                _unknown_card(state, event.effect, event.reason),
+                *_mend(state, state.effects[event.effect].prepared.card),
+            ]
+        case Dropped():
+            return _dropped(state, event)
+        case Compensated():
+            return _mend(state, state.effects[event.effect].prepared.card)
+        case Said():
+            return _show_message(state, event, house)
+        case WokeUp():
+            return _woke(state, event, house)
+        case Paused():
+            return [Reply(text=_paused_text(event.scope))]
+        case Resumed():
+            return [
+                Rouse(scope=event.scope),
+                Reply(text=f"Going on with {event.scope}." if event.scope != "all" else "Going on."),
+            ]
+        case Ended() | Recorded() | Posted() | Delivered() | ModelCalled():
+            return []  # looked at, not acted on
+        case Granted() | Revoked() | GrantUsed() | EpochRaised():
+            return []
+        case _:
+            assert_never(event)
+
+
+# ── understanding and planning ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _item_arrived(state: TaskState, event: ItemArrived, house: House) -> list[Effect]:
+    agent = next(
+        (
+            house.hears[pattern]
+            for pattern in (event.kind, f"{event.service}.*", event.service)
+            if pattern in house.hears
+        ),
+        "",
+    )
+    if not agent:
+        text = (
+            f"Something came in from {event.service} ({event.kind}) that no agent takes. It is kept as task {state.id}."
+        )
+        return [*_say(state, text, kind="notice"), Record(event=Ended(how="done", summary="kept, nobody takes it"))]
+    step = Step(id="s1", agent=agent, intent="item", why="it came from outside")
+    return [Record(event=Planned(goal=state.title, steps=(step,), source="item"))]
+
+
+def _understood(state: TaskState, event: Understood, house: House) -> list[Effect]:
+    place = state.place or Place(channel="")
+    more: list[Effect] = [Start(text=text, place=place) for text in event.rest]
+    if not event.intent:
+        ask = event.ask or "I did not understand that. /help shows what I can do."
+        said = _say(state, ask, choices=event.choices, kind="question")
+        return [*more, *said, Record(event=Ended(how="done", summary="asked back"))]
+    if event.intent in {"pause", "resume"}:
+        return [*more, *_pause(state, event)]
+    if event.intent in PRESSES:
+        card = str(event.slots.get("card") or event.slots.get("task") or "")
+        return [*more, Press(verb=event.intent, card=card, reason=str(event.slots.get("reason") or ""))]
+    if event.intent in QUESTIONS:
+        return [*more, LookUp(question=event.intent, slots=event.slots)]
+    agent = house.agents.get(event.intent)
+    if agent is None:
+        said = _say(
+            state, f"I know what you mean by {event.intent!r}, but nobody here does it. /help shows what I can do."
+        )
+        return [*more, *said, Record(event=Ended(how="failed", summary="nobody does it"))]
+    step = Step(id="s1", agent=agent, intent=event.intent, inputs=event.slots)
+    return [*more, Record(event=Planned(goal=state.title, steps=(step,), source="fixed"))]
+
+
+def _pause(state: TaskState, event: Understood) -> list[Effect]:
+    scope = str(event.slots.get("scope") or "all")
+    actor = state.actor or SOLOIST
+    if event.intent == "pause":
+        text, told = _paused_text(scope), Paused(scope=scope, by=actor)
+        return [
+            Tell(task=0, event=told),
+            *_say(state, text),
+            Record(event=Ended(how="done", summary=f"paused {scope}")),
+        ]
+    return [
+        Tell(task=0, event=Resumed(scope=scope, by=actor)),
+        *_say(state, "Going on. What stood still starts now."),
+        Record(event=Ended(how="done", summary=f"resumed {scope}")),
+    ]
+
+
+def _paused_text(scope: str) -> str:
+    what = "Everything" if scope == "all" else scope
+    return f"{what} is stopped: nothing leaves the house until /resume. You can still ask, draft and approve."
+
+
+def _advance(state: TaskState, house: House) -> list[Effect]:
+    """Delegate every step whose needs are done; end the task when nothing is left."""
+    if state.planned is None or state.status in {"done", "failed", "cancelled"}:
+        return []
+    orders: list[Effect] = []
+    for step in state.planned.steps:
+        if state.steps.get(step.id) != "ready" or any(state.steps.get(need) != "done" for need in step.needs):
+            continue
+        if any(isinstance(order, Delegate) and order.step == step.id for order in state.open.values()):
+            continue
+        orders.append(Delegate(step=step.id))
+    if orders:
+        return orders
+    return _end_if_over(state)
+
+
+def _end_if_over(state: TaskState) -> list[Effect]:
+    busy = any(status in {"working", "waiting", "acting"} for status in state.steps.values())
+    ready = any(
+        status == "ready" and all(state.steps.get(need) == "done" for need in step.needs)
+        for step in (state.planned.steps if state.planned else ())
+        for status in (state.steps.get(step.id),)
+    )
+    live = any(effect.status not in FINAL for effect in state.effects.values())
+    waiting = any(True for _ in state.pending())
+    reminding = any(isinstance(order, Wake) and order.reason == "reminder" for order in state.open.values())
+    if busy or ready or live or waiting or reminding or state.status in {"done", "failed", "cancelled"}:
+        return []
+    statuses = set(state.steps.values())
+    texts = [effect.text for effect in state.effects.values() if effect.status == "confirmed"]
+    if "failed" in statuses:
+        return [Record(event=Ended(how="failed", summary="a step failed"))]
+    if statuses and statuses <= {"skipped"}:
+        return [Record(event=Ended(how="cancelled", summary="left undone"))]
+    return [Record(event=Ended(how="done", summary=" ".join(texts) or state.title))]
+
+
+# ── proposals and the gate ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _proposed(state: TaskState, event: Proposed, house: House) -> list[Effect]:
+    remember: list[Effect] = [Remember(records=event.remember)] if event.remember else []
+    if event.card and state.cards[event.card].state != "pending":
+        return [*remember, Reply(text="The card was settled in the meantime, so this draft is put away.")]
+    if event.ask:
+        said = _say(state, event.ask, choices=event.choices, kind="question")
+        return [*remember, *said, Record(event=Ended(how="done", summary="asked back"))]
+    if event.problem:
+        said = _say(state, event.problem, kind="problem")
+        return [*remember, *said, *_after_failure(state, event)]
+    if event.plan:
+        steps = event.plan[:STEPS_MAX]
+        said = _say(state, event.say) if event.say else []
+        return [
+            *remember,
+            *said,
+            Record(event=Planned(goal=state.title, steps=steps, source=f"agent:{event.agent}", revision=2)),
+        ]
+    if not event.calls:
+        said = _say(state, event.say, files=event.files) if event.say else []
+        return [*remember, *said, *_advance(state, house)]
+    return [*remember, *_gate(state, event, house)]
+
+
+def _after_failure(state: TaskState, event: Proposed) -> list[Effect]:
+    if event.card:
+        return []  # the card as it was still waits
+    return [Record(event=Ended(how="failed", summary=_first_line(event.problem)))]
+
+
+def _gate(state: TaskState, event: Proposed, house: House) -> list[Effect]:
+    """Every call of every proposal passes here: capability, freshness, limits, then the operator's rules."""
+    calls = tuple(_with_account(call, house) for call in event.calls)
+    refusal = _not_allowed(event.agent, calls, house)
+    if refusal:
+        return [
+            *_say(state, refusal, kind="problem"),
+            *_after_failure(state, msgspec.structs.replace(event, problem=refusal)),
+        ]
+    if _stale(calls, state, event.card, house):
+        if state.drafts.get(event.step, 0) >= REDRAFTS_MAX:
+            text = "This kept changing while I drafted it. Please ask again in a moment."
+            return [*_say(state, text, kind="problem"), Record(event=Ended(how="failed", summary=text))]
+        return [Delegate(step=event.step, card=event.card, edits=dict(state.edits.get(event.card, {})))]
+    newcomers = tuple(
+        sorted(
+            {address for call in calls for address in _recipients(call) if not house.ledgers.knows_recipient(address)}
+        )
+    )
+    verdicts = [_judge(state, call, house, newcomers) for call in calls]
+    step = next((step for step in (state.planned.steps if state.planned else ()) if step.id == event.step), None)
+    worst = max(verdicts, key=lambda verdict: ("do", "shadow", "ask", "refuse").index(verdict.ruling))
+    if step is not None and step.gate == "ask" and worst.ruling == "do":
+        worst = Verdict("ask", "the plan asks here")
+    if worst.ruling == "refuse":
+        text = f"I will not do this: {worst.rule}."
+        return [
+            *_say(state, text, kind="problem"),
+            *_after_failure(state, msgspec.structs.replace(event, problem=text)),
+        ]
+    if worst.ruling == "do" and not event.card:
+        broken = _broken_limit(calls, house)
+        if not broken:
+            return _prepare(state, calls, house, card="", step=event.step, rule=worst.rule)
+        worst = Verdict("ask", broken)
+    return [Record(event=_open_card(state, event, calls, newcomers, worst, house))]
+
+
+def _with_account(call: ActionCall, house: House) -> ActionCall:
+    account = house.accounts.get(call.name.partition(".")[0], "")
+    return call if call.account == account else msgspec.structs.replace(call, account=account)
+
+
+def _not_allowed(agent: str, calls: Iterable[ActionCall], house: House) -> str:
+    for call in calls:
+        if call.name not in house.actions:
+            return f"{agent} wanted to use {call.name}, which is not set up here. `python -m bot doctor` says what is missing."
+        if call.name not in house.proposes.get(agent, ()):
+            return f"{agent} is not allowed to propose {call.name}; nothing was done."
+        missing = [
+            param.name for param in house.actions[call.name].params if param.required and param.name not in call.args
+        ]
+        if missing:
+            return f"{agent} drafted {call.name} without {', '.join(missing)}; nothing was done."
+        if call.name.startswith("books."):
+            try:
+                books.check(call)
+            except books.UnbalancedError as error:
+                return str(error)
+        elif house.actions[call.name].risk is Risk.READS:
+            return f"{call.name} only reads; {agent} should have used it at its desk."
+    return ""
+
+
+def _judge(state: TaskState, call: ActionCall, house: House, newcomers: tuple[str, ...]) -> Verdict:
+    action = house.actions[call.name]
+    verdict = judge(call, action, house.policy, newcomers=newcomers, grants=house.grants)
+    by_default = verdict.rule.startswith("default:")
+    if verdict.ruling == "do" and by_default and state.origin in {Origin.CLIENT, Origin.STRANGER}:
+        return Verdict("ask", "it was started by somebody outside")
+    return verdict
+
+
+def _recipients(call: ActionCall) -> list[str]:
+    return [
+        address for name in ("to", "cc", "bcc") for address in call.args.get(name) or () if isinstance(address, str)
+    ]
+
+
+def _stale(calls: Iterable[ActionCall], state: TaskState, card: str, house: House) -> bool:
+    """Whether something a draft stands on has changed since: a record's version, a number somebody else holds."""
+    for call in calls:
+        for need, version in call.needs.items():
+            if need.startswith("number:"):
+                name = need.removeprefix("number:")
+                holder = house.ledgers.reserved_for(name)
+                kind, _, number = name.partition(":")
+                if (holder is not None and holder != card) or house.ledgers.version(kind, number) > 0:
+                    return True
+            else:
+                kind, _, key = need.partition(":")
+                if house.ledgers.version(kind, key) != version:
+                    return True
+    return False
+
+
+def _broken_limit(calls: Iterable[ActionCall], house: House) -> str:
+    for call in calls:
+        spent: dict[Limit, Decimal] = {}
+        for limit in limits_for(call, house.policy):
+            sums = house.ledgers.spent(
+                house.now - timedelta(days=limit.days), client=call.client if limit.client else "", action=limit.action
+            )
+            spent[limit] = sums.get(limit.currency, Decimal(0))
+        broken = over_limit(call, house.policy, spent)
+        if broken:
+            return broken
+    return ""
+
+
+def _open_card(
+    state: TaskState,
+    event: Proposed,
+    calls: tuple[ActionCall, ...],
+    newcomers: tuple[str, ...],
+    verdict: Verdict,
+    house: House,
+) -> CardOpened:
+    before = state.cards.get(event.card)
+    card = event.card or f"{state.id}.{len(state.cards) + 1}"
+    return CardOpened(
+        card=card,
+        revision=before.opened.revision + 1 if before else 1,
+        step=event.step,
+        title=approvals.title(calls, house.actions),
+        calls=calls,
+        fingerprint=fingerprint(calls),
+        rule=verdict.rule,
+        kind="shadow" if verdict.ruling == "shadow" else "approval",
+        expires_at=approvals.expires_at(calls, house.actions, house.policy, house.now),
+        on_expiry=house.policy.on_expiry,
+        say=event.say,
+        no_return="; ".join(
+            dict.fromkeys(house.actions[call.name].no_return for call in calls if house.actions[call.name].no_return)
+        ),
+        confidence_pct=event.confidence_pct,
+        reasons=event.reasons,
+        sources=event.sources,
+        warnings=event.warnings,
+        changes=approvals.changes(before.opened.calls, calls, house.actions) if before else (),
+        files=event.files or approvals.attachments_of(calls),
+        newcomers=newcomers,
+    )
+
+
+def _card_opened(state: TaskState, event: CardOpened, house: House) -> list[Effect]:
+    orders: list[Effect] = [
+        Close(order=key)
+        for key, order in state.open.items()
+        if isinstance(order, Wake) and order.reason in {"expire", "remind"} and order.data.get("card") == event.card
+    ]
+    if event.kind == "shadow":
+        return [*orders, *_show_card(state, event.card, house), *_end_if_over(state)]
+    if event.expires_at and event.kind == "approval":
+        orders.append(Wake(reason="expire", due=event.expires_at, data={"card": event.card}))
+        early = event.expires_at - house.policy.remind_before
+        if early > house.now:
+            orders.append(Wake(reason="remind", due=early, data={"card": event.card}))
+    return [*orders, *_show_card(state, event.card, house)]
+
+
+# ── presses ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _pressed(state: TaskState, event: Pressed, house: House) -> list[Effect]:
+    standing = state.cards.get(event.card)
+    if standing is None and event.verb == "undo" and event.card in state.effects:
+        return _undo_without_card(state, event, house)
+    if standing is None:
+        return [Reply(text=f"There is no card {event.card}.")]
+    refusal = approvals.may_press(house.roster.find(event.actor), standing.opened)
+    if refusal:
+        told = f"{event.actor.platform} user {event.actor.user or '(nobody)'} tried to {event.verb} card {event.card} and was refused. It still waits for you."
+        return [Reply(text=refusal), *_say(state, told, kind="notice", home=True)]
+    if event.verb == "undo":
+        return _undo(state, event, standing, house)
+    if standing.state != "pending":
+        return [Reply(text=f"That one is settled: {approvals.outcome(state, event.card, house.view())}")]
+    if event.revision and event.revision != standing.opened.revision:
+        return [Reply(text="This card has changed since; the newer version is below. Nothing was done.")]
+    opened = standing.opened
+    if opened.kind == "shadow":
+        return [Reply(text="This is a rehearsal: it shows what would have been done and does nothing.")]
+    if opened.kind in {"unknown", "stuck"}:
+        return _answer_for_effect(state, event, standing, house)
+    match event.verb:
+        case "approve":
+            return _approve(state, event, standing, house)
+        case "reject":
+            settled = Settled(
+                card=event.card,
+                revision=opened.revision,
+                how="denied",
+                by=event.actor,
+                reason=event.reason,
+                place=event.place,
+            )
+            return [Record(event=settled), Reply(text="Rejected. Nothing was done.")]
+        case "edit" | "revise":
+            edits = dict(state.edits.get(event.card, {}))
+            return [
+                Delegate(step=opened.step, guidance=event.reason, edits=edits, card=event.card),
+                Reply(text="Changing the draft; the new card follows."),
+            ]
+        case "snooze":
+            until = event.until or house.now + timedelta(hours=1)
+            when = approvals.clock_text(until, house.view())
+            return [Record(event=Snoozed(card=event.card, until=until, by=event.actor)), Reply(text=f"Back {when}.")]
+        case _:
+            return [Reply(text=f"A card cannot be told to {event.verb!r}.")]
+
+
+def _approve(state: TaskState, event: Pressed, standing: CardState, house: House) -> list[Effect]:
+    opened = standing.opened
+
+    def settled(how: str, reason: str = "") -> Record:
+        return Record(
+            event=Settled(
+                card=event.card, revision=opened.revision, how=how, by=event.actor, reason=reason, place=event.place
+            )  # type: ignore[arg-type]
+        )
+
+    if opened.expires_at and house.now >= opened.expires_at and opened.on_expiry == "cancel":
+        return [settled("expired"), Reply(text="This card has run out. Nothing was done; ask again for a fresh one.")]
+    if fingerprint(opened.calls) != opened.fingerprint:
+        return [
+            settled("cancelled", "its content is not what was shown"),
+            Reply(text="This card's content is not what was shown, so nothing was done. Ask again."),
+            *_say(
+                state,
+                f"Card {event.card} was changed after it was shown and is void. Run doctor.",
+                kind="problem",
+                home=True,
+            ),
+        ]
+    if _stale(opened.calls, state, event.card, house):
+        return [
+            Delegate(step=opened.step, edits=dict(state.edits.get(event.card, {})), card=event.card),
+            Reply(text="Something this stands on has changed since. A fresh card follows; nothing was done."),
+        ]
+    broken = _broken_limit(opened.calls, house)
+    if broken:
+        return [Reply(text=broken)]
+    if _needs_second_channel(state, event, opened, house):
+        return [Reply(text="A sum this large needs a second yes, from another of your channels. This one is counted.")]
+    prepared = _prepare(
+        state, opened.calls, house, card=event.card, step=opened.step, rule=f"approved on {event.actor.platform}"
+    )
+    return [settled("approved", event.reason), *prepared, Reply(text="Approved.")]
+
+
+def _needs_second_channel(state: TaskState, event: Pressed, opened: CardOpened, house: House) -> bool:
+    for call in opened.calls:
+        amount, currency = amount_of(call)
+        if currency in house.policy.step_up_from and amount >= house.policy.step_up_from[currency]:
+            return not event.step_up
+    return False
+
+
+def _prepare(
+    state: TaskState, calls: tuple[ActionCall, ...], house: House, *, card: str, step: str, rule: str
+) -> list[Effect]:
+    """Write down every effect, then start the first, or wait out the undo window."""
+    delayed = house.policy.delay > timedelta(0) and any(house.actions[call.name].delayed for call in calls)
+    not_before = house.now + house.policy.delay if delayed and card else None
+    base = card or f"{state.id}.{step}.{state.drafts.get(step, 0)}"
+    orders: list[Effect] = []
+    for number, call in enumerate(calls, 1):
+        effect = f"{base}.{number}"
+        orders.append(
+            Record(
+                event=Prepared(
+                    effect=effect,
+                    card=card,
+                    step=step,
+                    call=call,
+                    fingerprint=fingerprint(call),
+                    key=stable_key(house.secret, effect),
+                    effect_class=house.actions[call.name].effect.value,
+                    not_before=not_before,
+                    rule=rule,
+                )
+            )
+        )
+    if not_before:
+        return [*orders, Wake(reason="window", due=not_before, data={"effect": f"{base}.1", "card": card})]
+    return [*orders, *_start_now(calls[0], f"{base}.1", house)]
+
+
+def stable_key(secret: bytes, effect: str) -> str:
+    """Return the key every attempt of one effect carries: derived from its row, so a restart finds the same."""
+    return hashlib.sha256(secret + b"/effect/" + effect.encode()).hexdigest()[:40]
+
+
+def _start_now(call: ActionCall, effect: str, house: House) -> list[Effect]:
+    """Start an effect that was prepared in this very transaction."""
+    if _is_paused(call, house):
+        return []
+    if call.name.startswith("books."):
+        return _enter(call, effect, house)
+    return [Record(event=Sending(effect=effect, attempt=1, at=house.now))]
+
+
+def _is_paused(call: ActionCall, house: House) -> bool:
+    return bool(house.paused & {"all", call.name, call.name.partition(".")[0]})
+
+
+def _enter(call: ActionCall, effect: str, house: House) -> list[Effect]:
+    return [
+        Record(
+            event=Confirmed(
+                effect=effect, ref=str(call.args.get("number") or ""), text=books.text_of(call), how="books"
+            )
+        )
+    ]
+
+
+def _start(state: TaskState, effect: EffectState, house: House) -> list[Effect]:
+    """Start an effect that has waited: everything is checked again, for a night may have passed."""
+    prepared = effect.prepared
+    if _is_paused(prepared.call, house):
+        return []
+    if fingerprint(prepared.call) != prepared.fingerprint:
+        return [Record(event=Failed(effect=prepared.effect, reason="its content is not what was approved"))]
+    if effect.attempt == 0 and _stale((prepared.call,), state, prepared.card, house):
+        return [Record(event=Failed(effect=prepared.effect, reason="something it stands on changed in the meantime"))]
+    if prepared.call.name.startswith("books."):
+        return _enter(prepared.call, prepared.effect, house)
+    return [Record(event=Sending(effect=prepared.effect, attempt=effect.attempt + 1, at=house.now))]
+
+
+def _undo(state: TaskState, event: Pressed, standing: CardState, house: House) -> list[Effect]:
+    opened = standing.opened
+    effects = state.of_card(event.card)
+    if approvals.undoable(state, event.card):
+        drops: list[Effect] = [
+            Record(
+                event=Dropped(effect=effect.prepared.effect, reason="Taken back before it happened.", by=event.actor)
+            )
+            for effect in effects
+        ]
+        closing: list[Effect] = [
+            Close(order=key)
+            for key, order in state.open.items()
+            if isinstance(order, Wake) and order.reason in {"window", "retry"} and order.data.get("card") == event.card
+        ]
+        said = _say(state, f"Taken back: {opened.title}. Nothing was sent.", kind="receipt")
+        return [*closing, *drops, *said, Reply(text="Taken back. Nothing was done.")]
+    if standing.state == "pending":
+        return [Reply(text="Nothing has happened yet: reject the card instead.")]
+    return _undo_done(state, event, [effect for effect in effects if effect.status == "confirmed"], house)
+
+
+def _undo_without_card(state: TaskState, event: Pressed, house: House) -> list[Effect]:
+    person = house.roster.find(event.actor)
+    if person is None or person.role is not Origin.OPERATOR:
+        return [Reply(text="Only the operator takes this back.")]
+    effect = state.effects[event.card]
+    return _undo_done(state, event, [effect] if effect.status == "confirmed" else [], house)
+
+
+REVERSIBLE = frozenset({"books.write", "books.remind"})
+
+
+def _undo_done(state: TaskState, event: Pressed, done: list[EffectState], house: House) -> list[Effect]:
+    if not done or any(effect.prepared.call.name not in REVERSIBLE for effect in done):
+        return [Reply(text=_undo_advice(done, house))]
+    for effect in done:
+        for write in effect.prepared.call.writes:
+            if house.ledgers.newer_than(effect.prepared.effect, write.kind, write.key):
+                return [Reply(text=f"{write.kind} {write.key} was changed again since; take that back first.")]
+    orders = [order for effect in reversed(done) for order in undo_books(state, effect, house, event.actor)]
+    text = " ".join(f"Taken back: {effect.text}" for effect in done)
+    return [*orders, *_say(state, text, kind="receipt"), Reply(text="Taken back.")]
+
+
+def _undo_advice(done: list[EffectState], house: House) -> str:
+    for effect in done:
+        call = effect.prepared.call
+        if call.name == "books.issue":
+            return f"{call.args.get('number')} is issued. A credit note takes it back: cancel {call.args.get('number')}"
+    if not done:
+        return "There is nothing left to take back."
+    names = ", ".join(dict.fromkeys(house.actions[effect.prepared.call.name].says for effect in done))
+    return f"This cannot be taken back any more ({names})."
+
+
+def undo_books(state: TaskState, effect: EffectState, house: House, actor: Actor) -> list[Effect]:
+    """Take back an entry in our own books: the older versions return, in one transaction."""
+    prepared = effect.prepared
+    call = prepared.call
+    before = {
+        (write.kind, write.key): house.ledgers.before(prepared.effect, write.kind, write.key) for write in call.writes
+    }
+    back = books.reverse(call, before)
+    new = f"{prepared.effect}.undo"
+    closing: list[Effect] = [
+        Close(order=key)
+        for key, order in state.open.items()
+        if isinstance(order, Wake) and order.data.get("effect") == prepared.effect
+    ]
+    return [
+        *closing,
+        Record(
+            event=Prepared(
+                effect=new,
+                card="",
+                step=prepared.step,
+                call=back,
+                fingerprint=fingerprint(back),
+                key=stable_key(house.secret, new),
+                effect_class="keyed",
+                compensates=prepared.effect,
+                rule=f"undo by {actor.platform}",
+            )
+        ),
+        Record(event=Confirmed(effect=new, text=books.text_of(back), how="books")),
+        Record(event=Compensated(effect=prepared.effect, by_effect=new)),
+    ]
+
+
+def _answer_for_effect(state: TaskState, event: Pressed, standing: CardState, house: House) -> list[Effect]:
+    """The operator says what became of an effect nobody knows about, or of one that is stuck."""
+    opened = standing.opened
+    settled = Record(
+        event=Settled(
+            card=event.card,
+            revision=opened.revision,
+            how="approved",
+            by=event.actor,
+            reason=event.verb,
+            place=event.place,
+        )
+    )
+    effect = state.effects.get(opened.effect)
+    if effect is None:  # a card found open in a restored backup
+        return _answer_for_restored(state, event, standing, settled, house)
+    match event.verb:
+        case "arrived" if opened.kind == "unknown":
+            text = f"{_says(effect, house)}: confirmed by you."
+            confirmed = Confirmed(effect=opened.effect, text=text, how="operator")
+            return [settled, Record(event=confirmed), Reply(text="Noted: it arrived.")]
+        case "again":
+            again = Sending(effect=opened.effect, attempt=effect.attempt + 1, at=house.now)
+            return [settled, Record(event=again), Reply(text="Sending it again.")]
+        case "drop" | "reject":
+            dropped = Dropped(effect=opened.effect, reason="Let go by you.", by=event.actor)
+            return [settled, Record(event=dropped), Reply(text="Dropped.")]
+        case "snooze":
+            until = event.until or house.now + timedelta(hours=1)
+            return [Record(event=Snoozed(card=event.card, until=until, by=event.actor)), Reply(text="Put aside.")]
+        case _:
+            return [Reply(text="Say whether it arrived, should be sent again, or dropped.")]
+
+
+def _answer_for_restored(
+    state: TaskState, event: Pressed, standing: CardState, settled: Record, house: House
+) -> list[Effect]:
+    opened = standing.opened
+    match event.verb:
+        case "again":
+            prepared = _prepare(
+                state, opened.calls, house, card=event.card, step=opened.step, rule="asked again after a restore"
+            )
+            return [settled, *prepared, Reply(text="Doing it now.")]
+        case "arrived" | "drop" | "reject":
+            word = "Noted: it had happened." if event.verb == "arrived" else "Dropped."
+            return [settled, Reply(text=word), Record(event=Ended(how="cancelled", summary=word))]
+        case _:
+            return [Reply(text="Say whether it happened, should be done now, or dropped.")]
+
+
+def _says(effect: EffectState, house: House) -> str:
+    action = house.actions.get(effect.prepared.call.name)
+    text = action.says if action else effect.prepared.call.name
+    return text[:1].upper() + text[1:]
+
+
+def _settled(state: TaskState, event: Settled) -> list[Effect]:
+    closing: list[Effect] = [
+        Close(order=key)
+        for key, order in state.open.items()
+        if isinstance(order, Wake)
+        and order.reason in {"expire", "remind", "snooze"}
+        and order.data.get("card") == event.card
+    ]
+    mend = _mend(state, event.card)
+    if event.how == "approved" or event.how == "superseded":  # noqa: PLR1714 - read as the two words
+        return [*closing, *mend]
+    summary = {"denied": "rejected", "expired": "ran out", "cancelled": "cancelled"}[event.how]
+    over = [] if any(True for _ in state.pending()) else [Record(event=Ended(how="cancelled", summary=summary))]
+    return [*closing, *mend, *over]
+
+
+# ── effects ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _confirmed(state: TaskState, event: Confirmed, house: House) -> list[Effect]:
+    effect = state.effects[event.effect]
+    call = effect.prepared.call
+    orders: list[Effect] = [Record(event=entry) for entry in books.enter(call, event.effect, house.ledgers)]
+    orders += _mend(state, effect.prepared.card)
+    if effect.prepared.compensates:
+        return orders
+    if call.name == "books.remind":
+        due = datetime.fromisoformat(str(call.args["when"]))
+        orders.append(Wake(reason="reminder", due=due, data={"effect": event.effect, "text": str(call.args["text"])}))
+    group = _group(state, effect)
+    following = next((other for other in group if other.status == "prepared" and other.again_at is None), None)
+    if following is not None:
+        return [*orders, *_start(state, following, house)]
+    if any(other.status not in FINAL for other in group):
+        return orders
+    texts = [other.text for other in group if other.status == "confirmed"]
+    undo = event.effect if call.name in {"books.write", "books.remind"} else ""
+    orders += _say(state, " ".join(texts), kind="receipt", undo=undo)
+    return [*orders, *_advance(state, house)]
+
+
+def _group(state: TaskState, effect: EffectState) -> list[EffectState]:
+    """Return the effects that were approved together, in order."""
+    if effect.prepared.card:
+        return state.of_card(effect.prepared.card)
+    prefix = effect.prepared.effect.rpartition(".")[0]
+    return [other for other in state.effects.values() if other.prepared.effect.rpartition(".")[0] == prefix]
+
+
+def _failed(state: TaskState, event: Failed, house: House) -> list[Effect]:
+    effect = state.effects[event.effect]
+    mend = _mend(state, effect.prepared.card)
+    if event.again_at:
+        data: dict[str, Json] = {"effect": event.effect, "card": effect.prepared.card}
+        return [Wake(reason="retry", due=event.again_at, data=data), *mend]
+    text = f"{_says(effect, house)} did not work: {event.reason}"
+    card = CardOpened(
+        card=f"{state.id}.{len(state.cards) + 1}",
+        revision=1,
+        step=effect.step,
+        title=f"Stuck: {_says(effect, house).lower()}",
+        calls=(effect.prepared.call,),
+        fingerprint=effect.prepared.fingerprint,
+        rule="it failed and will not be tried again by itself",
+        kind="stuck",
+        effect=event.effect,
+        say=text,
+        warnings=(event.reason,),
+    )
+    return [Record(event=card), *mend]
+
+
+def _unknown_card(state: TaskState, effect_id: str, reason: str) -> Record:
+    effect = state.effects[effect_id]
+    return Record(
+        event=CardOpened(
+            card=f"{state.id}.{len(state.cards) + 1}",
+            revision=1,
+            step=effect.step,
+            title="Did this go through?",
+            calls=(effect.prepared.call,),
+            fingerprint=effect.prepared.fingerprint,
+            rule="nobody can know by looking, and sending again could do it twice",
+            kind="unknown",
+            effect=effect_id,
+            say=reason,
+            warnings=(reason,),
+        )
+    )
+
+
+def _dropped(state: TaskState, event: Dropped) -> list[Effect]:
+    effect = state.effects[event.effect]
+    rest = [
+        other
+        for other in _group(state, effect)
+        if other.status in {"prepared"} and other.prepared.effect != event.effect
+    ]
+    if rest and not effect.prepared.not_before:
+        nxt = rest[0]
+        return [
+            Record(event=Dropped(effect=nxt.prepared.effect, reason="The step before it was let go.", by=event.by)),
+            *_mend(state, effect.prepared.card),
+        ]
+    if any(other.status not in FINAL for other in _group(state, effect)):
+        return []
+    return [*_mend(state, effect.prepared.card), *_end_if_over(state)]
+
+
+def _woke(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
+    card = state.cards.get(str(event.data.get("card", "")))
+    effect = state.effects.get(str(event.data.get("effect", "")))
+    match event.reason:
+        case "expire" if card and card.state == "pending":
+            return _expire(state, card, house)
+        case "remind" if card and card.state == "pending":
+            when = approvals.clock_text(card.opened.expires_at, house.view()) if card.opened.expires_at else "soon"
+            return _say(
+                state,
+                f"Card {card.opened.card} still waits and runs out {when}: {card.opened.title}",
+                kind="notice",
+                home=True,
+            )
+        case "snooze" if card and card.state == "pending":
+            return [
+                *_show_card(state, card.opened.card, house),
+                *_say(state, f"Back as you asked: card {card.opened.card}.", kind="notice"),
+            ]
+        case "window" | "retry" if effect and effect.status == "prepared":
+            return _start(state, effect, house)
+        case "resumed":
+            return _resume(state, house)
+        case "reminder":
+            return [*_say(state, f"Reminder: {event.data.get('text')}", kind="notice", home=True), *_end_if_over(state)]
+        case "interrupted" if effect and effect.status == "sending":
+            return _interrupted(effect)
+        case "restored":
+            return _restored(state, house)
+        case "told" | "started" | "remembered":
+            over = state.status == "received"
+            return [Record(event=Ended(how="done", summary="passed on"))] if over and event.reason == "told" else []
+        case "refused":
+            return _say(state, str(event.data.get("text", "")), kind="notice", home=True)
+        case _:
+            return []  # what it was about is settled in the meantime
+
+
+def _expire(state: TaskState, card: CardState, house: House) -> list[Effect]:
+    opened = card.opened
+    match opened.on_expiry:
+        case "cancel":
+            settled = Settled(card=opened.card, revision=opened.revision, how="expired", by=CLOCK)
+            return [
+                *_say(
+                    state,
+                    f"Card {opened.card} ran out without an answer: {opened.title}. Nothing was done.",
+                    kind="notice",
+                    home=True,
+                ),
+                Record(event=settled),
+            ]
+        case "remind":
+            again = Wake(reason="expire", due=house.now + timedelta(days=1), data={"card": opened.card})
+            return [
+                again,
+                *_say(state, f"Card {opened.card} is still waiting: {opened.title}", kind="notice", home=True),
+            ]
+        case _:
+            return []
+
+
+def _resume(state: TaskState, house: House) -> list[Effect]:
+    orders: list[Effect] = []
+    started: set[str] = set()
+    for effect in state.effects.values():
+        group = effect.prepared.effect.rpartition(".")[0]
+        due = effect.prepared.not_before is None or effect.prepared.not_before <= house.now
+        if effect.status == "prepared" and effect.again_at is None and due and group not in started:
+            started.add(group)
+            orders += _start(state, effect, house)
+    return orders
+
+
+def _interrupted(effect: EffectState) -> list[Effect]:
+    """The process died while this was on its way. What may be done next is the effect's class."""
+    prepared = effect.prepared
+    match EffectClass(prepared.effect_class):
+        case EffectClass.KEYED:
+            return [Perform(effect=prepared.effect, attempt=effect.attempt)]
+        case EffectClass.RECONCILABLE:
+            return [Perform(effect=prepared.effect, attempt=effect.attempt, look=True)]
+        case EffectClass.PLAIN:
+            reason = "Soloist stopped while this was being sent. Please look at the other side before you answer."
+            return [Record(event=BecameUnknown(effect=prepared.effect, reason=reason))]
+
+
+def _restored(state: TaskState, house: House) -> list[Effect]:
+    """A backup is not the present: whatever was open in it may have happened since. Nothing goes out by itself."""
+    reason = "This comes from a restored backup; it may have happened after the backup was made."
+    orders: list[Effect] = []
+    for order_id, order in state.open.items():
+        if isinstance(order, Perform) or (isinstance(order, Wake) and order.reason in {"window", "retry"}):
+            orders.append(Close(order=order_id))
+    for effect in state.effects.values():
+        if effect.status in {"prepared", "sending"}:
+            orders.append(Record(event=BecameUnknown(effect=effect.prepared.effect, reason=reason)))
+    count = len(state.cards) + sum(isinstance(order, Record) for order in orders)
+    for standing in list(state.pending()):
+        if standing.opened.kind != "approval":
+            continue
+        count += 1
+        opened = standing.opened
+        settled = Settled(
+            card=opened.card, revision=opened.revision, how="superseded", by=SOLOIST, reason="restored from a backup"
+        )
+        fresh = msgspec.structs.replace(
+            opened,
+            card=f"{state.id}.{count}",
+            revision=1,
+            kind="unknown",
+            title="Did this happen after the backup?",
+            say=reason,
+            warnings=(reason,),
+            rule="a restored backup cannot know",
+            expires_at=None,
+        )
+        orders += [Record(event=settled), Record(event=fresh)]
+    return orders
+
+
+# ── words ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _say(
+    state: TaskState,
+    text: str,
+    *,
+    kind: str = "answer",
+    choices: tuple[Choice, ...] = (),
+    files: tuple = (),  # type: ignore[type-arg]
+    undo: str = "",
+    home: bool = False,
+) -> list[Effect]:
+    """Say something where the task was begun; ``home`` says it wherever the operator is."""
+    said = Said(
+        message="",  # named after its line when it is written
+        text=text,
+        place=None if home else state.place,
+        choices=choices,
+        files=files,
+        kind=kind,  # type: ignore[arg-type]
+        undo=undo,
+    )
+    return [Record(event=said)]
+
+
+def _answer_kind(state: TaskState) -> str:
+    return "digest" if isinstance(state.heard, HourStruck) else "answer"
+
+
+def _show_message(state: TaskState, event: Said, house: House) -> list[Effect]:
+    reply_to = event.place.message if event.place else ""
+    return [
+        Show(
+            what=event.message,
+            channel=place.channel,
+            conversation=place.conversation,
+            thread=place.thread,
+            reply_to=reply_to,
+        )
+        for place in _where(event.place, house, everywhere=False)
+    ]
+
+
+def _show_card(state: TaskState, card: str, house: House) -> list[Effect]:
+    """Show a card in the place it belongs to and on every other channel of the operator."""
+    return [
+        Show(what=card, channel=place.channel, conversation=place.conversation, thread=place.thread)
+        for place in _where(state.place, house, everywhere=True)
+    ]
+
+
+def _where(place: Place | None, house: House, *, everywhere: bool) -> list[Place]:
+    """Return the places that need delivering to; a channel that reads history by itself is not among the homes."""
+    served = {home.channel for home in house.homes}
+    if place is None or not place.channel:
+        return list(house.homes)
+    here = [place] if place.channel in served else []
+    if not everywhere:
+        return here
+    return [*here, *(home for home in house.homes if home.channel != place.channel)]
+
+
+def _mend(state: TaskState, card: str) -> list[Effect]:
+    return [
+        Show(what=card, channel=place.channel, conversation=place.conversation, thread=place.thread, ref=ref)
+        for place, ref in state.copies.get(card, ())
+    ]
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0][:200]

@@ -1,0 +1,326 @@
+"""judge(call, action, rules) → do | ask | refuse | shadow, with the rule in the operator's words. Pure.
+
+Rules come from ``policy.toml`` (see ``policy.example.toml``). The first rule that fits wins; where none fits, the
+action's declared risk decides: what reads or can be put back is done, what leaves the house or moves money asks.
+A missing or broken policy never means yes: `parse` raises, and the defaults ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from connectors.base import Action, Risk
+from memory.events import ActionCall, Granted
+
+Ruling = Literal["do", "ask", "refuse", "shadow"]
+RULINGS = {"do": "do", "ask": "ask", "never": "refuse", "shadow": "shadow"}
+
+
+class PolicyError(Exception):
+    """policy.toml cannot be used as it stands; the message says where and why. Soloist does not start on a guess."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line of the operator's rules."""
+
+    action: str  # a pattern: "mail.send", "mail.*", "*"
+    then: Ruling
+    client: str = "*"
+    amount_max: Decimal | None = None  # applies only up to this amount, in `currency`
+    currency: str = ""
+    known_recipients_only: bool = False
+    note: str = ""
+
+    @property
+    def words(self) -> str:
+        """The rule as the card quotes it."""
+        parts = [{"refuse": "never"}.get(self.then, self.then), self.action]
+        if self.client != "*":
+            parts.append(f"for {self.client}")
+        if self.amount_max is not None:
+            parts.append(f"up to {self.amount_max} {self.currency}")
+        if self.known_recipients_only:
+            parts.append("to known recipients")
+        return " ".join(parts) + (f" ({self.note})" if self.note else "")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A cap on money let through in a span of days; reserved before use."""
+
+    amount: Decimal
+    currency: str
+    days: int = 1
+    client: str = ""  # "" is everybody together; "*" is each client by itself
+    action: str = ""  # "" is every action; "stripe" is a connector
+
+    @property
+    def words(self) -> str:
+        """The limit as a refusal quotes it."""
+        whom = "" if not self.client else " per client" if self.client == "*" else f" for {self.client}"
+        what = f" through {self.action}" if self.action else ""
+        return f"at most {self.amount} {self.currency} in {self.days} day{'s' * (self.days != 1)}{whom}{what}"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The operator's rules, parsed."""
+
+    rules: tuple[Rule, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    delay: timedelta = timedelta(seconds=10)
+    expiry: Mapping[str, timedelta] = field(
+        default_factory=lambda: {
+            "reversible": timedelta(days=7),
+            "outside": timedelta(days=7),
+            "money": timedelta(days=14),
+        }
+    )
+    on_expiry: Literal["hold", "remind", "cancel"] = "cancel"
+    remind_before: timedelta = timedelta(hours=12)
+    digest_at: time = time(8, 0)
+    quiet: tuple[time, time] | None = None
+    step_up_from: Mapping[str, Decimal] = field(default_factory=dict)  # currency → amount that needs a second channel
+
+
+DEFAULTS: Mapping[Risk, tuple[Ruling, str]] = {
+    Risk.READS: ("do", "reading is free"),
+    Risk.REVERSIBLE: ("do", "it can be put back"),
+    Risk.OUTSIDE: ("ask", "what leaves the house asks"),
+    Risk.MONEY: ("ask", "money asks"),
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What policy says about one call, and in which words."""
+
+    ruling: Ruling
+    rule: str
+    grant: str = ""
+
+
+def judge(
+    call: ActionCall,
+    action: Action,
+    policy: Policy,
+    *,
+    newcomers: Sequence[str] = (),
+    grants: Mapping[str, Granted] | None = None,
+) -> Verdict:
+    """Return what to do about a call.
+
+    Args:
+        newcomers: Recipients nobody has written to before.
+        grants: Grants in force: unexpired, with uses left; see `grants_in_force`.
+    """
+    for rule in policy.rules:
+        if _fits(rule, call, newcomers):
+            verdict = Verdict(rule.then, f"policy.toml: {rule.words}")
+            break
+    else:
+        ruling, why = DEFAULTS[action.risk]
+        verdict = Verdict(ruling, f"default: {why}")
+    if verdict.ruling == "ask" and not newcomers:
+        for key, grant in (grants or {}).items():
+            if _granted(grant, call):
+                return Verdict("do", f"approved in advance: {grant.action} for {grant.client}", grant=key)
+    return verdict
+
+
+def _fits(rule: Rule, call: ActionCall, newcomers: Sequence[str]) -> bool:
+    if not fnmatchcase(call.name, rule.action) or not fnmatchcase(call.client, rule.client):
+        return False
+    if rule.known_recipients_only and newcomers:
+        return False
+    if rule.amount_max is None:
+        return True
+    amount, currency = amount_of(call)
+    return currency == rule.currency and amount <= rule.amount_max
+
+
+def _granted(grant: Granted, call: ActionCall) -> bool:
+    if grant.action != call.name or not grant.client or grant.client != call.client:
+        return False
+    amount, currency = amount_of(call)
+    if not currency:
+        return True
+    cap, _, cap_currency = grant.amount_max.partition(" ")
+    return bool(cap) and cap_currency == currency and amount <= Decimal(cap)
+
+
+def grants_in_force(grants: Mapping[str, Granted], uses: Mapping[str, int], now: datetime) -> dict[str, Granted]:
+    """Return the grants that still hold: not expired, uses left."""
+    return {key: grant for key, grant in grants.items() if grant.expires_at > now and uses.get(key, 0) < grant.uses_max}
+
+
+def amount_of(call: ActionCall) -> tuple[Decimal, str]:
+    """Return amount and currency of a call, ``(0, "")`` when it has none."""
+    amount, _, currency = str(call.args.get("amount") or "").partition(" ")
+    if not currency:
+        return Decimal(0), ""
+    return Decimal(amount), currency
+
+
+def over_limit(call: ActionCall, policy: Policy, spent: Mapping[Limit, Decimal]) -> str:
+    """Return which limit this call would break, in words, or "" when it fits.
+
+    Args:
+        spent: For each limit that `limits_for` names: what was let through in its span, this call not included.
+    """
+    amount, _ = amount_of(call)
+    for limit in limits_for(call, policy):
+        if spent.get(limit, Decimal(0)) + amount > limit.amount:
+            return (
+                f"This would go over your limit of {limit.words}: {spent.get(limit, Decimal(0))} {limit.currency} is "
+                f"already let through. Raise it in policy.toml, or wait."
+            )
+    return ""
+
+
+def limits_for(call: ActionCall, policy: Policy) -> list[Limit]:
+    """Return the limits that a call counts against: same currency, fitting client and action."""
+    _, currency = amount_of(call)
+    return [
+        limit
+        for limit in policy.limits
+        if limit.currency == currency
+        and (limit.client in {"", "*"} or limit.client == call.client)
+        and (not limit.action or call.name == limit.action or call.name.startswith(limit.action + "."))
+    ]
+
+
+def quiet_until(policy: Policy, now: datetime, zone: ZoneInfo) -> datetime | None:
+    """Return when quiet hours end, or None when it is not quiet now. Times are the operator's, over midnight too."""
+    if policy.quiet is None:
+        return None
+    start, end = policy.quiet
+    local = now.astimezone(zone)
+    today_end = local.replace(hour=end.hour, minute=end.minute, second=0, microsecond=0)
+    if start <= end:
+        return today_end if start <= local.time() < end else None
+    if local.time() >= start:
+        return today_end + timedelta(days=1)
+    return today_end if local.time() < end else None
+
+
+# ── reading policy.toml ───────────────────────────────────────────────────────────────────────────────────────────
+
+_KNOWN = {"rules", "limits", "undo", "cards", "digest", "quiet", "step_up"}
+
+
+def parse(document: Mapping[str, Any]) -> Policy:
+    """Read the parsed TOML.
+
+    Raises:
+        PolicyError: An unknown key, an amount without a currency, a word that is not a ruling: with its place.
+    """
+    unknown = set(document) - _KNOWN
+    if unknown:
+        raise PolicyError(f"policy.toml: {sorted(unknown)[0]!r} is not known. Known are: {', '.join(sorted(_KNOWN))}.")
+    defaults = Policy()
+    cards = document.get("cards", {})
+    quiet = document.get("quiet")
+    expiry = dict(defaults.expiry)
+    for risk, text in cards.get("expire", {}).items():
+        if risk not in expiry:
+            raise PolicyError(f"policy.toml [cards.expire]: {risk!r} is not one of {', '.join(expiry)}.")
+        expiry[risk] = span(text, f"[cards.expire] {risk}")
+    on_expiry = cards.get("on_expiry", defaults.on_expiry)
+    if on_expiry not in {"hold", "remind", "cancel"}:
+        raise PolicyError("policy.toml [cards] on_expiry is one of hold, remind, cancel; never yes.")
+    return Policy(
+        rules=tuple(_rule(table, number) for number, table in enumerate(document.get("rules", ()), 1)),
+        limits=tuple(_limit(table, number) for number, table in enumerate(document.get("limits", ()), 1)),
+        delay=span(document.get("undo", {}).get("window", "10s"), "[undo] window"),
+        expiry=expiry,
+        on_expiry=on_expiry,
+        remind_before=span(cards.get("remind_before", "12h"), "[cards] remind_before"),
+        digest_at=_time(document.get("digest", {}).get("at", "08:00"), "[digest] at"),
+        quiet=(_time(quiet["from"], "[quiet] from"), _time(quiet["until"], "[quiet] until")) if quiet else None,
+        step_up_from=dict(
+            [_amount(text, "[step_up] from")[::-1] for text in document.get("step_up", {}).get("from", ())]
+        ),
+    )
+
+
+def _rule(table: Mapping[str, Any], number: int) -> Rule:
+    where = f"rule {number}"
+    unknown = set(table) - {"action", "then", "client", "up_to", "known_recipients_only", "note"}
+    if unknown:
+        raise PolicyError(f"policy.toml {where}: {sorted(unknown)[0]!r} is not known.")
+    if "action" not in table or table.get("then") not in RULINGS:
+        raise PolicyError(f"policy.toml {where} needs an action and then = one of {', '.join(RULINGS)}.")
+    amount, currency = _amount(table["up_to"], where) if "up_to" in table else (None, "")
+    return Rule(
+        action=str(table["action"]),
+        then=RULINGS[table["then"]],  # type: ignore[arg-type]
+        client=str(table.get("client", "*")),
+        amount_max=amount,
+        currency=currency,
+        known_recipients_only=bool(table.get("known_recipients_only", False)),
+        note=str(table.get("note", "")),
+    )
+
+
+def _limit(table: Mapping[str, Any], number: int) -> Limit:
+    where = f"limit {number}"
+    unknown = set(table) - {"amount", "days", "client", "action"}
+    if unknown or "amount" not in table:
+        raise PolicyError(f"policy.toml {where} needs an amount, and knows days, client and action.")
+    amount, currency = _amount(table["amount"], where)
+    return Limit(
+        amount, currency, int(table.get("days", 1)), str(table.get("client", "")), str(table.get("action", ""))
+    )
+
+
+def _amount(text: Any, where: str) -> tuple[Decimal, str]:
+    amount, _, currency = str(text).partition(" ")
+    try:
+        value = Decimal(amount)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or value < 0 or len(currency) != 3 or not currency.isupper():  # noqa: PLR2004 - ISO 4217
+        raise PolicyError(f"policy.toml {where}: {text!r} is not an amount like '500.00 EUR'.")
+    return value, currency
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def span(text: Any, where: str) -> timedelta:
+    """Read ``"90s"``, ``"12h"``, ``"7d"``.
+
+    Raises:
+        PolicyError: it is something else.
+    """
+    word = str(text).strip()
+    if word[:-1].isdigit() and word[-1:] in _UNITS:
+        return timedelta(seconds=int(word[:-1]) * _UNITS[word[-1]])
+    raise PolicyError(f"policy.toml {where}: {text!r} is not a span like '90s', '12h' or '7d'.")
+
+
+def _time(text: Any, where: str) -> time:
+    try:
+        return time.fromisoformat(str(text))
+    except ValueError:
+        raise PolicyError(f"policy.toml {where}: {text!r} is not a time like '08:00'.") from None
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Return the operator's time zone.
+
+    Raises:
+        PolicyError: There is no such zone.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise PolicyError(f"{name!r} is not a time zone like 'Europe/Berlin'. Set SOLOIST_ZONE.") from None

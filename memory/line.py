@@ -1,0 +1,70 @@
+"""One line of history: an event in its place, what it led to, and the hash that chains it to the line before.
+
+Values only; ``memory/log.py`` writes and reads them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from memory.events import Happening
+
+GENESIS = hashlib.sha256(b"soloist/1").digest()
+
+
+def stamp(moment: datetime) -> str:
+    """Aware time → fixed-width UTC text that sorts as time: ``2026-03-02T09:12:00.000000Z``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def unstamp(text: str) -> datetime:
+    """The reverse of `stamp`."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+class OrderRow(msgspec.Struct, frozen=True, array_like=True):
+    """One thing that must still be done, as the outbox holds it. ``due`` is "" or a `stamp`."""
+
+    id: str
+    kind: str
+    due: str
+    body: str  # JSON of the order, opaque here
+
+
+class Ordered(msgspec.Struct, frozen=True, array_like=True):
+    """What a line led to: orders given, and earlier ones that are answered or off."""
+
+    given: tuple[OrderRow, ...] = ()
+    closed: tuple[str, ...] = ()
+
+
+NOTHING_ORDERED = msgspec.json.encode(Ordered()).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event in its place in history."""
+
+    task: int
+    seq: int
+    at: datetime
+    actor: str
+    cause: str
+    event: Happening
+    ordered: Ordered
+    hash: bytes
+
+
+def link(before: bytes, row: Mapping[str, Any]) -> bytes:
+    """Return the hash of a line: SHA-256 over the hash before it and everything in the line."""
+    digest = hashlib.sha256(before)
+    for column in ("task", "seq", "type", "at", "actor", "cause", "body", "orders"):
+        value = str(row[column]).encode()
+        digest.update(len(value).to_bytes(4, "big") + value)
+    return digest.digest()

@@ -1,0 +1,325 @@
+"""What can be rebuilt from the log at any time: tasks, cards, effects, turns, canonical records, the ledger.
+
+Rows are written in the transaction of the event that changes them (``bot/state.py`` says which), read by everybody,
+and compared with a fresh rebuild by ``python -m bot replay``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    Column,
+    Connection,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    bindparam,
+    func,
+    or_,
+    select,
+)
+
+from memory.database import metadata
+from memory.line import unstamp
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("began", Text, nullable=False),
+    Column("at", Text, nullable=False),  # of its newest line
+    Column("seq", Integer, nullable=False),
+    Index("tasks_status", "status"),
+)
+cards = Table(
+    "cards",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("task", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Index("cards_state", "state"),
+    sqlite_with_rowid=False,
+)
+effects = Table(
+    "effects",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("task", Integer, nullable=False),
+    Column("card", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("amount", Text, nullable=False),  # "" or "1200.00"
+    Column("currency", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("ref", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("undone", Integer, nullable=False),
+    Index("effects_status", "status"),
+    sqlite_with_rowid=False,
+)
+recipients = Table(
+    "recipients",
+    metadata,
+    Column("address", Text, nullable=False),
+    Column("effect", Text, nullable=False),
+    PrimaryKeyConstraint("address", "effect"),
+    sqlite_with_rowid=False,
+)
+turns = Table(
+    "turns",
+    metadata,
+    Column("task", Integer, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # heard | said | card
+    Column("ref", Text, nullable=False),  # message or card id
+    PrimaryKeyConstraint("task", "seq"),
+    Index("turns_at", "at"),
+    sqlite_with_rowid=False,
+)
+copies = Table(
+    "copies",
+    metadata,
+    Column("channel", Text, nullable=False),
+    Column("conversation", Text, nullable=False),
+    Column("ref", Text, nullable=False),
+    Column("task", Integer, nullable=False),
+    Column("what", Text, nullable=False),
+    PrimaryKeyConstraint("channel", "conversation", "ref"),
+    Index("copies_what", "what"),
+    sqlite_with_rowid=False,
+)
+records = Table(
+    "records",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("task", Integer, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("gone", Integer, nullable=False),
+    Column("effect", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    PrimaryKeyConstraint("kind", "key", "version"),
+    sqlite_with_rowid=False,
+)
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("task", Integer, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("amount", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("effect", Text, nullable=False),
+    PrimaryKeyConstraint("task", "seq", "line"),
+    Index("ledger_account", "account"),
+    sqlite_with_rowid=False,
+)
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("name", Text, primary_key=True),  # "invoice:2026-0001"
+    Column("card", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+PROJECTIONS: tuple[Table, ...] = (tasks, cards, effects, recipients, turns, copies, records, ledger, reservations)
+BY_NAME: Mapping[str, Table] = {table.name: table for table in PROJECTIONS}
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a canonical record."""
+
+    kind: str
+    key: str
+    version: int
+    data: dict[str, Any]
+    at: datetime
+    task: int
+    gone: bool
+
+
+_NEWEST = (
+    select(records)
+    .where(records.c.kind == bindparam("kind"), records.c.key == bindparam("key"))
+    .order_by(records.c.version.desc())
+    .limit(1)
+)
+_VERSION = select(func.max(records.c.version)).where(
+    records.c.kind == bindparam("kind"), records.c.key == bindparam("key")
+)
+_KNOWN = select(recipients.c.effect).where(recipients.c.address == bindparam("address")).limit(1)
+_RESERVED = select(reservations.c.card).where(reservations.c.name == bindparam("name"))
+
+
+class Books:
+    """Reads of our own books through one connection: a snapshot, or a unit of work that must see its own rows.
+
+    Args:
+        connection: Where to read.
+        settle: Called before each query; `memory.log.Tx.flush` inside a unit of work.
+    """
+
+    def __init__(self, connection: Connection, settle: Callable[[], None] = lambda: None) -> None:
+        self._connection = connection
+        self._settle = settle
+
+    def _run(self, query: Any, values: dict[str, Any] | None = None) -> Any:
+        self._settle()
+        return self._connection.execute(query, values or {})
+
+    def record(self, kind: str, key: str) -> Version | None:
+        """Return the newest version, a final one included."""
+        row = self._run(_NEWEST, {"kind": kind, "key": key}).first()
+        return _version(row) if row else None
+
+    def version(self, kind: str, key: str) -> int:
+        """Return the newest version's number, 0 when there never was one."""
+        return self._run(_VERSION, {"kind": kind, "key": key}).scalar() or 0
+
+    def versions(self, kind: str, key: str) -> list[Version]:
+        """Return every version of one record, oldest first."""
+        query = select(records).where(records.c.kind == kind, records.c.key == key).order_by(records.c.version)
+        return [_version(row) for row in self._run(query)]
+
+    def _written_by(self, effect: str, kind: str, key: str) -> list[int]:
+        query = select(records.c.version).where(
+            records.c.kind == kind, records.c.key == key, records.c.effect == effect
+        )
+        return [row.version for row in self._run(query.order_by(records.c.version))]
+
+    def newer_than(self, effect: str, kind: str, key: str) -> bool:
+        """Whether a record was written again after an effect wrote it."""
+        mine = self._written_by(effect, kind, key)
+        return bool(mine) and self.version(kind, key) > mine[-1]
+
+    def before(self, effect: str, kind: str, key: str) -> dict[str, Any] | None:
+        """Return a record's data before an effect wrote it, None when there was none or it was gone."""
+        mine = self._written_by(effect, kind, key)
+        older = [version for version in self.versions(kind, key) if mine and version.version < mine[0]]
+        return older[-1].data if older and not older[-1].gone else None
+
+    def all(self, kind: str) -> list[Version]:
+        """Return the newest version of every record of a kind that is not gone, in key order."""
+        newest = (
+            select(records.c.key, func.max(records.c.version).label("version"))
+            .where(records.c.kind == kind)
+            .group_by(records.c.key)
+            .subquery()
+        )
+        query = (
+            select(records)
+            .join(newest, (records.c.key == newest.c.key) & (records.c.version == newest.c.version))
+            .where(records.c.kind == kind, records.c.gone == 0)
+            .order_by(records.c.key)
+        )
+        return [_version(row) for row in self._run(query)]
+
+    def kinds(self) -> list[str]:
+        """Return the kinds there are."""
+        return [row.kind for row in self._run(select(records.c.kind).distinct().order_by(records.c.kind))]
+
+    def reserved_for(self, name: str) -> str | None:
+        """Return the card a number is reserved for, or None when it is free."""
+        return self._run(_RESERVED, {"name": name}).scalar()
+
+    def next_number(self, kind: str, series: str, prefix: str = "") -> str:
+        """Return the lowest free number of a series: neither used by a record nor reserved by a waiting card.
+
+        Args:
+            kind: Record kind whose keys are the numbers: ``"invoice"``.
+            series: ``"2026"``.
+            prefix: ``"CN-"``.
+
+        Returns:
+            ``"2026-0001"``, ``"CN-2026-0001"``; four digits, more when needed.
+        """
+        head = f"{prefix}{series}-"
+        used = {
+            row.key
+            for row in self._run(
+                select(records.c.key).distinct().where(records.c.kind == kind, records.c.key.startswith(head))
+            )
+        }
+        used |= {
+            row.name.partition(":")[2]
+            for row in self._run(select(reservations.c.name).where(reservations.c.name.startswith(f"{kind}:{head}")))
+        }
+        number = 1
+        while f"{head}{number:04d}" in used:
+            number += 1
+        return f"{head}{number:04d}"
+
+    def knows_recipient(self, address: str) -> bool:
+        """Whether something was sent there before, or a client's record holds the address."""
+        lowered = address.casefold()
+        if self._run(_KNOWN, {"address": lowered}).first():
+            return True
+        return any(lowered in _addresses(client.data) for client in self.all("client"))
+
+    def spent(self, since: datetime, *, client: str = "", action: str = "") -> dict[str, Decimal]:
+        """Return currency → money of effects let through since a time (all but failed and dropped ones).
+
+        An unknown one counts: it may have happened. Reserved before use, because `Prepared` counts too.
+        """
+        query = select(effects.c.amount, effects.c.currency).where(
+            effects.c.at >= since.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            effects.c.amount != "",
+            effects.c.status.not_in(("failed", "dropped")),
+        )
+        if client:
+            query = query.where(effects.c.client == client)
+        if action:
+            query = query.where(or_(effects.c.name == action, effects.c.name.startswith(action + ".")))
+        sums: dict[str, Decimal] = {}
+        for row in self._run(query):
+            sums[row.currency] = sums.get(row.currency, Decimal(0)) + Decimal(row.amount)
+        return sums
+
+    def balance(self, account: str) -> dict[str, Decimal]:
+        """Return currency → sum over an account and those below it."""
+        query = select(ledger.c.amount, ledger.c.currency).where(
+            or_(ledger.c.account == account, ledger.c.account.startswith(account + ":"))
+        )
+        sums: dict[str, Decimal] = {}
+        for row in self._run(query):
+            sums[row.currency] = sums.get(row.currency, Decimal(0)) + Decimal(row.amount)
+        return sums
+
+
+def _version(row: Any) -> Version:
+    return Version(
+        row.kind, row.key, row.version, msgspec.json.decode(row.data), unstamp(row.at), row.task, bool(row.gone)
+    )
+
+
+def _addresses(data: Mapping[str, Any]) -> Iterable[str]:
+    for value in data.values():
+        if isinstance(value, str) and "@" in value:
+            yield value.casefold()
+        elif isinstance(value, list):
+            yield from (item.casefold() for item in value if isinstance(item, str) and "@" in item)
