@@ -381,7 +381,7 @@ def rows(before: TaskState, after: TaskState, line: Line) -> Iterator[Row]:
 
 
 def _turn(line: Line, kind: str, ref: str) -> Iterator[Row]:
-    yield "turns", {"task": line.task, "seq": line.seq, "at": stamp(line.at), "kind": kind, "ref": ref}
+    yield "turns", {"n": line.n, "task": line.task, "seq": line.seq, "at": stamp(line.at), "kind": kind, "ref": ref}
 
 
 def _card_row(state: TaskState, key: str, card: CardState, line: Line) -> dict[str, Any]:

@@ -59,12 +59,13 @@ class Line:
     event: Happening
     ordered: Ordered
     hash: bytes
+    n: int = 0  # position in the whole house's history
 
 
 def link(before: bytes, row: Mapping[str, Any]) -> bytes:
     """Return the hash of a line: SHA-256 over the hash before it and everything in the line."""
     digest = hashlib.sha256(before)
-    for column in ("task", "seq", "type", "at", "actor", "cause", "body", "orders"):
+    for column in ("task", "seq", "n", "type", "at", "actor", "cause", "body", "orders"):
         value = str(row[column]).encode()
         digest.update(len(value).to_bytes(4, "big") + value)
     return digest.digest()

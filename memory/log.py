@@ -54,6 +54,7 @@ events = Table(
     metadata,
     Column("task", Integer, nullable=False),
     Column("seq", Integer, nullable=False),
+    Column("n", Integer, nullable=False),  # position in the whole house's history; gaps are harmless
     Column("type", Text, nullable=False),
     Column("at", Text, nullable=False),
     Column("actor", Text, nullable=False),
@@ -123,6 +124,7 @@ def read_line(row: Any) -> Line:
         event=decode(upcast.upcast(row.type, row.body), where),
         ordered=msgspec.json.decode(row.orders, type=Ordered),
         hash=row.hash,
+        n=row.n,
     )
 
 
@@ -173,7 +175,7 @@ class Tx:
         self.flush()
         return [read_line(row) for row in self.connection.execute(_HISTORY, {"t": task})]
 
-    def append(  # noqa: PLR0913 - a line has this many parts
+    def append(
         self,
         task: int,
         seq: int,
@@ -190,6 +192,7 @@ class Tx:
         row: dict[str, Any] = {
             "task": task,
             "seq": seq,
+            "n": self._log.next_position(),
             "type": type(event).__name__,
             "at": stamp(at),
             "actor": actor,
@@ -210,7 +213,7 @@ class Tx:
         for closed in ordered.closed:
             if self._orders.pop(closed, None) is None:
                 self._closed.append(closed)
-        return Line(task, seq, at, actor, cause, event, ordered, row["hash"])
+        return Line(task, seq, at, actor, cause, event, ordered, row["hash"], row["n"])
 
     # ── projections ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -294,6 +297,7 @@ class Log:
             self._task = connection.execute(select(func.max(events.c.task))).scalar() or 0
             known = connection.execute(select(func.max(inbox.c.task))).scalar() or 0
             self._task = max(self._task, known)
+            self._position = connection.execute(select(func.max(events.c.n))).scalar() or 0
         database.before_commit.append(self._flush_group)
         database.after_rollback.append(self._drop_group)
 
@@ -301,6 +305,11 @@ class Log:
         """Called in the writer thread only. A number whose unit failed is never used: gaps are harmless."""
         self._task += 1
         return self._task
+
+    def next_position(self) -> int:
+        """Called in the writer thread only."""
+        self._position += 1
+        return self._position
 
     def transact(self, work: Callable[[Tx], T]) -> Future[T]:
         """Queue a unit of work; the future resolves after its commit.

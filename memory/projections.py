@@ -87,14 +87,12 @@ recipients = Table(
 turns = Table(
     "turns",
     metadata,
+    Column("n", Integer, primary_key=True),
     Column("task", Integer, nullable=False),
     Column("seq", Integer, nullable=False),
     Column("at", Text, nullable=False),
     Column("kind", Text, nullable=False),  # heard | said | card
     Column("ref", Text, nullable=False),  # message or card id
-    PrimaryKeyConstraint("task", "seq"),
-    Index("turns_at", "at"),
-    sqlite_with_rowid=False,
 )
 copies = Table(
     "copies",

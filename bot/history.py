@@ -1,0 +1,472 @@
+"""Reads our own history: what the console looks through, and the answers to /approvals, /stuck, /why and the like.
+
+Nothing here changes anything, and everything said here comes from lines and projections on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import and_, func, or_, select
+
+from bot import approvals
+from bot.approvals import View
+from bot.channels.base import Card, Home
+from bot.channels.web.window import TaskLine, TimelineLine, Turn
+from bot.digest import Day, compose
+from bot.effects import Wake, unpack
+from bot.policy import Policy
+from bot.state import TaskState, believe
+from connectors.base import Action, Json
+from memory.database import Database
+from memory.events import (
+    Answered,
+    Attachment,
+    BecameUnknown,
+    CardOpened,
+    Choice,
+    Compensated,
+    Confirmed,
+    Delivered,
+    Dropped,
+    Ended,
+    Failed,
+    HourStruck,
+    ItemArrived,
+    MessageReceived,
+    ModelCalled,
+    Planned,
+    Posted,
+    Prepared,
+    Pressed,
+    Proposed,
+    Recorded,
+    Said,
+    Sending,
+    Settled,
+    Snoozed,
+    Understood,
+    WokeUp,
+)
+from memory.files import FileStore
+from memory.line import Line, stamp, unstamp
+from memory.log import HOUSE, Log, orders
+from memory.projections import Books, cards, effects, tasks, turns
+
+LISTED_MAX = 20
+STUCK_AFTER = timedelta(minutes=5)
+
+
+class History:
+    """Everything that can be asked about what happened. One per process; safe from any thread."""
+
+    def __init__(
+        self,
+        database: Database,
+        log: Log,
+        files: FileStore,
+        *,
+        secret: bytes,
+        zone: ZoneInfo,
+        policy: Policy,
+        now: Callable[[], datetime],
+        help_lines: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        self._database = database
+        self._log = log
+        self._files = files
+        self._secret = secret
+        self._zone = zone
+        self._policy = policy
+        self._now = now
+        self._help = tuple(help_lines)
+        self.actions: Mapping[str, Action] = {}
+        self.message: Callable[[Said], Any] = lambda said: said
+        self.state: Callable[[int], TaskState] = lambda task: believe(task, log.lines(task))
+
+    def _view(self) -> View:
+        return View(self.actions, self._secret, self._zone, self._now())
+
+    def _when(self, moment: datetime) -> str:
+        return approvals.clock_text(moment, self._view())
+
+    # ── the console's window ──────────────────────────────────────────────────────────────────────────────────────
+
+    def history(self, limit: int, before: int | None = None) -> Sequence[Turn]:
+        """See `bot.channels.web.window.Window.history`."""
+        query = select(turns).order_by(turns.c.n.desc()).limit(limit)
+        if before is not None:
+            query = query.where(turns.c.n < before)
+        with self._database.read() as connection:
+            found = connection.execute(query).all()
+        return [turn for row in reversed(found) if (turn := self._turn(row)) is not None]
+
+    def _turn(self, row: Any) -> Turn | None:
+        state = self.state(row.task)
+        at, task = unstamp(row.at), str(row.task)
+        if row.kind == "heard" and isinstance(state.heard, MessageReceived):
+            heard = state.heard
+            who = "operator" if heard.place.channel in {"web", "console"} else heard.place.channel
+            return Turn(row.n, at, who, text=heard.text, files=heard.files, task=task)
+        if row.kind == "said" and row.ref in state.said:
+            return Turn(row.n, at, "soloist", message=self.message(state.said[row.ref]), task=task)
+        if row.kind == "card" and row.ref in state.cards:
+            return Turn(row.n, at, "soloist", card=approvals.render(state, row.ref, self._view()), task=task)
+        return None
+
+    def home(self) -> Home:
+        """See `bot.channels.web.window.Window.home`."""
+        day = self.day()
+        return Home(
+            waiting=tuple(self.waiting()),
+            stuck=tuple(day.stuck),
+            money=tuple(_money_lines(day)),
+            budget=tuple(self.budget_lines()),
+            next=tuple(day.coming),
+            paused=tuple(day.paused),
+        )
+
+    def tasks(self, limit: int) -> Sequence[TaskLine]:
+        """See `bot.channels.web.window.Window.tasks`."""
+        query = select(tasks).where(tasks.c.id != HOUSE).order_by(tasks.c.at.desc(), tasks.c.id.desc()).limit(limit)
+        with self._database.read() as connection:
+            return [TaskLine(str(row.id), row.title, row.status, unstamp(row.at)) for row in connection.execute(query)]
+
+    def timeline(self, task_id: str) -> Sequence[TimelineLine]:
+        """See `bot.channels.web.window.Window.timeline`."""
+        if not task_id.isdecimal():
+            return []
+        return [
+            TimelineLine(line.at, _who(line), what, detail)
+            for line in self._log.lines(int(task_id))
+            for what, detail in _told(line)
+        ]
+
+    def file(self, sha256: str) -> tuple[bytes, str, str]:
+        """See `bot.channels.web.window.Window.file`."""
+        content = self._files.get(sha256)
+        pdf = content.startswith(b"%PDF-")
+        return (
+            content,
+            f"{sha256[:12]}{'.pdf' if pdf else ''}",
+            "application/pdf" if pdf else "application/octet-stream",
+        )
+
+    # ── lists ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def waiting(self) -> Iterator[Card]:
+        """Yield the cards that wait for somebody, oldest first."""
+        query = select(cards.c.id, cards.c.task).where(cards.c.state == "pending", cards.c.kind != "shadow")
+        with self._database.read() as connection:
+            found = connection.execute(query.order_by(cards.c.task, cards.c.at).limit(LISTED_MAX)).all()
+        for row in found:
+            yield approvals.render(self.state(row.task), row.id, self._view())
+
+    def stuck_lines(self) -> list[str]:
+        """Return what goes on by itself no more: failed, unknown, and sending or unread for too long."""
+        late = stamp(self._now() - STUCK_AFTER)
+        open_cards = select(cards.c.task).where(cards.c.state == "pending", cards.c.kind.in_(("unknown", "stuck")))
+        stands = or_(
+            effects.c.status == "unknown",
+            and_(effects.c.status == "failed", effects.c.task.in_(open_cards)),
+            and_(effects.c.status == "sending", effects.c.at < late),
+        )
+        lines = []
+        with self._database.read() as connection:
+            for row in connection.execute(select(effects).where(stands).order_by(effects.c.task).limit(LISTED_MAX)):
+                word = {"unknown": "nobody knows whether it arrived", "failed": "failed", "sending": "still sending"}
+                lines.append(f"task {row.task}: {row.name} {word[row.status]}. {row.text}".strip())
+            idle = select(tasks).where(
+                tasks.c.status.in_(("received", "understood", "planned")), tasks.c.at < late, tasks.c.id != HOUSE
+            )
+            lines += [
+                f"task {row.id}: not worked on since {self._when(unstamp(row.at))}: {row.title}"
+                for row in connection.execute(idle.limit(LISTED_MAX))
+            ]
+        return lines
+
+    def budget_lines(self) -> list[str]:
+        """Return what is let through today against each limit."""
+        lines = []
+        with self._database.read() as connection:
+            books = Books(connection)
+            for limit in self._policy.limits:
+                spent = books.spent(self._now() - timedelta(days=limit.days), action=limit.action)
+                lines.append(f"{spent.get(limit.currency, Decimal(0)):,.2f} of {limit.words}")
+        return lines
+
+    def day(self, since: datetime | None = None) -> Day:
+        """Return what a digest is made from, since a time (default: 24 hours ago)."""
+        now = self._now()
+        since = since or now - timedelta(days=1)
+        today = now.astimezone(self._zone).date()
+        with self._database.read() as connection:
+            ended = connection.execute(
+                select(effects)
+                .where(effects.c.status == "confirmed", effects.c.at >= stamp(since))
+                .order_by(effects.c.at, effects.c.id)
+            ).all()
+            books = Books(connection)
+            receivable = books.balance("assets:receivable")
+            overdue = [
+                f"{record.key} {record.data.get('client_name') or record.data.get('client', '')}, "
+                f"due {record.data.get('due')}"
+                for record in books.all("invoice")
+                if record.data.get("status") in {"issued", "sent", "partly_paid", "overdue"}
+                and str(record.data.get("due", "9999")) < today.isoformat()
+            ]
+            received: dict[str, Decimal] = {}
+            for payment in books.all("payment"):
+                amount, _, currency = str(payment.data.get("amount", "")).partition(" ")
+                if payment.at >= since and currency:
+                    received[currency] = received.get(currency, Decimal(0)) + Decimal(amount)
+            wakes = connection.execute(
+                select(orders).where(orders.c.kind == "Wake", orders.c.due <= stamp(now + timedelta(days=1)))
+            ).all()
+        coming = []
+        for row in wakes:
+            order = unpack(row.body)
+            if isinstance(order, Wake) and order.reason == "reminder":
+                coming.append(f"{self._when(order.due)}: {order.data.get('text')}")
+        return Day(
+            day=today,
+            done=[row.text for row in ended],
+            waiting=[(card.id, card.title) for card in self.waiting()],
+            stuck=self.stuck_lines(),
+            overdue=overdue,
+            receivable={currency: amount for currency, amount in receivable.items() if amount},
+            received=received,
+            coming=sorted(coming),
+            paused=sorted(self.state(HOUSE).paused),
+        )
+
+    # ── answers ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def answer(self, question: str, slots: Mapping[str, Json], now: datetime, state: TaskState) -> Answered:
+        """See `bot.runner.Answerer.answer`. Every question of the conductor's `QUESTIONS` has its row."""
+        match question:
+            case "help":
+                return _answered(self.help_text())
+            case "approvals":
+                return self._approvals()
+            case "digest":
+                return _answered(compose(self.day(self._last_digest(state))))
+            case "stuck":
+                lines = self.stuck_lines()
+                return _answered(
+                    "\n".join(["Stuck:", *(f"- {line}" for line in lines)]) if lines else "Nothing is stuck."
+                )
+            case "timeline":
+                return self._about_task(slots, self._timeline_text)
+            case "why":
+                return self._about_task(slots, self.why)
+            case "tasks":
+                lines = [f"- {line.id}: {line.title} ({line.state})" for line in self.tasks(LISTED_MAX)]
+                return _answered("\n".join(["The newest tasks:", *lines]))
+            case "home" | "status":
+                return _answered(compose(self.day()))
+            case "budget":
+                lines = self.budget_lines()
+                text = (
+                    "\n".join(["Limits:", *(f"- {line}" for line in lines)])
+                    if lines
+                    else "No limits are set in policy.toml."
+                )
+                return _answered(text)
+            case _:
+                return _answered(f"I cannot answer {question!r} yet. /help shows what I can.")
+
+    def help_text(self) -> str:
+        """Return what can be said, one line each."""
+        lines = [f"- {command}: {words}" for command, words in self._help]
+        return "\n".join(["Just say what you need, or use a command:", *lines])
+
+    def _approvals(self) -> Answered:
+        waiting = list(self.waiting())
+        if not waiting:
+            return _answered("Nothing waits for you.")
+        lines = [f"- {card.id}: {card.title}" + _first_amount(card) for card in waiting]
+        return _answered("\n".join([f"{len(waiting)} waiting for you:", *lines, "", "approve 12.1, reject 12.1"]))
+
+    def _about_task(self, slots: Mapping[str, Json], tell: Callable[[int], str]) -> Answered:
+        words = str(slots.get("task") or slots.get("card") or "").strip().lstrip("#")
+        number = words.partition(".")[0]
+        if number.isdecimal():
+            task = int(number)
+        else:
+            newest = [
+                line for line in self.tasks(50) if self.state(int(line.id)).cards or self.state(int(line.id)).effects
+            ]
+            if not newest:
+                return _answered("There is no task yet that did something. /tasks lists them.")
+            task = int(newest[0].id)
+        if not self.state(task).seq:
+            return _answered(f"There is no task {task}. /tasks lists the newest.")
+        return _answered(tell(task))
+
+    def _timeline_text(self, task: int) -> str:
+        lines = [f"Task {task}: {self.state(task).title}"]
+        for line in self._log.lines(task):
+            lines += [
+                f"- {line.at.astimezone(self._zone):%d %b %H:%M:%S} {_who(line)}: {what}" for what, _ in _told(line)
+            ]
+        return "\n".join(lines)
+
+    def why(self, task: int) -> str:
+        """Return what led to what in a task: words, reading, draft, rule, hand, receipt."""
+        state = self.state(task)
+        lines = [f"Task {task}: {state.title}"]
+        if isinstance(state.heard, MessageReceived):
+            asked = approvals.who(state.heard.actor).lower()
+            lines.append(f"- {asked} asked on {state.heard.place.channel}, {self._when(state.began or self._now())}")
+        reading = state.understood
+        if reading and reading.intent:
+            how = f"read as {reading.intent!r} by {reading.tier}, {reading.confidence_pct} % sure"
+            lines.append("- " + "; ".join([how, *reading.evidence, *(f"assumed {item}" for item in reading.assumed)]))
+        for proposed in state.proposed.values():
+            lines += [f"- {proposed.agent}: {reason}" for reason in proposed.reasons]
+            lines += [f"- it rests on {source.text} ({source.ref})" for source in proposed.sources]
+        for card in state.cards.values():
+            lines.append(f"- card {card.opened.card}: asked because {card.opened.rule}")
+            if card.settled:
+                by = approvals.who(card.settled.by)
+                lines.append(
+                    f"- {by} {card.settled.how} it on {card.settled.by.platform}, {self._when(card.settled_at or self._now())}"
+                )
+        for effect in state.effects.values():
+            rule = f" ({effect.prepared.rule})" if effect.prepared.rule else ""
+            lines.append(f"- {effect.prepared.call.name}{rule}: {effect.status}. {effect.text}".rstrip())
+        return "\n".join(lines)
+
+    def _last_digest(self, state: TaskState) -> datetime | None:
+        if not isinstance(state.heard, HourStruck):
+            return None
+        query = select(func.max(tasks.c.began)).where(tasks.c.title.startswith("digest "), tasks.c.id != state.id)
+        with self._database.read() as connection:
+            last = connection.execute(query).scalar()
+        return unstamp(last) if last else None
+
+    # ── pressing by name ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def find_card(self, verb: str, words: str) -> tuple[str, int] | str:
+        """See `bot.runner.Answerer.find_card`."""
+        if verb == "undo":
+            return self._find_undo(words)
+        waiting = list(self.waiting())
+        if not waiting:
+            return "Nothing waits for you."
+        words = words.strip().lstrip("#")
+        fits = [card for card in waiting if words in {card.id, card.id.partition(".")[0]}]
+        if not words and len(waiting) == 1:
+            fits = waiting
+        if len(fits) == 1:
+            return fits[0].id, int(fits[0].id.partition(".")[0])
+        if words and not fits:
+            return f"No card {words} waits for you. /approvals lists what does."
+        listed = "\n".join(f"- {verb} {card.id}: {card.title}" for card in (fits or waiting))
+        return f"Which one?\n{listed}"
+
+    def _find_undo(self, words: str) -> tuple[str, int] | str:
+        number = words.strip().lstrip("#").partition(".")[0]
+        newest = [int(number)] if number.isdecimal() else [int(line.id) for line in self.tasks(LISTED_MAX)]
+        for task in newest:
+            state = self.state(task)
+            for card in reversed(list(state.cards)):
+                if state.cards[card].state == "approved" and (
+                    approvals.undoable(state, card) or any(e.status == "confirmed" for e in state.of_card(card))
+                ):
+                    return card, task
+            for key in reversed(list(state.effects)):
+                effect = state.effects[key]
+                if effect.status == "confirmed" and not effect.prepared.card and not effect.prepared.compensates:
+                    return key, task
+        return "There is nothing to take back."
+
+
+def _answered(text: str, choices: tuple[Choice, ...] = (), files: tuple[Attachment, ...] = ()) -> Answered:
+    return Answered(order="", text=text, choices=choices, files=files)
+
+
+def _money_lines(day: Day) -> list[str]:
+    lines = [f"Unpaid {amount:,.2f} {currency}" for currency, amount in sorted(day.receivable.items())]
+    lines += [f"Received {amount:,.2f} {currency}" for currency, amount in sorted(day.received.items())]
+    return [*lines, *(f"Overdue {line}" for line in day.overdue)]
+
+
+def _first_amount(card: Card) -> str:
+    amount = next((row.value for row in card.rows if row.role.value == "amount"), "")
+    return f", {amount}" if amount else ""
+
+
+def _who(line: Line) -> str:
+    name = line.actor.partition(":")[0]
+    if name == "agent":
+        return line.actor.partition(":")[2]
+    return {"web": "you", "console": "you", "slack": "you", "telegram": "you"}.get(name, name)
+
+
+def _told(line: Line) -> Iterator[tuple[str, str]]:  # noqa: PLR0915 - a table
+    """Tell one line in words: what happened, and the detail. Plumbing yields nothing."""
+    event = line.event
+    match event:
+        case MessageReceived():
+            yield f"said: {event.text}", ""
+        case ItemArrived():
+            yield f"{event.kind} arrived from {event.service}", event.text
+        case HourStruck():
+            yield f"the hour of the {event.name} struck", event.period
+        case Understood(intent=""):
+            yield "not understood, asked back", event.ask
+        case Understood():
+            yield f"understood as {event.intent} ({event.tier}, {event.confidence_pct} %)", ", ".join(event.evidence)
+        case Planned():
+            yield f"planned {len(event.steps)} step{'s' * (len(event.steps) != 1)}", event.source
+        case Proposed(problem=problem) if problem:
+            yield f"could not: {problem}", ""
+        case Proposed():
+            yield "drafted" if event.calls else "looked it up", "\n".join(event.reasons)
+        case CardOpened():
+            yield f"card {event.card}, version {event.revision}: {event.title}", event.rule
+        case Pressed():
+            yield f"pressed {event.verb} on card {event.card} ({event.actor.platform})", event.reason
+        case Settled():
+            yield f"card {event.card} {event.how} by {approvals.who(event.by)}", event.reason
+        case Snoozed():
+            yield f"card {event.card} put aside", ""
+        case Prepared():
+            yield f"{event.call.name} may happen", event.rule
+        case Sending():
+            yield f"{event.effect}: attempt {event.attempt}", ""
+        case Confirmed():
+            yield f"done: {event.text}", f"{event.how} {event.ref}".strip()
+        case Failed():
+            yield ("failed for now: " if event.again_at else "failed: ") + event.reason, ""
+        case BecameUnknown():
+            yield f"unknown: {event.reason}", ""
+        case Dropped():
+            yield f"let go: {event.reason}", ""
+        case Compensated():
+            yield f"{event.effect} was taken back", ""
+        case Recorded():
+            yield f"{event.write.kind} {event.write.key}, version {event.version}", ""
+        case Posted():
+            yield "ledger: " + "; ".join(f"{entry.account} {entry.amount}" for entry in event.entries), ""
+        case Said() if event.kind != "answer":
+            yield f"told you: {event.text.partition(chr(10))[0]}", ""
+        case Delivered():
+            yield f"{event.what} shown on {event.place.channel}", ""
+        case ModelCalled():
+            yield (
+                f"asked {event.model} for {event.purpose}",
+                f"{event.tokens_in} + {event.tokens_out} tokens, {event.cost_usd} USD",
+            )
+        case WokeUp():
+            yield f"woke: {event.reason}", ""
+        case Ended():
+            yield event.how, event.summary
+        case _:
+            return
