@@ -6,60 +6,50 @@
     thought = await gateway.ask("triage", "Sort this mail.", material=[(Origin.CLIENT, mail)], schema=Sorted, task="12")
     thought.problem  # a sentence when there is no answer; the caller falls back to its template
 
-One `ask` goes down the tier's list. Each model in turn: is the answer in the cache, does it rest, may it be spent
-(`agents/budget.py`), then the call, with our own retries. What cannot be answered is a `Thought` with a problem; a
-provider's own words never come out of here, because they may repeat a key or a prompt.
+One `ask` goes down the tier's list. Each model in turn: is the answer in the cache, does the model rest, may it be
+spent (``agents/budget.py``), then the call, with our own retries. What cannot be answered is a `Thought` with a
+problem. Beside this file: ``quoting.py`` (what is sent), ``question.py`` (what is asked and read), ``failure.py`` (what
+went wrong), ``tiers.py`` (who is asked).
 
-litellm is imported on first use, in a thread: three CPU-seconds that neither start nor first answer wait for. Version
-1.99.4 exactly: 1.82.7 and 1.82.8 were malicious, 1.102 and later break tools and cache hits in the base install.
+litellm is imported on first use, in a thread: its CPU-seconds are not waited for at start or for the first answer.
+Version 1.99.4 exactly: 1.82.7 and 1.82.8 were malicious, 1.102 and later break tools and cache hits.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import importlib
-import json
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from decimal import Decimal
-from math import isfinite
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from agents.base import Thought
-from agents.budget import Ledger, Price, Refusal, Reservation, UnpricedModelError, Wanted, Warned, tokens_worst
+from agents.budget import Ledger, Price, Refusal, Reservation, UnpricedModelError, Warned, tokens_worst
+from agents.failure import WAIT_MAX_S, CallFailedError, broken_stream, read_failure
+from agents.question import JSON_FORM, Answer, Explained, Messages, Question, Stream, in_words
 from agents.quoting import messages, redact
 from agents.tiers import Breakers, Model, Tiers
 from memory.events import ModelCalled, Origin
+
+__all__ = ["Cache", "Explained", "Gateway", "Stream"]
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS_MAX = 3  # calls of one model for one question, before the next model is asked
 MODELS_MAX = 4  # models asked for one question: an outage must not become a tour of the world
-WAIT_MAX_S = 8.0  # a longer "retry after" than this is somebody else's turn
 CALLS_AT_ONCE_MAX = 4  # backpressure: one operator does not read faster than this
-RETRY_AFTER_S = 20.0  # when a provider says "wait" without saying how long
-RETRY_AFTER_MAX_S = 3600.0
-CLIENT_ERROR, SERVER_ERROR = 400, 500  # the first HTTP status of each kind
-CAUSES_MAX = 10
-WRONG_MAX = 5  # complaints about one answer
-SCHEMA_TOKENS = 500  # what a provider may add around a schema
-JSON_FORM = "Answer with one JSON object and nothing else."
 MAX_TOKENS = 1000  # of an answer, when the caller says nothing
 CACHE_TTL_S = 24 * 3600.0
-TIMEOUT_S = 60.0
 
 _backoff = wait_random_exponential(multiplier=0.5, max=WAIT_MAX_S)
-
-Stream = Callable[[str], Awaitable[None]]
-"""Called with the whole answer *so far*, so that a stream which broke can begin again. The caller slows it down."""
 
 
 class Cache(Protocol):
@@ -74,83 +64,36 @@ class Cache(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Explained:
-    """Why an answer is what it is, secrets left out: for the explain log.
-
-    Attributes:
-        messages: What was sent, (role, text), the same to every model.
-        refs: The memories and records the caller put into it.
-        steps: What happened on the way, in order: refusals, failures, failovers.
-        decision: How it ended: ``"answered"``, ``"cached"`` or ``"no answer"``.
-    """
-
-    purpose: str
-    task: str
-    workflow: str
-    origin: Origin
-    agent: str
-    tier: str
-    messages: tuple[tuple[str, str], ...]
-    refs: tuple[str, ...]
-    steps: tuple[str, ...]
-    decision: str
-    model: str
-    answer: str
-
-
-@dataclass(frozen=True)
-class _Question:
-    """What is asked and for whom; the same for every model that is tried."""
-
-    purpose: str
-    tier: str
-    task: str
-    workflow: str
-    origin: Origin
-    agent: str
-    schema: type[BaseModel] | None
-    stream: Stream | None
-    max_tokens: int
-    temperature: float
-
-    def key(self, model: Model, sent: Sequence[Mapping[str, str]]) -> str:
-        """Return the cache's key: everything the answer depends on."""
-        form = self.schema.model_json_schema() if self.schema else None
-        parts = [model.route, model.base_url, list(sent), form, self.max_tokens]
-        return "answer:" + hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class _Answer:
-    text: str
-    tokens_in: int
-    tokens_out: int
-    whole: bool = True
-
-
-class _CallFailedError(Exception):
-    """One call brought no answer. ``charged``: it may be on the bill all the same."""
-
-    def __init__(
-        self, what: str, *, again: bool = False, charged: bool = False, key: bool = False, form: bool = False,
-        retry_after_s: float | None = None,
-    ) -> None:  # fmt: skip
-        super().__init__(what)
-        self.what = what
-        self.again = again
-        self.charged = charged
-        self.key = key
-        self.form = form
-        self.retry_after_s = retry_after_s
-
-
 class _RefusedError(Exception):
     """The budget said no; ``refusal`` has the sentence."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.text)
         self.refusal = refusal
+
+
+@dataclass
+class _Attempt:
+    """A question on its way to one model. What failed in a telling way is done without the next time."""
+
+    question: Question
+    model: Model
+    sent: Messages
+    stream: Stream | None
+    native: bool  # the schema goes as a schema, else in words
+
+    def learn(self, error: CallFailedError) -> None:
+        if error.charged:  # it may have begun: what was shown so far is replaced by a whole answer
+            self.stream = None
+        if error.blame == "request" and self.native and self.question.schema is not None:
+            self.native, error.again = False, True  # it may not know schemas
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        first, *rest = (dict(message) for message in self.sent)
+        if self.question.schema is not None and not self.native:
+            first["content"] += "\n" + in_words(self.question.schema)
+        return [first, *rest]
 
 
 class Gateway:
@@ -165,17 +108,30 @@ class Gateway:
         cache: Cache | None = None,
         explain: Callable[[Explained], None] | None = None,
         notice: Callable[[Warned], None] | None = None,
-        timeout_s: float = TIMEOUT_S,
+        timeout_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        """Take what it needs; nothing is called or imported yet.
+
+        Args:
+            tiers: Which models; see `configure`.
+            ledger: Where every call is reserved and settled.
+            secrets: Values that must not leave the house, beside the models' own keys.
+            cache: For deterministic answers; None keeps none.
+            explain: Told once for each question.
+            notice: Told when a warn level of the budget is reached.
+            timeout_s: For one call, from the first byte to the last; None: as the settings say.
+            clock: Steady seconds.
+            sleep: Between retries.
+        """
         self._tiers = tiers
         self._ledger = ledger
         self._secrets = tuple(secrets)
         self._cache = cache
         self._explain = explain
         self._notice = notice
-        self._timeout_s = timeout_s
+        self._given_timeout_s = timeout_s
         self._clock = clock
         self._sleep = sleep
         self._breakers = Breakers()
@@ -185,6 +141,11 @@ class Gateway:
     def configure(self, tiers: Tiers) -> None:
         """Take new settings; a key that was refused stays so, another key starts afresh."""
         self._tiers = tiers
+
+    def troubles(self) -> tuple[str, ...]:
+        """Return one sentence for each model that is set up and cannot be asked now, for whoever shows the state."""
+        models = {model.name: model for tier in self._tiers.models.values() for model in tier}
+        return tuple(filter(None, (self._breakers.resting(model, self._clock()) for model in models.values())))
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -207,7 +168,7 @@ class Gateway:
         max_tokens: int = MAX_TOKENS,
         temperature: float = 0.0,
     ) -> Thought:
-        """Ask a model; never raises for a model's sake.
+        """Ask a model; never raises for a model's sake (what ``stream`` itself raises does come out).
 
         Args:
             purpose: One word for the bill and for MODEL_TIERS: "triage", "proposal".
@@ -230,37 +191,39 @@ class Gateway:
         chosen = self._tiers.tier_for(purpose, tier)
         secrets = (*self._secrets, *self._tiers.secrets)
         sent = messages(prompt, material, secrets=secrets, form=JSON_FORM if schema else "")
-        question = _Question(
-            purpose, chosen, task, workflow, origin, agent, schema, stream, max_tokens, temperature
-        )  # fmt: skip
+        shown = stream if schema is None else None
+        question = Question(purpose, chosen, task, workflow, origin, agent, schema, shown, max_tokens, temperature)
         steps: list[str] = []
-        thought, decision = await self._answer(question, sent, steps)
+        thought, decision = await self._down_the_list(question, sent, steps)
         if self._explain is not None:
-            texts = tuple((message["role"], message["content"]) for message in sent)
-            answer = redact(thought.text, secrets)
             self._explain(
                 Explained(
-                    purpose, task, workflow, origin, agent, chosen, texts, tuple(refs), tuple(steps), decision,
-                    thought.model, answer,
+                    purpose=purpose,
+                    task=task,
+                    workflow=workflow,
+                    origin=origin,
+                    agent=agent,
+                    tier=chosen,
+                    messages=tuple((message["role"], message["content"]) for message in sent),
+                    refs=tuple(refs),
+                    steps=tuple(steps),
+                    decision=decision,
+                    model=thought.model,
+                    answer=redact(thought.text, secrets),
                 )
-            )  # fmt: skip
+            )
         return thought
 
-    # ── down the list ─────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _answer(
-        self, question: _Question, sent: Sequence[dict[str, str]], steps: list[str]
-    ) -> tuple[Thought, str]:
+    async def _down_the_list(self, question: Question, sent: Messages, steps: list[str]) -> tuple[Thought, str]:
         candidates = self._tiers.order(question.tier)[:MODELS_MAX]
         if not candidates:
             steps.append("no model is set up")
             return Thought(problem="No model is set up, so I go on without one."), "no answer"
-        for model in candidates:
-            found = await self._cached(question, model, sent)
-            if found is not None:
-                return found, "cached"
         refusal: Refusal | None = None
         for model in candidates:
+            kept = await self._cached(question, model, sent)
+            if kept is not None:
+                return kept, "cached"
             resting = self._breakers.resting(model, self._clock())
             if resting:
                 steps.append(resting)
@@ -272,60 +235,48 @@ class Gateway:
                 steps.append(f"{model.name}: {refusal.text}")
             except UnpricedModelError as error:
                 steps.append(str(error))
-            except _CallFailedError as error:
+            except CallFailedError as error:
                 steps.append(f"{model.name}: {error.what}")
                 log.warning("%s did not answer for %s: %s.", model.name, question.purpose, error.what)
             else:
                 steps.append(f"{model.name}: answered")
                 return thought, "answered"
-        return Thought(problem=refusal.text if refusal else _no_answer(steps)), "no answer"
+        problem = refusal.text if refusal else f"No model could answer, so I go on without one ({'; '.join(steps)})."
+        return Thought(problem=problem), "no answer"
 
-    async def _one_model(self, question: _Question, model: Model, sent: Sequence[dict[str, str]]) -> Thought:
+    async def _one_model(self, question: Question, model: Model, sent: Messages) -> Thought:
         """Ask one model, with retries, and once more when its JSON does not fit."""
         try:
             answer = await self._with_retries(question, model, sent)
-            thought = _read(question, model, answer)
+            thought = question.read(model, answer)
             if isinstance(thought, str):
                 repair = [*sent, {"role": "assistant", "content": answer.text}, {"role": "user", "content": thought}]
-                answer = await self._with_retries(question, model, repair)
-                thought = _read(question, model, answer)
-        except _CallFailedError as error:
-            self._rest(model, error)
+                thought = question.read(model, await self._with_retries(question, model, repair))
+        except CallFailedError as error:
+            self._breakers.blame(model, error.blame, self._clock(), error.retry_after_s)
             raise
         self._breakers.answered(model)
         if isinstance(thought, str):
-            raise _CallFailedError("its JSON did not fit, twice")
-        if self._cache is not None and question.temperature == 0:
+            raise CallFailedError("its JSON did not fit, twice", blame="answer")
+        if self._cache is not None and question.deterministic:
             await self._cache.put(question.key(model, sent), thought.text, CACHE_TTL_S)
         return thought
 
-    def _rest(self, model: Model, error: _CallFailedError) -> None:
-        now = self._clock()
-        if error.key:
-            self._breakers.key_refused(model, now)
-        elif error.retry_after_s is not None:
-            self._breakers.rate_limited(model, now, error.retry_after_s)
-        elif not error.form:
-            self._breakers.failed(model, now)
-
-    async def _cached(self, question: _Question, model: Model, sent: Sequence[dict[str, str]]) -> Thought | None:
-        if self._cache is None or question.temperature != 0:
+    async def _cached(self, question: Question, model: Model, sent: Messages) -> Thought | None:
+        if self._cache is None or not question.deterministic:
             return None
         text = await self._cache.get(question.key(model, sent))
-        thought = _read(question, model, _Answer(text, 0, 0)) if text is not None else None
+        thought = question.read(model, Answer(text, 0, 0)) if text is not None else None
         if not isinstance(thought, Thought):
             return None
         if question.stream is not None:
             await question.stream(thought.text)
-        called = _called(question, model, 0, 0, Decimal(0), cached=True)
-        await self._settle(Reservation("", _wanted(question, model, Decimal(0), 0)), called)
+        nothing = Reservation("", question.wanted(model, Decimal(0), 0))
+        await self._settle(nothing, question.called(model, (0, 0), Decimal(0), cached=True))
         return thought
 
-    # ── one call ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _with_retries(self, question: _Question, model: Model, sent: Sequence[dict[str, str]]) -> _Answer:
-        stream = question.stream if question.schema is None else None
-        native = model.native_schema
+    async def _with_retries(self, question: Question, model: Model, sent: Messages) -> Answer:
+        attempt = _Attempt(question, model, sent, question.stream, model.native_schema)
         retrying = AsyncRetrying(
             stop=stop_after_attempt(ATTEMPTS_MAX),
             wait=_wait,
@@ -333,68 +284,58 @@ class Gateway:
             sleep=self._sleep,
             reraise=True,
         )
-        async for attempt in retrying:
-            with attempt:
+        async for turn in retrying:
+            with turn:
                 try:
-                    answer = await self._call(
-                        question, model, _with_schema(question, sent, native=native), stream, native=native
-                    )
-                except _CallFailedError as error:
-                    if error.charged:  # it may have begun: what was shown so far is replaced by a whole answer
-                        stream = None
-                    if error.form and native and question.schema is not None:
-                        native, error.again = False, True  # it may not know schemas: it is told in words
+                    answer = await self._call(attempt)
+                except CallFailedError as error:
+                    attempt.learn(error)
                     raise
-        if question.stream is not None and stream is None and question.schema is None:
+        if question.stream is not None and attempt.stream is None:
             await question.stream(answer.text)
         return answer
 
-    async def _call(
-        self, question: _Question, model: Model, sent: Sequence[dict[str, str]], stream: Stream | None, *, native: bool
-    ) -> _Answer:
+    async def _call(self, attempt: _Attempt) -> Answer:
         """Reserve, call, settle. A call that may have been charged is counted at its worst case."""
+        question, model = attempt.question, attempt.model
         async with self._calls:
+            await self._litellm.library()  # before the clock of the call starts
             price = model.price or await self._litellm.price(model)
-            worst_in = tokens_worst([message["content"] for message in sent])
-            worst_in += tokens_worst([_schema_text(question.schema)]) + SCHEMA_TOKENS if question.schema else 0
-            worst_usd = price.cost(worst_in, question.max_tokens)
-            reserved = await self._ledger.reserve(_wanted(question, model, worst_usd, worst_in + question.max_tokens))
+            worst = (question.worst_in(attempt.messages), question.max_tokens)
+            worst_usd = price.cost(*worst)
+            reserved = await self._ledger.reserve(question.wanted(model, worst_usd, sum(worst)))
             if isinstance(reserved, Refusal):
                 raise _RefusedError(reserved)
-            worst = _called(question, model, worst_in, question.max_tokens, worst_usd)
             try:
-                answer = await self._listen(question, model, sent, stream, native=native)
-            except _CallFailedError as error:
-                await (self._settle(reserved, worst) if error.charged else self._ledger.release(reserved))
-                raise
-            except BaseException:  # cancelled, or the chat is gone: the provider may have worked all the same
-                await self._settle(reserved, worst)
+                answer = await self._listen(attempt)
+            except BaseException as error:
+                # Cancelled, timed out, broken off, or the chat is gone: the provider may have worked all the same.
+                if isinstance(error, CallFailedError) and not error.charged:
+                    await self._ledger.release(reserved)
+                else:
+                    await self._settle(reserved, question.called(model, worst, worst_usd))
                 raise
             used = (answer.tokens_in, answer.tokens_out)
             if not any(used):  # a server that does not count: then we do, and never too low
-                used = (worst_in, tokens_worst([answer.text]))
-            await self._settle(reserved, _called(question, model, *used, price.cost(*used)))
+                used = (worst[0], tokens_worst([answer.text]))
+            await self._settle(reserved, question.called(model, used, price.cost(*used)))
         if not answer.whole:
-            raise _CallFailedError(f"its answer was cut off at {question.max_tokens} tokens")
+            raise CallFailedError(f"its answer was cut off at {question.max_tokens} tokens", blame="answer")
         if not answer.text.strip():
-            raise _CallFailedError("its answer was empty")
+            raise CallFailedError("its answer was empty", blame="answer")
         return answer
 
-    async def _listen(
-        self, question: _Question, model: Model, sent: Sequence[dict[str, str]], stream: Stream | None, *, native: bool
-    ) -> _Answer:
-        answers = self._litellm.answers(
-            question, model, sent, self._timeout_s, streaming=stream is not None, native=native
-        )
-        answer = _Answer("", 0, 0)
+    async def _listen(self, attempt: _Attempt) -> Answer:
+        answer = Answer("", 0, 0)
+        timeout_s = self._given_timeout_s or self._tiers.timeout_s
         try:
-            async with asyncio.timeout(self._timeout_s), aclosing(answers):
+            async with asyncio.timeout(timeout_s), aclosing(self._litellm.answers(attempt)) as answers:
                 async for now in answers:
-                    if stream is not None and now.text != answer.text:
-                        await stream(now.text)
+                    if attempt.stream is not None and now.text != answer.text:
+                        await attempt.stream(now.text)
                     answer = now
         except TimeoutError as error:
-            raise _CallFailedError(f"no answer within {self._timeout_s:g} s", charged=True) from error
+            raise CallFailedError(f"no answer within {timeout_s:g} s", charged=True) from error
         return answer
 
     async def _settle(self, reserved: Reservation, called: ModelCalled) -> None:
@@ -403,8 +344,22 @@ class Gateway:
                 self._notice(warned)
 
 
+def _worth_another(error: BaseException) -> bool:
+    return isinstance(error, CallFailedError) and error.again
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome is not None else None
+    if isinstance(error, CallFailedError) and error.blame == "wait":
+        return error.retry_after_s
+    return _backoff(state)
+
+
+# ── litellm ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
 class _Litellm:
-    """litellm itself, once somebody needs it. Nothing outside this class knows its shapes."""
+    """litellm itself, once somebody needs it. Nothing above this line knows its shapes."""
 
     def __init__(self) -> None:
         self._library: Any = None
@@ -443,31 +398,22 @@ class _Litellm:
         # From its text, so that a float's tail does not enter the books.
         return Price(*(Decimal(str(cost)) * 1_000_000 for cost in costs))
 
-    async def answers(
-        self,
-        question: _Question,
-        model: Model,
-        sent: Sequence[dict[str, str]],
-        timeout_s: float,
-        *,
-        streaming: bool,
-        native: bool,
-    ) -> AsyncGenerator[_Answer]:
-        """Yield the answer; with ``streaming``, again and again as it grows."""
+    async def answers(self, attempt: _Attempt) -> AsyncGenerator[Answer]:
+        """Yield the answer; while it is streamed, again and again as it grows."""
         library = await self.library()
-        extra: dict[str, Any] = {"response_format": question.schema} if question.schema and native else {}
+        question, model, streaming = attempt.question, attempt.model, attempt.stream is not None
+        extra: dict[str, Any] = {"response_format": question.schema} if question.schema and attempt.native else {}
         if streaming:
             extra |= {"stream": True, "stream_options": {"include_usage": True}}
         begun = False
         try:
             answer = await library.acompletion(
                 model=model.route,
-                messages=[dict(message) for message in sent],
+                messages=attempt.messages,
                 api_key=model.key or "none",  # empty, it would take a key it finds in the environment
                 api_base=model.base_url,
                 max_tokens=question.max_tokens,
                 temperature=question.temperature,
-                timeout=timeout_s,
                 max_retries=0,  # retries are ours; below this line there would be more of them, uncounted
                 num_retries=0,
                 drop_params=True,
@@ -479,39 +425,33 @@ class _Litellm:
                 return
             async for grown in _growing(answer):
                 yield grown
-        except _CallFailedError:
+        except CallFailedError:
             raise
         except Exception as error:  # litellm's errors have no common base, and bugs below it look the same
-            raise (_broken_stream() if begun else _read_failure(error)) from error
+            raise (broken_stream() if begun else read_failure(error)) from error
 
 
-async def _growing(chunks: Any) -> AsyncGenerator[_Answer]:
-    text, tokens_in, tokens_out, ending = "", 0, 0, None
+async def _growing(chunks: Any) -> AsyncGenerator[Answer]:
+    text, used, ending = "", (0, 0), None
     async for chunk in chunks:
-        usage = getattr(chunk, "usage", None)
-        if usage is not None:
-            tokens_in, tokens_out = usage.prompt_tokens or 0, usage.completion_tokens or 0
+        used = _used(chunk) or used
         for choice in chunk.choices:
             ending = choice.finish_reason or ending
             text += choice.delta.content or ""
-        yield _Answer(text, tokens_in, tokens_out, whole=ending != "length")
+        yield Answer(text, *used, whole=ending != "length")
     if ending is None:
-        raise _broken_stream()
+        raise broken_stream()
 
 
-def _broken_stream() -> _CallFailedError:
-    return _CallFailedError("its stream broke off", again=True, charged=True)
-
-
-def _whole(answer: Any) -> _Answer:
+def _whole(answer: Any) -> Answer:
     choice = answer.choices[0]
+    used = _used(answer) or (0, 0)
+    return Answer(choice.message.content or "", *used, whole=choice.finish_reason != "length")
+
+
+def _used(answer: Any) -> tuple[int, int] | None:
     usage = getattr(answer, "usage", None)
-    return _Answer(
-        choice.message.content or "",
-        getattr(usage, "prompt_tokens", 0) or 0,
-        getattr(usage, "completion_tokens", 0) or 0,
-        whole=choice.finish_reason != "length",
-    )
+    return (usage.prompt_tokens or 0, usage.completion_tokens or 0) if usage is not None else None
 
 
 def _import() -> Any:
@@ -531,127 +471,3 @@ def _import() -> Any:
         logging.getLogger(name).disabled = True
     logging.getLogger("openai").setLevel(logging.WARNING)  # its DEBUG holds whole requests
     return litellm
-
-
-def _read_failure(error: BaseException) -> _CallFailedError:
-    """Say what went wrong in our own words: the provider's may repeat the key or the prompt."""
-    response = next((r for e in _chain(error) if (r := _response(e)) is not None), None)
-    if response is None:
-        names = {type(e).__name__ for e in _chain(error)}
-        if names & {"Timeout", "APITimeoutError", "ReadTimeout"}:
-            return _CallFailedError("it took too long", charged=True)
-        return _CallFailedError(
-            "the connection failed", again=True, charged=not names & {"ConnectError", "ConnectTimeout"}
-        )
-    status = response.status_code
-    match status:
-        case 401 | 402 | 403:
-            return _CallFailedError(f"the provider refused the key ({status})", key=True)
-        case 429:
-            wait_s = _retry_after_s(response.headers.get("retry-after"))
-            return _CallFailedError(
-                "the provider asked us to wait (429)", again=wait_s <= WAIT_MAX_S, retry_after_s=wait_s
-            )
-        case 400 | 422:
-            return _CallFailedError(f"the provider did not take the request ({status})", form=True)
-        case _:
-            what = f"the provider answered {status}"
-            return _CallFailedError(what, again=status >= SERVER_ERROR, charged=status < CLIENT_ERROR)
-
-
-def _response(error: BaseException) -> Any:
-    """Return the HTTP response behind an error; litellm makes up a 500 where there was none, so only others count."""
-    at_home = type(error).__module__.partition(".")[0] in {"httpx", "openai"}
-    response = getattr(error, "response", None) if at_home else None
-    return response if hasattr(response, "status_code") else None
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    for _ in range(CAUSES_MAX):
-        if error is None:
-            return
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _retry_after_s(header: str | None) -> float:
-    try:
-        wait_s = float(header or "")
-    except ValueError:
-        return RETRY_AFTER_S
-    return min(max(wait_s, 0.0), RETRY_AFTER_MAX_S) if isfinite(wait_s) else RETRY_AFTER_S
-
-
-def _worth_another(error: BaseException) -> bool:
-    return isinstance(error, _CallFailedError) and error.again
-
-
-def _wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome is not None else None
-    if isinstance(error, _CallFailedError) and error.retry_after_s is not None:
-        return error.retry_after_s
-    return _backoff(state)
-
-
-# ── words and numbers ─────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _read(question: _Question, model: Model, answer: _Answer) -> Thought | str:
-    """Return the thought, or what to tell the model when its JSON does not fit."""
-    if question.schema is None:
-        return Thought(text=answer.text, model=model.name)
-    text = _bare(answer.text)
-    try:
-        value = question.schema.model_validate_json(text)
-    except ValidationError as error:
-        # Place and kind only: pydantic's full message repeats the input.
-        wrong = [f"{'.'.join(map(str, item['loc'])) or 'all of it'}: {item['type']}" for item in error.errors()]
-        return f"That did not fit ({'; '.join(wrong[:WRONG_MAX])}). {_in_words(question.schema)}"
-    return Thought(text=text, data=value.model_dump(mode="json"), model=model.name)
-
-
-def _bare(text: str) -> str:
-    """Return JSON without the code fence that some models put around it."""
-    text = text.strip()
-    if text.startswith("```") and text.endswith("```") and "\n" in text:
-        return text.partition("\n")[2].removesuffix("```").strip()
-    return text
-
-
-def _with_schema(question: _Question, sent: Sequence[dict[str, str]], *, native: bool) -> list[dict[str, str]]:
-    """Return the messages, with the schema in words for a server that takes none."""
-    if question.schema is None or native:
-        return list(sent)
-    rule = {"role": "system", "content": f"{sent[0]['content']}\n{_in_words(question.schema)}"}
-    return [rule, *sent[1:]]
-
-
-def _in_words(schema: type[BaseModel]) -> str:
-    return f"Answer with one JSON object that fits this schema, and nothing else: {_schema_text(schema)}"
-
-
-def _schema_text(schema: type[BaseModel]) -> str:
-    return json.dumps(schema.model_json_schema(), separators=(",", ":"))
-
-
-def _wanted(question: _Question, model: Model, usd: Decimal, tokens: int) -> Wanted:
-    return Wanted(question.task, question.workflow, question.origin, model.name, usd, tokens)
-
-
-def _called(
-    question: _Question, model: Model, tokens_in: int, tokens_out: int, usd: Decimal, *, cached: bool = False
-) -> ModelCalled:
-    return ModelCalled(
-        model=model.name,
-        tier=model.tier,
-        purpose=question.purpose,
-        tokens_in=tokens_in,
-        tokens_out=tokens_out,
-        cost_usd=f"{usd:f}",
-        cached=cached,
-        agent=question.agent,
-    )
-
-
-def _no_answer(steps: Sequence[str]) -> str:
-    return f"No model could answer, so I go on without one ({'; '.join(steps)})."

@@ -25,6 +25,7 @@ from connectors.base import Setting
 
 FREE = Price(Decimal(0), Decimal(0))
 TIERS = ("large", "small", "local")  # from dear to cheap: failover goes down, never up
+TIMEOUT_S = 60.0
 AUTH_REST_S = 3600.0  # a refused key is asked again after an hour, or as soon as it is another key
 COOLDOWN_S = 30.0  # after a failure that outlived its retries; doubles up to the next line
 COOLDOWN_MAX_S = 900.0
@@ -47,7 +48,7 @@ SETTINGS = (
         "Prices of models we do not know, in USD a million tokens in:out, like: compatible/mine=0.10:0.40. "
         "Without a price a model is not used.",
     ),
-    Setting("MODEL_TIMEOUT_S", "How long one answer of a model may take, in seconds.", default="60"),
+    Setting("MODEL_TIMEOUT_S", "How long one answer of a model may take, in seconds.", default=f"{TIMEOUT_S:g}"),
     Setting("OPENAI_API_KEY", "Key from platform.openai.com, API keys.", secret=True),
     Setting("OPENAI_BASE_URL", "Where OpenAI answers.", default="https://api.openai.com/v1"),
     Setting("ANTHROPIC_API_KEY", "Key from console.anthropic.com, API keys.", secret=True),
@@ -123,13 +124,14 @@ class Tiers:
     models: Mapping[str, tuple[Model, ...]]  # tier → best first
     by_purpose: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    timeout_s: float = TIMEOUT_S
 
     @classmethod
     def read(cls, values: Mapping[str, str]) -> Self:
         """Read the settings; a name that is absent has its default from `SETTINGS`.
 
         Raises:
-            TierError: A model, price or tier is written in a way that makes no sense.
+            TierError: A model, price, tier or time is written in a way that makes no sense.
         """
         known = {setting.name: values.get(setting.name, setting.default).strip() for setting in SETTINGS}
         prices = {name: _price(name, text) for name, text in _pairs("MODEL_PRICES", known["MODEL_PRICES"])}
@@ -145,7 +147,8 @@ class Tiers:
             found = [_model(name, tier, setting, known, prices) for name in names]
             models[tier] = tuple(item for item in found if isinstance(item, Model))
             missing += [item for item in found if isinstance(item, str)]
-        return cls(models=models, by_purpose=by_purpose, missing=tuple(missing))
+        timeout_s = _seconds("MODEL_TIMEOUT_S", known["MODEL_TIMEOUT_S"])
+        return cls(models=models, by_purpose=by_purpose, missing=tuple(missing), timeout_s=timeout_s)
 
     def tier_for(self, purpose: str, asked: str) -> str:
         """Return the tier for a task: the operator's word for this purpose, else what the agent asked for."""
@@ -178,23 +181,23 @@ class Breakers:
         for key in (model.account, model.name):
             until, why = self._rests.get(key, (0.0, ""))
             if now < until:
-                return why
+                return f"{model.name}: {why}"
         return ""
 
-    def key_refused(self, model: Model, now: float) -> None:
-        """The provider did not accept the key: no call to any model behind it until the key or the hour changes."""
-        self._rests[model.account] = (now + AUTH_REST_S, f"{model.name}: the provider refused the key")
-
-    def rate_limited(self, model: Model, now: float, retry_after_s: float) -> None:
-        """The provider said when to come back."""
-        self._rests[model.name] = (now + retry_after_s, f"{model.name}: the provider asked us to wait")
-
-    def failed(self, model: Model, now: float) -> None:
-        """It failed, retries and all: it rests for a while, twice as long each time in a row."""
-        count = self._failures.get(model.name, 0)
-        self._failures[model.name] = count + 1
-        rest_s = min(COOLDOWN_S * 2 ** min(count, 10), COOLDOWN_MAX_S)
-        self._rests[model.name] = (now + rest_s, f"{model.name}: it failed a moment ago")
+    def blame(self, model: Model, blame: str, now: float, retry_after_s: float = COOLDOWN_S) -> None:
+        """Take note of a failed call; ``blame`` is `agents.failure.CallFailedError.blame`."""
+        match blame:
+            case "key":  # no call to any model behind it, until the key or the hour changes
+                self._rests[model.account] = (now + AUTH_REST_S, "the provider refused the key")
+            case "wait":
+                self._rests[model.name] = (now + retry_after_s, "the provider asked us to wait")
+            case "model":  # it failed, retries and all: it rests twice as long each time in a row
+                count = self._failures.get(model.name, 0)
+                self._failures[model.name] = count + 1
+                rest_s = min(COOLDOWN_S * 2 ** min(count, 10), COOLDOWN_MAX_S)
+                self._rests[model.name] = (now + rest_s, "it failed a moment ago")
+            case _:
+                return  # it answered, only not what we wanted
 
     def answered(self, model: Model) -> None:
         """It works."""
@@ -231,6 +234,16 @@ def _pairs(setting: str, text: str) -> list[tuple[str, str]]:
             raise TierError(f"{setting} holds {part!r}; it should look like name=value, several separated by commas.")
         pairs.append((left.strip(), right.strip()))
     return pairs
+
+
+def _seconds(setting: str, text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise TierError(f"{setting} is {text!r}; it should be a number of seconds above zero, like {TIMEOUT_S:g}.")
+    return seconds
 
 
 def _price(name: str, text: str) -> Price:

@@ -13,7 +13,9 @@ import pytest
 from pydantic import BaseModel
 
 from agents.budget import Allowance, Limit, MemoryLedger, Price, Reservation, Scope, Warned
-from agents.llm import ATTEMPTS_MAX, Explained, Gateway, _Answer, _CallFailedError
+from agents.failure import CallFailedError
+from agents.llm import ATTEMPTS_MAX, Explained, Gateway
+from agents.question import Answer
 from agents.tiers import AUTH_REST_S, Tiers
 from memory.events import Origin
 from tests.counterparts import models
@@ -302,6 +304,19 @@ async def test_a_broken_stream_falls_back_to_a_whole_call(house, server, pace_ms
     assert [call.body.get("stream", False) for call in server.calls()] == [True, False]
 
 
+async def test_a_chat_that_is_gone_is_heard_of_and_the_call_still_counted(house, server) -> None:
+    server.says("letter", "Dear Anna, all is well and paid.", chunkSize=4)
+    one = house()
+
+    async def show(text: str) -> None:
+        raise ConnectionResetError("the chat is gone")
+
+    with pytest.raises(ConnectionResetError):
+        await one.ask("Write the letter.", stream=show)
+
+    assert [line.tokens_out for line in one.bill] == [1000]
+
+
 async def test_nobody_listening_is_no_model_failure(house, server) -> None:
     server.fails("Acme", 500)
     one = house(settings={"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"})
@@ -356,6 +371,27 @@ async def test_a_model_that_keeps_failing_rests_longer_each_time(house, server) 
     one.now_s += 31
     await one.ask("Acme?")
     assert len(server.calls()) == 2 * ATTEMPTS_MAX, "twice as long the second time"
+
+
+async def test_a_model_does_not_rest_for_an_answer_that_was_too_long(house, server) -> None:
+    server.says("letter", "Dear Anna, we", finishReason="length", times=0)
+    server.says("Acme", "49.00")
+    one = house()
+
+    assert "cut off" in (await one.ask("Write the letter.")).problem
+    assert one.gateway.troubles() == ()
+    assert (await one.ask("Acme?")).text == "49.00"
+
+
+async def test_the_gateway_says_who_rests(house, server) -> None:
+    server.fails("Acme", 401)
+    one = house()
+    await one.ask("Acme?")
+
+    assert set(one.gateway.troubles()) == {
+        "openai/gpt-4.1-mini: the provider refused the key",
+        "openai/gpt-4.1: the provider refused the key",
+    }
 
 
 async def test_large_falls_to_small_and_small_to_local(house, server) -> None:
@@ -531,6 +567,15 @@ async def test_another_question_is_not_answered_from_the_cache(house, server, ot
     assert len(server.calls()) == 2
 
 
+async def test_a_cached_answer_of_small_does_not_stand_in_for_large(house, server) -> None:
+    server.says("Acme", "small", model="gpt-4.1-mini")
+    server.says("Acme", "large")
+    one = house(cache=Shelf())
+    await one.ask("Acme?", tier="small")
+
+    assert (await one.ask("Acme?", tier="large")).text == "large"
+
+
 async def test_a_cached_answer_survives_the_provider(house, server) -> None:
     server.says("Acme", "49.00", times=0)
     server.fails("", 401)
@@ -613,17 +658,17 @@ async def _free(self, model):
 
 
 def _any_text(answer):
-    return _Answer(answer.choices[0].message.content, 1, 1)
+    return Answer(answer.choices[0].message.content, 1, 1)
 
 
 TWINS = {
     "no breaker on refused keys": (
-        "agents.tiers.Breakers.key_refused",
+        "agents.tiers.Breakers.blame",
         lambda *_: None,
         "a_refused_key_is_not_tried_again",
     ),
     "no cooldown": (
-        "agents.tiers.Breakers.failed",
+        "agents.tiers.Breakers.blame",
         lambda *_: None,
         "a_model_that_keeps_failing_rests_longer_each_time",
     ),
@@ -641,13 +686,13 @@ TWINS = {
         "secrets_are_in_no_prompt_log_explanation_or_problem",
     ),
     "provider's words": (
-        "agents.llm._read_failure",
-        lambda error: _CallFailedError(str(error)),
+        "agents.llm.read_failure",
+        lambda error: CallFailedError(str(error)),
         "secrets_are_in_no_prompt_log_explanation_or_problem",
     ),
     "half answers count": ("agents.llm._whole", _any_text, "half_an_answer_is_no_answer"),
     "one key for everything": (
-        "agents.llm._Question.key",
+        "agents.question.Question.key",
         lambda *_: "answer",
         "another_question_is_not_answered_from_the_cache",
     ),

@@ -106,6 +106,9 @@ def test_a_key_never_shows() -> None:
         ({"MODEL_PRICES": "openai/a=cheap:dear"}, "0.10:0.40"),
         ({"MODEL_PRICES": "openai/a=-1:2"}, "zero or more"),
         ({"MODEL_PRICES": "openai/a=NaN:2"}, "zero or more"),
+        ({"MODEL_TIMEOUT_S": "soon"}, "number of seconds above zero"),
+        ({"MODEL_TIMEOUT_S": "0"}, "number of seconds above zero"),
+        ({"MODEL_TIMEOUT_S": "nan"}, "number of seconds above zero"),
     ],
 )
 def test_what_makes_no_sense_is_said(settings: dict[str, str], says: str) -> None:
@@ -124,7 +127,7 @@ def test_every_setting_that_a_provider_wants_is_declared() -> None:
 
 def test_a_refused_key_stops_every_model_behind_it_and_no_other() -> None:
     breakers = Breakers()
-    breakers.key_refused(model("openai/a"), now=0)
+    breakers.blame(model("openai/a"), "key", 0)
 
     assert "refused the key" in breakers.resting(model("openai/b"), now=1)
     assert breakers.resting(model("openai/a", key="key-9"), now=1) == ""
@@ -136,7 +139,7 @@ def test_a_refused_key_stops_every_model_behind_it_and_no_other() -> None:
 def test_cooling_down_takes_twice_as_long_each_time_and_never_for_ever() -> None:
     breakers, one, now, waits = Breakers(), model(), 0.0, []
     for _ in range(12):
-        breakers.failed(one, now)
+        breakers.blame(one, "model", now)
         began = now
         while breakers.resting(one, now):
             now += COOLDOWN_S
@@ -148,18 +151,18 @@ def test_cooling_down_takes_twice_as_long_each_time_and_never_for_ever() -> None
 
 def test_one_answer_forgives_everything() -> None:
     breakers, one = Breakers(), model()
-    breakers.failed(one, 0)
-    breakers.failed(one, 0)
+    breakers.blame(one, "model", 0)
+    breakers.blame(one, "model", 0)
     breakers.answered(one)
     assert breakers.resting(one, 1) == ""
 
-    breakers.failed(one, 100)
+    breakers.blame(one, "model", 100)
     assert breakers.resting(one, 100 + COOLDOWN_S) == "", "and it starts again at the shortest"
 
 
 def test_only_the_model_that_was_limited_waits() -> None:
     breakers = Breakers()
-    breakers.rate_limited(model("openai/a"), now=0, retry_after_s=20)
+    breakers.blame(model("openai/a"), "wait", 0, 20)
 
     assert "asked us to wait" in breakers.resting(model("openai/a"), now=19)
     assert breakers.resting(model("openai/a"), now=20) == ""
