@@ -1,0 +1,12 @@
+"""Telegram over long polling or a webhook: the only door to python-telegram-bot.
+
+`channel` is the channel; `hearing` what comes in, `lanes` and `wire` how things go out, `cards`, `drafts`,
+`presses`, `reveal` and `spans` what they look like (pure), `pairing` who the operator is.
+"""
+
+from bot.channels.telegram.channel import Telegram
+from bot.channels.telegram.clock import Clock, WallClock
+from bot.channels.telegram.pairing import PairingFile, PairingStore
+from bot.channels.telegram.webhook import Webhook
+
+__all__ = ["Clock", "PairingFile", "PairingStore", "Telegram", "WallClock", "Webhook"]
