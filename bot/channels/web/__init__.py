@@ -95,7 +95,7 @@ class Web:
 
     name = "web"
 
-    def __init__(  # noqa: PLR0913 - an address, a key and what to show are five already
+    def __init__(
         self,
         host: str,
         port: int,
@@ -207,8 +207,8 @@ class Web:
             return refusal
         try:
             return await handler(request)
-        except web.HTTPException as answer:
-            return answer
+        except web.HTTPException:
+            raise
         except NotWrittenError as error:
             return _problem(503, str(error))
         except Exception:  # noqa: BLE001 - the outer rim: our own mistake is logged whole, and the page hears of it
@@ -231,7 +231,8 @@ class Web:
         before = request.query.get("before", "")
         if not before.isascii() or not before.isdigit() or len(before) > SEQ_DIGITS_MAX:
             return _problem(400, "'before' must be the number of a turn, like /history?before=120.")
-        return _json(frames.write("history", turns=self._window.history(HISTORY_PAGE, int(before))))
+        turns = self._window.history(HISTORY_PAGE, int(before))
+        return _json(frames.write("history", turns=turns, has_more=len(turns) == HISTORY_PAGE))
 
     async def _get_tasks(self, _: web.Request) -> web.Response:
         return _json(frames.write("tasks", tasks=self._window.tasks(TASKS_MAX)))

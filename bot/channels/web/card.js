@@ -5,6 +5,7 @@ import { h, icon, fileChip, serverNow, when } from "./dom.js";
 
 const LONG_LINES = 14; // a body longer than this starts folded
 const LONG_CHARS = 1100;
+const STAKE_MAX = 3; // recipients named once more beside the button
 const SETTLING_MS = 5000; // after an answer, the new state is due; only then may a button be pressed again
 
 const STATES = {
@@ -116,8 +117,10 @@ export class CardView {
       busy && !this.house.online() && this.pressing.id
         ? h("button", { type: "button", class: "link", onclick: () => this.house.forget(this.pressing.id) }, "Don’t send")
         : null));
-    if (this.panel && open) parts.push(this.openPanel(card));
+    const panel = this.panel && open ? this.openPanel(card) : null;
+    if (panel) parts.push(panel);
     else if (buttons.length || (open && !shadow)) {
+      if (open && !shadow && card.kind === "approval") parts.push(stake(card));
       parts.push(h("div", { class: "buttons", "aria-busy": String(busy) },
         buttons.map((button) => this.button(button, busy)),
         open && !shadow && card.kind === "approval" && this.house.reply
@@ -125,7 +128,7 @@ export class CardView {
             title: "Say in words what should change" }, icon("reply"), "Ask for changes")
           : null));
     }
-    return h("div", { class: "ending" }, parts);
+    return h("div", { class: "ending", "data-sticks": open && !panel }, parts);
   }
 
   button(button, busy) {
@@ -152,7 +155,8 @@ export class CardView {
     this.panelButton = button;
     this.word = null;
     this.show(this.card);
-    this.element.querySelector(".panel [data-first]")?.focus();
+    this.element.querySelector(".panel [data-first]")?.focus({ preventScroll: true });
+    this.element.querySelector(".panel").scrollIntoView({ block: "nearest" });
   }
 
   close() {
@@ -247,7 +251,7 @@ function lineItems(text) {
   });
   const width = Math.max(...rows.map((row) => row.length));
   return h("table", { class: "lines" }, h("tbody", null, rows.map((row) =>
-    h("tr", null, row.map((cell, column) =>
+    h("tr", { class: /^total\b/i.test(row[0]) ? "sum" : null }, row.map((cell, column) =>
       h("td", { colspan: column === 0 && row.length < width ? width - row.length + 1 : null,
         class: column > 0 ? "number" : null, dir: "auto" }, cell))))));
 }
@@ -255,6 +259,19 @@ function lineItems(text) {
 function files(card) {
   if (!card.files.length) return null;
   return h("section", { class: "files", "aria-label": "Attachments" }, card.files.map((file) => fileChip(file)));
+}
+
+/** What is at stake, once more beside the button: a tall card must not be approved without it in view. */
+function stake(card) {
+  const of = (role) => card.rows.filter((row) => row.vital && row.role === role);
+  const whom = of("recipients").flatMap((row) => row.value.split(/[\n,;]+/).map((one) => one.trim()).filter(Boolean)
+    .map((one) => ({ one, mark: row.mark })));
+  const parts = of("amount").map((row) => h("b", null, row.value));
+  if (whom.length > STAKE_MAX) parts.push(h("span", null, `to ${whom.length} recipients, all listed above`));
+  else parts.push(...whom.map(({ one, mark }, number) =>
+    h("span", { dir: "auto" }, number ? "" : "to ", one, mark ? [" ", h("span", { class: "mark" }, mark)] : null)));
+  if (card.files.length) parts.push(h("span", null, `with ${card.files.map((file) => file.name).join(", ")}`));
+  return parts.length ? h("p", { class: "stake", "aria-label": "At stake" }, parts) : null;
 }
 
 function note(card) {

@@ -147,7 +147,7 @@ $("earlier").addEventListener("click", async () => {
   const answer = await fetched(`/history?before=${before}`);
   if (answer.problem) return composer.hint(answer.problem, true);
   talk.prepend(answer.turns);
-  $("earlier").hidden = !answer.turns.length;
+  $("earlier").hidden = !answer.has_more;
 });
 
 document.addEventListener("visibilitychange", () => document.hidden || line.ask("home"));

@@ -16,7 +16,7 @@ const PATHS = {
   pen: "M4 20h4L19 9l-4-4L4 16v4Zm9-13 4 4",
   question: "M9.2 9.2a2.9 2.9 0 0 1 5.6 1c0 1.9-2.8 2.3-2.8 4.1M12 17.5v.01M21 12a9 9 0 1 1-18 0 9 9 0 0 1 18 0Z",
   reply: "M10 8 5 13l5 5M5 13h9a5 5 0 0 0 5-5V6",
-  undo: "M9 8 4.5 12.5 9 17M5 12.5h9a5 5 0 0 1 0 10",
+  undo: "M8.5 5 4 9.5 8.5 14M4 9.5h10a5 5 0 0 1 0 10h-4",
 };
 
 /** h("p", {class: "note", onclick: f}, "text", child): an element. Null children are left out. */
@@ -26,7 +26,7 @@ export function h(tag, props, ...children) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (name === "value") element.value = value;
-    else element.setAttribute(name, value === true ? "" : value);
+    else element.setAttribute(name, value === true && !name.startsWith("data-") ? "" : value);
   }
   element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;

@@ -23,7 +23,7 @@ export function drawOverview(home, openCard) {
     if (!home[key].length && !nothing) continue;
     parts.push(h("section", { class: "group", "data-section": key }, h("h2", null, title),
       home[key].length
-        ? h("ul", { class: "notes" }, home[key].map((text) => h("li", { dir: "auto" }, noteLine(text))))
+        ? h("ul", { class: "notes" }, home[key].map((text) => h("li", { dir: "auto" }, key === "stuck" ? h("span", null, text) : noteLine(text))))
         : h("p", { class: "nothing" }, nothing)));
   }
   $("overview").replaceChildren(...parts);

@@ -197,8 +197,14 @@ export class Talk {
 
   toEnd(smooth) {
     $("newer").hidden = true;
-    requestAnimationFrame(() =>
-      this.scroll.scrollTo({ top: this.scroll.scrollHeight, behavior: smooth && !calm() ? "smooth" : "auto" }));
+    requestAnimationFrame(() => {
+      const last = this.items[this.items.length - 1]?.element;
+      // A card taller than the screen is read from its top.
+      const tall = last && last.matches(".has-card") && last.offsetHeight > this.scroll.clientHeight - 40;
+      const top = tall ? last.getBoundingClientRect().top - this.scroll.getBoundingClientRect().top + this.scroll.scrollTop - 12
+        : this.scroll.scrollHeight;
+      this.scroll.scrollTo({ top, behavior: smooth && !calm() ? "smooth" : "auto" });
+    });
   }
 }
 

@@ -68,11 +68,15 @@ def prefer(driver: webdriver.Chrome, **features: str) -> None:
 
 def until(driver: webdriver.Chrome, found: Callable[[webdriver.Chrome], T], what: str) -> T:
     """Wait until ``found`` gives something true, by polling the page, and return it."""
-    return WebDriverWait(driver, 8, poll_frequency=0.03, ignored_exceptions=_passing()).until(found, f"never saw {what}")
+    return WebDriverWait(driver, 8, poll_frequency=0.03, ignored_exceptions=_passing()).until(
+        found, f"never saw {what}"
+    )
 
 
 def one(driver: Any, css: str) -> Any:
-    return until(driver, lambda d: next((e for e in d.find_elements(By.CSS_SELECTOR, css) if e.is_displayed()), None), css)
+    return until(
+        driver, lambda d: next((e for e in d.find_elements(By.CSS_SELECTOR, css) if e.is_displayed()), None), css
+    )
 
 
 def gone(driver: Any, css: str) -> None:
@@ -80,7 +84,11 @@ def gone(driver: Any, css: str) -> None:
 
 
 def says(driver: Any, css: str, words: str) -> Any:
-    return until(driver, lambda d: next((e for e in d.find_elements(By.CSS_SELECTOR, css) if words in e.text), None), f"{words!r} in {css}")
+    return until(
+        driver,
+        lambda d: next((e for e in d.find_elements(By.CSS_SELECTOR, css) if words in e.text), None),
+        f"{words!r} in {css}",
+    )
 
 
 def _passing() -> tuple[type[Exception], ...]:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from bot.channels.base import Button, Card, EditField, Home, Message, NotWrittenError, RefusedPressError, Row
 from bot.channels.web import TaskLine, TimelineLine, Turn, Web
@@ -172,7 +172,11 @@ class PaperHouse:
         return Home(
             waiting=waiting,
             stuck=self.stuck,
-            money=("Unpaid: 2,856.00 EUR in 2 invoices", "Overdue: 1,428.00 EUR, Initech", "Paid this month: 3,120.00 EUR"),
+            money=(
+                "Unpaid: 2,856.00 EUR in 2 invoices",
+                "Overdue: 1,428.00 EUR, Initech",
+                "Paid this month: 3,120.00 EUR",
+            ),
             budget=("Models today: 0.00 of 1.00 USD",),
             next=("Digest: tomorrow, 07:30", "Call the accountant: Tuesday, 15:00"),
             paused=self.paused,
@@ -295,7 +299,12 @@ class PaperHouse:
             footer=("Nothing is sent again before you say so.",),
             buttons=(
                 Button("It arrived", "arrived", "10.1-a", "primary"),
-                Button("Send it again", "again", "10.1-g", confirm="If it did arrive, Initech gets it twice. Send it again?"),
+                Button(
+                    "Send it again",
+                    "again",
+                    "10.1-g",
+                    confirm="If it did arrive, Initech gets it twice. Send it again?",
+                ),
                 Button("Drop it", "drop", "10.1-d", "danger"),
             ),
         )
@@ -311,7 +320,10 @@ class PaperHouse:
             note="",
             files=(),
             # An executing button on a shadow card is a mistake upstream; the page must not show it (R19).
-            buttons=(Button("Approve", "approve", "13.1-p", "primary"), Button("Good call", "say", "13.1-s", text="good call 13.1")),
+            buttons=(
+                Button("Approve", "approve", "13.1-p", "primary"),
+                Button("Good call", "say", "13.1-s", text="good call 13.1"),
+            ),
             footer=("Shadow mode: replies to known clients are practised, not sent. 14 of 20 agreed so far.",),
         )
 
@@ -354,7 +366,8 @@ def revised(card: Card, edits: dict[str, Any]) -> Card:
         changes=changes,
         body=values.get("mail.send.body", card.body),
         rows=tuple(
-            replace(row, value=values["mail.send.subject"]) if row.role is Role.SUBJECT and values else row for row in card.rows
+            replace(row, value=values["mail.send.subject"]) if row.role is Role.SUBJECT and values else row
+            for row in card.rows
         ),
         fields=tuple(replace(field, value=values[field.name]) for field in card.fields),
         buttons=buttons(card.id, number),
@@ -372,7 +385,7 @@ class Served:
         self._thread = threading.Thread(target=self._run, name="console", daemon=True)
         self._started = threading.Event()
 
-    def __enter__(self) -> Served:
+    def __enter__(self) -> Self:
         self._thread.start()
         assert self._started.wait(10)
         return self
@@ -388,7 +401,7 @@ class Served:
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         self._task = self.loop.create_task(self.web.run(self.house))
-        self.loop.create_task(self._announce())  # noqa: RUF006
+        self.loop.create_task(self._announce())
         try:
             self.loop.run_until_complete(self._task)
         except asyncio.CancelledError:

@@ -71,7 +71,11 @@ def press(verb: str) -> Callable[[Any, Served], None]:
 def approved(driver: Any, served: Served) -> None:
     press("approve")(driver, served)
     says(driver, '[data-card="12.1"] .outcome', "Approved at")
-    served.do(served.house.say("Sent invoice 2026-0001 to billing@acme.example.\n250 2.0.0 Ok: queued as 4F2A", kind="receipt"))
+    served.do(
+        served.house.say(
+            "Sent invoice 2026-0001 to billing@acme.example.\n250 2.0.0 Ok: queued as 4F2A", kind="receipt"
+        )
+    )
 
 
 def rejected(driver: Any, served: Served) -> None:
@@ -123,7 +127,11 @@ def trouble(driver: Any, served: Served) -> None:
     says(driver, ".fate", "disk is full")
     served.house.disk_full = ""
     served.do(served.house.say("Which Acme: Acme GmbH, or Acme Labs?", kind="question"))
-    served.do(served.house.say("The mail server said 550: no such mailbox. Nothing was sent. Check the address.", kind="problem"))
+    served.do(
+        served.house.say(
+            "The mail server said 550: no such mailbox. Nothing was sent. Check the address.", kind="problem"
+        )
+    )
 
 
 SCENES: dict[str, Callable[[Any, Served], None]] = {
