@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import hmac
+import re
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from bot.state import CardState, EffectState, TaskState
 from connectors.base import Action, Json, Param, Risk, Role
 from memory.events import ActionCall, Actor, Attachment, CardOpened, Origin
 
+_PLACE = re.compile(r"\{(\w+)\}")
 HANDLE_BYTES = 12  # 96 bits, 16 characters: fits Telegram's 64 bytes beside locator and verb
 HANDLE_MAX = 64
 REJECT_REASONS = ("Not now", "Wrong amount", "Wrong recipient", "Wording", "Not needed")
@@ -137,13 +139,19 @@ def title(calls: Sequence[ActionCall], actions: Mapping[str, Action]) -> str:
     """Return a card's headline: what the button does, in the operator's words."""
     says = []
     for call in calls:
-        words = actions[call.name].says if call.name in actions else call.name
+        words = doing(call, actions)
         if words not in says:
             says.append(words)
     text = " and ".join(says)
-    number = next((str(call.args["number"]) for call in calls if call.args.get("number")), "")
-    text = text[:1].upper() + text[1:]
-    return f"{text} {number}".strip() if number and number not in text else text
+    return text[:1].upper() + text[1:]
+
+
+def doing(call: ActionCall, actions: Mapping[str, Action]) -> str:
+    """Return what a call does in the words its author declared, with its arguments in place of ``{name}``."""
+    action = actions.get(call.name)
+    if action is None:
+        return call.name
+    return _PLACE.sub(lambda match: str(call.args.get(match[1], "")), action.says).strip()
 
 
 def attachments_of(calls: Iterable[ActionCall]) -> tuple[Attachment, ...]:
@@ -461,9 +469,7 @@ def effect_line(effect: EffectState, view: View) -> str:
 
 
 def _doing(effect: EffectState, view: View) -> str:
-    action = view.actions.get(effect.prepared.call.name)
-    says = action.says if action else effect.prepared.call.name
-    return f"Will {says}"
+    return f"Will {doing(effect.prepared.call, view.actions)}"
 
 
 def risk_of(calls: Sequence[ActionCall], actions: Mapping[str, Action]) -> Risk:

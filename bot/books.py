@@ -48,7 +48,7 @@ ACTIONS: Mapping[str, Action] = {
         _action(
             "books.write",
             Risk.REVERSIBLE,
-            "write it down",
+            "write down: {summary}",
             "",
             ("summary", Role.DETAIL),
             ("fields", Role.DETAIL),
@@ -56,7 +56,7 @@ ACTIONS: Mapping[str, Action] = {
         _action(
             "books.issue",
             Risk.MONEY,
-            "issue it",
+            "issue {kind} {number}",
             "once issued, only a credit note takes it back",
             ("client", Role.DETAIL),
             ("kind", Role.DETAIL),

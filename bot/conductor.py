@@ -740,7 +740,7 @@ def _undo_advice(done: list[EffectState], house: House) -> str:
             return f"{call.args.get('number')} is issued. A credit note takes it back: cancel {call.args.get('number')}"
     if not done:
         return "There is nothing left to take back."
-    names = ", ".join(dict.fromkeys(house.actions[effect.prepared.call.name].says for effect in done))
+    names = ", ".join(dict.fromkeys(approvals.doing(effect.prepared.call, house.actions) for effect in done))
     return f"This cannot be taken back any more ({names})."
 
 
@@ -830,8 +830,7 @@ def _answer_for_restored(
 
 
 def _says(effect: EffectState, house: House) -> str:
-    action = house.actions.get(effect.prepared.call.name)
-    text = action.says if action else effect.prepared.call.name
+    text = approvals.doing(effect.prepared.call, house.actions)
     return text[:1].upper() + text[1:]
 
 

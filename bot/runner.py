@@ -130,8 +130,8 @@ class Reader(Protocol):
         """Return a reading whose ``order`` is filled in later."""
         ...
 
-    def slots_from_words(self, intent: type[Intent], edits: Mapping[str, Json], now: datetime) -> dict[str, Json]:
-        """Return edited slots as the intent's own types write them."""
+    def edits_in(self, words: str, intent: type[Intent], now: datetime) -> dict[str, Json]:
+        """Return the slots that a reply to a card changes: "make it 1,300, net 30" → amount and terms."""
         ...
 
 
@@ -311,6 +311,17 @@ class Runner:
 
         return await self._written(work)
 
+    def chronicle(self, events: Sequence[Event]) -> int:
+        """Write events that are already settled as one finished task (a demo company, an import); returns its number."""
+
+        def work(tx: Tx) -> int:
+            task = tx.next_task()
+            for event in events:
+                self._advance(tx, task, event, actor="soloist", cause="")
+            return task
+
+        return self._staff.log.transact(work).result()
+
     async def _told_of_stranger(self, actor: Actor, what: str) -> None:
         """Tell the operator, a few times an hour at the most; the stranger's words are not repeated."""
         now = self._staff.now()
@@ -483,8 +494,7 @@ class Runner:
     # ── doing what was ordered ────────────────────────────────────────────────────────────────────────────────────
 
     def _dispatch(self, outcome: Outcome) -> None:
-        for line in outcome.lines:
-            self._push(line)
+        self._push(outcome)
         for key, order in outcome.orders:
             if isinstance(order, Wake):
                 self._alarm.set()
@@ -582,9 +592,11 @@ class Runner:
         state = self.state_now(task)
         step = next(step for step in (state.planned.steps if state.planned else ()) if step.id == order.step)
         agent = self._staff.agents[step.agent]
-        slots = {**_resolved(step, state), **_slot_edits(order.edits)}
+        edits = dict(order.edits)
+        if order.guidance and step.intent in self._intents:
+            edits |= self._staff.reader.edits_in(order.guidance, self._intents[step.intent][1], self._staff.now())
         try:
-            work = self._work(state, step, order, slots)
+            work = self._work(state, step, order, edits)
         except ValueError as error:
             text = f"I cannot use that: {_plain(error)}"
             await self._answer(task, Proposed(order=key, step=step.id, agent=step.agent, problem=text, card=order.card))
@@ -609,7 +621,8 @@ class Runner:
             step=step.id,
             agent=step.agent,
             say=proposal.say,
-            calls=approvals.overlay(proposal.calls, order.edits),
+            calls=approvals.overlay(proposal.calls, edits),
+            edits=edits,
             results=dict(proposal.results),
             confidence_pct=proposal.confidence_pct,
             reasons=proposal.reasons,
@@ -624,17 +637,13 @@ class Runner:
         )
         await self._answer(task, event, actor=f"agent:{step.agent}")
 
-    def _work(self, state: TaskState, step: Step, order: Delegate, slots: Mapping[str, Json]) -> Task:
+    def _work(self, state: TaskState, step: Step, order: Delegate, edits: Mapping[str, Json]) -> Task:
         heard = state.heard
         item = heard if isinstance(heard, ItemArrived) else None
         if step.intent == "item":
             intent: Intent = Intent()
         else:
-            kind = self._intents[step.intent][1]
-            if order.edits or order.guidance:
-                edits = _slot_edits(order.edits) | ({"": order.guidance} if order.guidance else {})
-                slots = {**slots, **self._staff.reader.slots_from_words(kind, edits, self._staff.now())}
-            intent = kind.model_validate(slots)
+            intent = self._intents[step.intent][1].model_validate(_resolved(step, state))
         before = state.cards.get(order.card)
         return Task(
             id=str(state.id),
@@ -644,7 +653,7 @@ class Runner:
             origin=state.origin,
             results=state.results,
             guidance=order.guidance,
-            edits=order.edits,
+            edits=edits,
             earlier=before.opened.calls if before else (),
             item=item.data if item else None,
             item_text=item.text if item else "",
@@ -836,23 +845,32 @@ class Runner:
             return await channel.ask(place, card)
         return await channel.say(place, self.message(state.said[order.what]))
 
-    def _push(self, line: Line) -> None:
+    def _push(self, outcome: Outcome) -> None:
         """Let the channels that are views of history see what just became true. Losing a push loses nothing."""
-        if not self._staff.live or self._group is None:
+        if not self._staff.live or self._group is None or not outcome.lines:
             return
-        match line.event:
-            case Said() as said:
-                self._group.create_task(self._push_message(said))
-            case CardOpened() as opened:
-                self._group.create_task(self._push_card(line.task, opened.card, fresh=True))
-            case _:
-                card = getattr(line.event, "card", "")
-                effect = getattr(line.event, "effect", "")
-                if effect and not card:
-                    found = self.state_now(line.task).effects.get(effect)
-                    card = found.prepared.card if found else ""
-                if card and not isinstance(line.event, Proposed | Pressed):
-                    self._group.create_task(self._push_card(line.task, card, fresh=False))
+        words: list[Said] = []
+        changed: dict[str, bool] = {}  # card → whether it is new
+        for line in outcome.lines:
+            match line.event:
+                case Said() as said:
+                    words.append(said)
+                case CardOpened() as opened:
+                    changed[opened.card] = True
+                case Proposed() | Pressed():
+                    pass
+                case event:
+                    effect = self.state_now(outcome.task).effects.get(getattr(event, "effect", ""))
+                    card = getattr(event, "card", "") or (effect.prepared.card if effect else "")
+                    if card:
+                        changed.setdefault(card, False)
+        self._group.create_task(self._push_all(outcome.task, words, changed))
+
+    async def _push_all(self, task: int, words: Sequence[Said], changed: Mapping[str, bool]) -> None:
+        for card, fresh in changed.items():
+            await self._push_card(task, card, fresh=fresh)
+        for said in words:
+            await self._push_message(said)
 
     async def _push_message(self, said: Said) -> None:
         message = self.message(said)
@@ -1010,11 +1028,6 @@ def _resolved(step: Step, state: TaskState) -> dict[str, Json]:
         else:
             values[name] = value
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _slot_edits(edits: Mapping[str, Json]) -> dict[str, Json]:
-    """Return the edits that are about the request itself, not about one argument of one call (``"1.body"``)."""
-    return {name: value for name, value in edits.items() if "." not in name}
 
 
 def _name(actor: Actor | None) -> str:

@@ -180,7 +180,7 @@ def with_event(state: TaskState, line: Line) -> TaskState:  # noqa: PLR0915 - a 
             return replace(state, understood=event, status="understood")
         case Planned():
             steps: dict[str, StepStatus] = {step.id: state.steps.get(step.id, "ready") for step in event.steps}
-            return replace(state, planned=event, steps=steps, status="planned")
+            return replace(state, planned=event, steps=steps, status="planned", title=state.title or _title(event.goal))
         case Proposed():
             asked: StepStatus = (
                 "asked" if event.ask else "failed" if event.problem else "acting" if event.calls else "done"
@@ -192,6 +192,7 @@ def with_event(state: TaskState, line: Line) -> TaskState:  # noqa: PLR0915 - a 
                 proposed=with_item(state.proposed, event.step, event),
                 drafts=with_item(state.drafts, event.step, state.drafts.get(event.step, 0) + 1),
                 results=with_item(state.results, event.step, event.results),
+                edits=with_item(state.edits, event.card, event.edits) if event.card and event.edits else state.edits,
             )
         case CardOpened():
             return replace(

@@ -236,6 +236,7 @@ class Proposed(Event, frozen=True, kw_only=True):
     problem: str = ""  # it could not; the operator's sentence
     plan: tuple[Step, ...] = ()  # a planner's steps, validated, to be shown and run
     card: str = ""  # the card this is a new revision of
+    edits: dict[str, Json] = {}  # what the operator changed, as it was understood
     remember: tuple[dict[str, Json], ...] = ()  # records for long-term memory
 
 

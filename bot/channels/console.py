@@ -1,0 +1,120 @@
+"""Lines in, lines out: the same bot for pipes and SSH. ``approve 1`` presses the button.
+
+One line is one message; what is not a press is understood like anywhere else. A line is acknowledged (``· ok``) once it
+is on disk, so that a script knows what it may forget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import Callable
+from typing import TextIO
+
+from bot.channels.base import Card, Ear, Message, NotWrittenError, RefusedPressError
+from memory.events import Actor, Origin, Place
+
+PLACE = Place(channel="console", conversation="main")
+OPERATOR = Actor(platform="console", user="operator", account="local", origin=Origin.OPERATOR)
+
+
+class Console:
+    """The terminal as a channel. It has no buttons, so a card says what to type.
+
+    Args:
+        lines: Returns the next line, or "" at the end of input; called in a thread.
+        out: Where to print.
+        idle: Awaited after each line when input is a pipe, so that answers come before the next line is read.
+    """
+
+    name = "console"
+
+    def __init__(
+        self, lines: Callable[[], str], out: TextIO, idle: Callable[[], asyncio.Future[None]] | None = None
+    ) -> None:
+        self._lines = lines
+        self._out = out
+        self._idle = idle
+        self._shown: dict[str, tuple[int, str]] = {}
+
+    def _print(self, text: str) -> None:
+        print(text, file=self._out, flush=True)  # noqa: T201 - printing is this channel's work
+
+    async def say(self, place: Place, message: Message) -> str:
+        """Print words; a choice is printed as what to type."""
+        del place
+        self._print(message.text)
+        for attachment in message.files:
+            self._print(f"  [file] {attachment.name}")
+        for button in message.buttons:
+            self._print(f"  [ {button.label} ] {button.text or button.verb}")
+        return message.id
+
+    async def ask(self, place: Place, card: Card) -> str:
+        """Print a card whole."""
+        del place
+        self._print("\n".join(card_lines(card)))
+        self._shown[card.id] = (card.revision, card.outcome)
+        return card.id
+
+    async def settle(self, place: Place, ref: str, card: Card) -> None:
+        """Print how a card ended, once for each new sentence."""
+        del place, ref
+        if self._shown.get(card.id) != (card.revision, card.outcome) and card.outcome:
+            self._print(f"[card {card.id}] {card.outcome}")
+        self._shown[card.id] = (card.revision, card.outcome)
+
+    def home(self) -> Place | None:
+        """The terminal in front of the operator."""
+        return PLACE
+
+    async def run(self, ear: Ear) -> None:
+        """Read until the end of input."""
+        while line := await asyncio.to_thread(self._lines):
+            text = line.strip()
+            if not text:
+                continue
+            try:
+                await ear.heard(uuid.uuid4().hex, text, OPERATOR, PLACE)
+                self._print("· ok")
+            except NotWrittenError as error:
+                self._print(f"! not kept: {error}")
+            except RefusedPressError as error:
+                self._print(f"! {error}")
+            if self._idle is not None:
+                await self._idle()
+
+
+def card_lines(card: Card) -> list[str]:
+    """Return a card as plain lines: facts, text, words of the agent, rule, and what to type."""
+    width = max((len(row.label) for row in card.rows), default=0)
+    lines = [f"┌ [card {card.id}] {card.title}" + (f" (version {card.revision})" if card.revision > 1 else "")]
+    lines += [f"│ changed: {change}" for change in card.changes]
+    lines += [f"│ {row.label:<{width}}  {row.value}" + (f"  ({row.mark})" if row.mark else "") for row in card.rows]
+    if card.body:
+        lines += ["│", *(f"│ > {line}" for line in card.body.splitlines())]
+    lines += [f"│ ! {warning}" for warning in card.warnings]
+    lines += [f"│ why: {reason}" for reason in card.reasons]
+    if card.note:
+        lines.append(f"│ the agent says: {card.note}")
+    lines += [f"│ {line}" for line in card.footer]
+    if card.outcome:
+        lines.append(f"└ {card.outcome}")
+    elif card.kind == "shadow":
+        lines.append("└ rehearsal: nothing will be done")
+    else:
+        verbs = [button.verb for button in card.buttons if button.verb not in {"edit", "snooze"}]
+        lines.append("└ " + "   ".join(f"{verb} {card.id}" for verb in verbs))
+    return lines
+
+
+def stdin_lines(stream: TextIO) -> Callable[[], str]:
+    """Return a reader of lines that ends quietly when the pipe breaks."""
+
+    def read() -> str:
+        with contextlib.suppress(ValueError, OSError):
+            return stream.readline()
+        return ""
+
+    return read

@@ -1,0 +1,235 @@
+"""Builds every object once and joins them. Read this to see the whole machine."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import agents
+import connectors
+import memory
+from agents.base import Agent
+from agents.tiers import SETTINGS as MODEL_SETTINGS
+from bot import control, policy, settings
+from bot.approvals import Person, Roster
+from bot.channels import web
+from bot.channels.base import Channel
+from bot.history import History
+from bot.reader import WordReader
+from bot.runner import Reader, Runner, Staff
+from bot.settings import Settings
+from connectors.base import Connector, Setting, Workshop
+from memory.database import Database
+from memory.events import Ended, Planned, Recorded, Write
+from memory.files import FileStore
+from memory.line import stamp
+from memory.log import Log
+
+KEY_BYTES = 32
+
+
+class WrongRoomsError(Exception):
+    """Another distribution's package of the same name was imported instead of ours."""
+
+    def __init__(self, name: str, found: str, wanted: str) -> None:
+        super().__init__(
+            f"The package {name!r} was imported from {found}, not from {wanted}. Another distribution has one of that "
+            "name: start Soloist as 'soloist', or with 'python -m bot' in its own folder."
+        )
+
+
+def check_rooms() -> None:
+    """Stop with one sentence when `agents`, `memory` or `connectors` were imported from elsewhere.
+
+    Raises:
+        WrongRoomsError: naming what was found and where.
+    """
+    home = Path(settings.__file__).resolve().parent.parent
+    for room in (agents, memory, connectors):
+        found = Path(room.__file__ or "nowhere").resolve().parent.parent
+        if found != home:
+            raise WrongRoomsError(room.__name__, str(found), str(home))
+
+
+def declared_settings() -> tuple[Setting, ...]:
+    """Return every setting of connectors and models, in a stable order."""
+    found: list[Setting] = []
+    for connector in connectors.discover().values():
+        found += connector.settings
+    return (*found, *MODEL_SETTINGS)
+
+
+@dataclass
+class Machine:
+    """The whole of it, built and joined, not yet running."""
+
+    settings: Settings
+    database: Database
+    log: Log
+    files: FileStore
+    runner: Runner
+    history: History
+    console: web.Web | None = None
+    channels: dict[str, Channel] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)  # what the operator should know at start
+    closers: list[Callable[[], None]] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Finish what is queued and let go of the file."""
+        for closer in reversed(self.closers):
+            closer()
+        self.database.close()
+
+
+def build(  # noqa: PLR0914 - the one place where everything meets
+    given: Settings,
+    *,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    live: Sequence[Channel] | None = None,
+    channels: Mapping[str, Channel] | None = None,
+    reader: Reader | None = None,
+    extra: Mapping[str, Connector] | None = None,
+    only: Mapping[str, Agent] | None = None,
+    chance: random.Random | None = None,
+    people: Sequence[Person] = (),
+) -> Machine:
+    """Build the machine on a home.
+
+    Args:
+        given: The settings.
+        now: The clock; tests hand in a frozen one.
+        live: Channels that are a view of history; default: the web console.
+        channels: Channels that must be delivered to; default: those with tokens.
+        reader: Instead of the real understanding, for tests of other rooms.
+        extra: Connectors instead of those the settings open, by service.
+        only: Agents instead of all that are found.
+        chance: Source of jitter.
+        people: Who else may press.
+
+    Raises:
+        StorageError: The home cannot be used.
+        ConnectorError: A connector's settings make no sense.
+    """
+    check_rooms()
+    database = Database.open(given.home, url=given.database_url)
+    try:
+        return _build(given, database, now, live, channels, reader, extra, only, chance, people)
+    except BaseException:
+        database.close()
+        raise
+
+
+def _build(  # noqa: PLR0917
+    given: Settings,
+    database: Database,
+    now: Callable[[], datetime],
+    live: Sequence[Channel] | None,
+    channels: Mapping[str, Channel] | None,
+    reader: Reader | None,
+    extra: Mapping[str, Connector] | None,
+    only: Mapping[str, Agent] | None,
+    chance: random.Random | None,
+    people: Sequence[Person],
+) -> Machine:
+    log = Log(database)
+    secret = _secret(log, now())
+    files = FileStore(given.home / "files")
+    zone = policy.zone_of(given.company["zone"])
+    workshop = Workshop(home=given.home, files=files, now=now)
+    hands: dict[str, Connector] = {}
+    for service, kind in connectors.discover().items():
+        opened = kind.open({each.name: given.values.get(each.name, each.default) for each in kind.settings}, workshop)
+        if opened is not None:
+            hands[service] = opened
+    hands.update(extra or {})
+    minds = dict(only) if only is not None else {name: kind() for name, kind in agents.discover().items()}
+    roster = Roster((
+        Person("web", "operator", "local"),
+        Person("console", "operator", "local"),
+        *people,
+    ))  # fmt: skip
+    reader = reader or WordReader(minds, database, given, zone)
+    history = History(
+        database,
+        log,
+        files,
+        secret=secret,
+        zone=zone,
+        policy=given.policy,
+        now=now,
+        help_lines=help_lines(minds),
+    )
+    notices: list[str] = []
+    page: web.Web | None = None
+    if live is None:
+        page = web.Web(
+            given.host, given.port, _console_key(given.home), history, help_lines(minds), names=given.names, now=now
+        )
+        live = (page,)
+    staff = Staff(
+        database=database,
+        log=log,
+        files=files,
+        now=now,
+        zone=zone,
+        policy=given.policy,
+        roster=lambda: roster,
+        secret=secret,
+        company=given.company,
+        connectors=hands,
+        agents=minds,
+        reader=reader,
+        answerer=history,
+        channels=dict(channels or {}),
+        live=live,
+        chance=chance or random.Random(),  # noqa: S311 - jitter
+    )
+    runner = Runner(staff)
+    history.actions = runner.actions
+    history.message = runner.message
+    history.state = runner.state_now
+    return Machine(given, database, log, files, runner, history, page, dict(channels or {}), notices)
+
+
+def help_lines(minds: Mapping[str, Agent]) -> list[tuple[str, str]]:
+    """Return command and help of everything that can be said with a slash, the house's own words first."""
+    intents = [*control.CONTROL, *(intent for agent in minds.values() for intent in agent.intents)]
+    return [
+        (f"/{intent.command}", (intent.__doc__ or "").strip().partition("\n")[0])
+        for intent in intents
+        if intent.command
+    ]
+
+
+def seed(machine: Machine, writes: Sequence[Write], title: str) -> None:
+    """Put records on the books of a new home, as a task of its own in history."""
+    recorded = [Recorded(write=write, version=1) for write in writes]
+    machine.runner.chronicle(
+        [Planned(goal=title, steps=(), source="demo"), *recorded, Ended(how="done", summary=title)]
+    )
+
+
+def _secret(log: Log, now: datetime) -> bytes:
+    found = log.fact("secret")
+    if found is None:
+        found = secrets.token_hex(KEY_BYTES)
+        log.set_fact("secret", found)
+        log.set_fact("began", stamp(now))
+        log.set_fact("schema", "1")
+        log.set_fact("epoch", "1")
+    return bytes.fromhex(found)
+
+
+def _console_key(home: Path) -> str:
+    """Return the console's key: made once, readable by the operator alone, so that a bookmark keeps working."""
+    path = home / "console.key"
+    if path.exists():
+        return path.read_text(encoding="utf-8").strip()
+    key = secrets.token_urlsafe(24)
+    path.touch(mode=0o600)
+    path.write_text(key, encoding="utf-8")
+    return key
