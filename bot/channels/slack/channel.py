@@ -1,0 +1,421 @@
+"""Slack over Socket Mode or signed HTTP.
+
+Bolt does the routing; what is durable before it is acknowledged, who counts and how fast we send is ours. In both modes
+an acknowledgement leaves only after the `Ear` has returned: Bolt runs with ``process_before_response``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, tzinfo
+from typing import Any
+
+from aiohttp import web
+from slack_bolt.adapter.aiohttp import to_aiohttp_response
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+
+from bot.channels.base import Card, Ear, Home, Message, NotWrittenError, UndeliverableError
+from bot.channels.slack import blocks, payloads, signature
+from bot.channels.slack.blocks import Part
+from bot.channels.slack.hearing import Hearing, Refusal
+from bot.channels.slack.lane import URGENT, USUAL, Clock, RealClock
+from bot.channels.slack.manifest import COMMAND, PATH
+from bot.channels.slack.people import People, PeopleStore, Person
+from bot.channels.slack.post import Poster
+from bot.channels.slack.received import Received
+from bot.channels.slack.views import FORM
+from bot.channels.slack.wire import (
+    AppClient,
+    BusyError,
+    DoubtfulError,
+    RefusedError,
+    Wire,
+    logger,
+    quiet,
+    sentence,
+)
+from memory.events import Place
+
+API = "https://slack.com/api/"
+BODY_MAX = 2 * 1024 * 1024  # bytes of a request; a form has at most 250 kB, a message with 50 blocks less than 1 MB
+BODY_WAIT_S = 0.8  # for a body to arrive; whoever is slower is not Slack
+RETRY_S = 5.0  # between attempts to reach Slack at all
+SAID_MAX = 500  # messages that can still be edited by saying them again
+PING_S = 5.0
+
+
+class NoTokenError(Exception):
+    """The channel cannot be made from these settings."""
+
+
+class Slack:
+    """The channel. See `bot.channels.base.Channel`.
+
+    Saying a message again under the same id with other words edits it in place: that is how long work shows progress.
+
+    Args:
+        bot_token: ``xoxb-…``.
+        app_token: ``xapp-…``, for Socket Mode.
+        signing_secret: For signed HTTP, when this house has an address; a function is asked at every request, so a
+            rotated secret holds at once. With one, the app must serve `routes`.
+        people: Who may speak and press, besides those in ``store``.
+        store: Where pairings are kept.
+        pairing_code: The one-time code printed at start; needs a store.
+        home_view: What App Home shows now.
+        refused: Told of everybody who was turned away, at most once an hour for each.
+        zone: Where the operator lives; "tomorrow morning" is in it.
+        base_url: Of the Web API.
+        clock, wall: Time, for pace and signatures.
+        ping_s: How often the Socket Mode connection is tried.
+
+    Raises:
+        NoTokenError: A token is missing; the message says which and where it comes from.
+    """
+
+    name = "slack"
+
+    def __init__(
+        self,
+        bot_token: str,
+        *,
+        app_token: str = "",
+        signing_secret: str | Callable[[], str] = "",
+        people: Iterable[Person] = (),
+        store: PeopleStore | None = None,
+        pairing_code: str = "",
+        home_view: Callable[[], Home] | None = None,
+        refused: Callable[[Refusal], Awaitable[None]] | None = None,
+        zone: tzinfo = UTC,
+        base_url: str = API,
+        clock: Clock | None = None,
+        wall: Callable[[], float] = time.time,
+        ping_s: float = PING_S,
+    ) -> None:
+        if not bot_token:
+            raise NoTokenError(sentence("not_authed"))
+        if not app_token and not signing_secret:
+            raise NoTokenError(
+                f"{sentence('not_authed', app=True)} Or, when this house has a public address, put the app's signing "
+                "secret (Basic Information) into SLACK_SIGNING_SECRET."
+            )
+        self._signed = bool(signing_secret)
+        self._secret: Callable[[], str] = signing_secret if callable(signing_secret) else lambda: str(signing_secret)
+        self._app_token = app_token
+        self._clock = clock or RealClock()
+        self._wall = wall
+        self._ping_s = ping_s
+        self._bot_token = bot_token
+        self._wire = Wire(bot_token, base_url)
+        self._poster = Poster(self._wire, self._us, self._clock, wall)
+        self.people = People(people, store, pairing_code)
+        self._hearing = Hearing(
+            wire=self._wire,
+            poster=self._poster,
+            people=self.people,
+            received=Received(self._wire, bot_token),
+            home_view=home_view,
+            refused=refused,
+            zone=zone,
+            wall=wall,
+        )
+        self._said: OrderedDict[str, tuple[Place, str, tuple[str, ...]]] = OrderedDict()
+        self._bot: AuthorizeResult | None = None
+        self._bolt = self._routed()
+        self.trouble = ""  # why Slack cannot be reached now, in a sentence; empty when all is well
+
+    # ── out ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def say(self, place: Place, message: Message) -> str:
+        """Show words and files; see the class for saying again.
+
+        Raises:
+            UndeliverableError: not now, or never.
+        """
+        parts = blocks.message(message)
+        digest = _digest(parts)
+        conversation = await self._conversation(place)
+        async with self._poster.lane(conversation).turn(USUAL) as turn:
+            before = self._said.get(message.id)
+            if before and before[0] == place:
+                if before[1] == digest:
+                    return ",".join(before[2])
+                refs = list(before[2])
+                for ts, part in zip(refs, parts, strict=False):
+                    await self._poster.update(turn, conversation, ts, part, f"say/{message.id}")
+            else:
+                refs = []
+            thread = place.thread or ""
+            for number in range(len(refs), len(parts)):
+                mark = f"say/{message.id}/{number}/{digest}"
+                refs.append(await self._poster.part(turn, (conversation, thread), parts[number], mark))
+            if not before:
+                for file in message.files:
+                    await self._poster.file(turn, (conversation, thread), file.name, self._ear().file(file))
+            self._said[message.id] = (place, digest, tuple(refs))
+            while len(self._said) > SAID_MAX:
+                self._said.popitem(last=False)
+        return ",".join(refs)
+
+    async def ask(self, place: Place, card: Card) -> str:
+        """Show a card whole; return its reference.
+
+        That is ``"ts"``, or ``"ts,ts,…"`` when it took several messages: the one with buttons and thread first.
+
+        Raises:
+            UndeliverableError: not now, or never.
+        """
+        sheet = blocks.sheet(card)
+        digest = _digest(sheet.parts)
+        conversation = await self._conversation(place)
+        aside = bool(sheet.thread or sheet.body)
+        shown = blocks.waiting(sheet) if aside else sheet
+        async with self._poster.lane(conversation).turn(URGENT) as turn:
+            where = (conversation, place.thread)
+            refs = []
+            for number, part in enumerate(shown.parts):
+                mark = f"card/{card.id}/{card.revision}/{number}/{digest}"
+                refs.append(await self._poster.part(turn, where, part, mark))
+            main = refs[-1]
+            below = (conversation, place.thread or main)
+            for number, part in enumerate(sheet.thread):
+                mark = f"text/{card.id}/{card.revision}/{number}/{digest}"
+                await self._poster.part(turn, below, part, mark)
+            if sheet.body:
+                await self._poster.file(turn, below, f"card-{card.id}-{card.revision}.txt", sheet.body)
+            for file in card.files:
+                await self._poster.file(turn, below, file.name, self._ear().file(file))
+            if aside:
+                # Only now does the text stand there whole, so only now may it be approved.
+                mark = f"card/{card.id}/{card.revision}/{len(refs) - 1}/{digest}"
+                await self._poster.update(turn, conversation, main, sheet.parts[-1], mark)
+        return ",".join([main, *refs[:-1]])
+
+    async def settle(self, place: Place, ref: str, card: Card) -> None:
+        """Make the copy at ``ref`` show the card as it is now; twice is the same.
+
+        Raises:
+            UndeliverableError: not now; ``forever`` when the message is gone.
+        """
+        main, *others = ref.split(",")
+        conversation = await self._conversation(place)
+        sheet = blocks.sheet(card)
+        if card.buttons and len(sheet.parts) != len(others) + 1:
+            sheet = blocks.waiting(sheet)  # this copy cannot show it whole, so nothing is pressed here
+        *firsts, last = sheet.parts
+        async with self._poster.lane(conversation).turn(URGENT) as turn:
+            await self._poster.update(turn, conversation, main, last, f"settled/{card.id}/{card.revision}")
+            for ts, part in zip(others, firsts, strict=False):
+                try:
+                    await self._poster.update(turn, conversation, ts, part)
+                except UndeliverableError as error:
+                    if not error.forever:
+                        raise
+
+    def home(self) -> Place | None:
+        """Return the operator's direct messages, or None before anybody is paired."""
+        operator = self.people.operator()
+        return Place(channel="slack", conversation=operator.user) if operator else None
+
+    async def refresh_home(self) -> None:
+        """Show everybody who has opened App Home what it is now. Call it when cards, money or budget changed."""
+        for user, team in list(self._hearing.at_home.items()):
+            try:
+                await self._hearing.publish(team, user)
+            except (BusyError, DoubtfulError, RefusedError) as error:
+                logger.warning("App Home was not refreshed: %s", error)
+
+    async def _conversation(self, place: Place) -> str:
+        return (
+            await self._hearing.dm(place.conversation) if place.conversation[:1] in {"U", "W"} else place.conversation
+        )
+
+    # ── in ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def run(self, ear: Ear) -> None:
+        """Listen until cancelled. Comes back by itself after Slack, the token or the network was gone."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._hearing.ear, self._hearing.group = ear, group
+                await self._reach(self._us)
+                for person in self.people.all():
+                    await self._hearing.dm(person.user)
+                if self._signed:
+                    await asyncio.Event().wait()
+                else:
+                    await self._listen()
+        finally:
+            self._hearing.ear = self._hearing.group = None
+            await self._wire.close()
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return what the house's web server must serve for signed HTTP."""
+        return [web.post(PATH, self._post)]
+
+    async def close(self) -> None:
+        """Let go of connections, for whoever sent without `run`."""
+        await self._wire.close()
+
+    async def _listen(self) -> None:
+        client = AppClient(self._app_token, self._wire.base_url, self._note)
+        handler = AsyncSocketModeHandler(
+            self._bolt, self._app_token, web_client=client, ping_interval=self._ping_s, logger=quiet()
+        )
+        try:
+            # Asked here first, so that a wrong token is one sentence and not a traceback every few seconds.
+            answer = await self._reach(client.apps_connections_open_here)
+            handler.client.wss_uri = answer
+            await handler.connect_async()  # type: ignore[no-untyped-call]
+            await asyncio.Event().wait()
+        finally:
+            await handler.close_async()  # type: ignore[no-untyped-call]
+
+    async def _reach(self, attempt: Callable[[], Awaitable[str]]) -> str:
+        """Try until Slack answers."""
+        while True:
+            wait = RETRY_S
+            try:
+                done = await attempt()
+            except BusyError as busy:
+                wait = busy.retry_after_s
+                self._note(str(busy))
+            except (DoubtfulError, RefusedError) as error:
+                self._note(str(error))
+            else:
+                self._note("")
+                return done
+            await self._clock.sleep(wait)
+
+    def _note(self, trouble: str) -> None:
+        if trouble != self.trouble:
+            self.trouble = trouble
+            if trouble:
+                logger.error("Slack: %s", trouble)
+            else:
+                logger.info("Slack is reached again.")
+
+    async def _us(self) -> str:
+        if self._bot is None:
+            about = await self._wire.call("auth_test")
+            self._bot = AuthorizeResult(
+                enterprise_id=None,
+                team_id=str(about.get("team_id", "")),
+                bot_user_id=str(about.get("user_id", "")),
+                bot_id=str(about.get("bot_id", "")),
+                bot_token=self._bot_token,
+            )
+            self._hearing.us = str(about.get("user_id", ""))
+        return self._hearing.us
+
+    async def _post(self, request: web.Request) -> web.Response:
+        """Answer one request of signed HTTP: 401 unless it is Slack's, 503 unless it is on disk."""
+        if not signature.headers_hold(request.headers, self._wall()):
+            return web.Response(status=401)
+        body = await _body(request)
+        if body is None or not signature.genuine(request.headers, body, self._secret(), self._wall()):
+            return web.Response(status=401)
+        try:
+            content = payloads.read(body, request.content_type)
+        except payloads.MalformedError:
+            return web.Response(status=400, headers={"X-Slack-No-Retry": "1"})
+        if content.get("type") == "url_verification":
+            return web.json_response({"challenge": payloads.text_at(content, "challenge")})
+        if self._hearing.ear is None or self._bot is None:
+            return web.Response(status=503)
+        asked = AsyncBoltRequest(body=body.decode(), headers=dict(request.headers))
+        return await to_aiohttp_response(await self._bolt.async_dispatch(asked))
+
+    def _routed(self) -> AsyncApp:
+        async def authorize() -> AuthorizeResult:
+            assert self._bot is not None  # nothing is dispatched before we know ourselves
+            return self._bot
+
+        app = AsyncApp(
+            name="soloist",
+            logger=quiet(),
+            authorize=authorize,
+            process_before_response=True,
+            request_verification_enabled=False,  # done by `signature` before Bolt sees anything
+            ssl_check_enabled=False,
+            signing_secret="",
+        )
+        hearing = self._hearing
+
+        async def message(body: dict[str, Any]) -> None:
+            await hearing.message(body)
+
+        async def home_opened(body: dict[str, Any]) -> None:
+            await hearing.home_opened(body)
+
+        async def command(body: dict[str, Any], ack: Callable[..., Awaitable[Any]]) -> None:
+            await ack(text=await hearing.command(body), response_type="ephemeral")
+
+        async def click(body: dict[str, Any], ack: Callable[..., Awaitable[Any]]) -> None:
+            await hearing.click(body)
+            await ack()
+
+        async def submission(body: dict[str, Any], ack: Callable[..., Awaitable[Any]]) -> None:
+            answer = await hearing.submission(body)
+            await (ack(**answer) if answer else ack())
+
+        async def nothing(ack: Callable[..., Awaitable[Any]]) -> None:
+            await ack()
+
+        async def failed(error: Exception) -> BoltResponse:
+            return _refusal(error)
+
+        app.event("message")(message)
+        app.event("app_mention")(message)
+        app.event("app_home_opened")(home_opened)
+        app.command(COMMAND)(command)
+        app.action(re.compile(".*"))(click)
+        app.view(FORM)(submission)
+        app.view_closed(re.compile(".*"))(nothing)
+        app.event(re.compile(".*"))(nothing)
+        app.error(failed)
+        return app
+
+    def _ear(self) -> Ear:
+        if self._hearing.ear is None:
+            raise UndeliverableError("Slack is not started yet, so its files cannot be read.", RETRY_S)
+        return self._hearing.ear
+
+
+def _refusal(error: Exception) -> BoltResponse:
+    """Answer a failure: 503 makes Slack send again, and what was kept is found as kept."""
+    if isinstance(error, payloads.MalformedError):
+        return BoltResponse(status=400, headers={"X-Slack-No-Retry": "1"}, body="")
+    if isinstance(error, NotWrittenError):
+        logger.warning("Not acknowledged, Slack will send it again: %s", error)
+    else:
+        # The outer rim: our own mistake is logged whole, and the next message is served.
+        logger.error("A payload of Slack could not be handled.", exc_info=error)
+    return BoltResponse(status=503, body="")
+
+
+async def _body(request: web.Request) -> bytes | None:
+    """Return the body, or None when it is too long or does not come."""
+    chunks, size = [], 0
+    try:
+        async with asyncio.timeout(BODY_WAIT_S):
+            async for chunk in request.content.iter_any():
+                size += len(chunk)
+                if size > BODY_MAX:
+                    return None
+                chunks.append(chunk)
+    except (TimeoutError, ConnectionError, web.HTTPException, ValueError):
+        return None
+    return b"".join(chunks)
+
+
+def _digest(parts: Iterable[Part]) -> str:
+    return hashlib.sha256(json.dumps([part.blocks for part in parts]).encode()).hexdigest()[:12]

@@ -1,0 +1,112 @@
+"""For ``doctor``: which token, scope or setting is wrong, and where it is changed. Changes nothing in Slack."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from bot.channels.slack.channel import API
+from bot.channels.slack.limits import SIGNATURE_AGE_MAX_S
+from bot.channels.slack.manifest import SCOPES
+from bot.channels.slack.people import UNCONFIGURED, People
+from bot.channels.slack.wire import AppClient, AppRefusedError, BusyError, DoubtfulError, RefusedError, Wire, sentence
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    well: bool
+    text: str  # what it means and, when it is not well, what to do
+
+
+async def check(
+    bot_token: str,
+    *,
+    app_token: str = "",
+    signing_secret: str = "",
+    people: People | None = None,
+    base_url: str = API,
+    wall: Callable[[], float] = time.time,
+) -> tuple[Finding, ...]:
+    """Look at everything the channel needs; never raises for what is wrong in Slack."""
+    findings = await _bot(bot_token, base_url, wall)
+    if signing_secret:
+        findings.append(_secret(signing_secret))
+    elif app_token:
+        findings.append(await _socket(app_token, base_url))
+    else:
+        findings.append(Finding("way in", well=False, text=sentence("not_authed", app=True)))
+    if people is not None:
+        operator = people.operator()
+        text = f"{operator.user} in {operator.team} is the operator." if operator else UNCONFIGURED
+        findings.append(Finding("people", operator is not None, text))
+    return tuple(findings)
+
+
+async def _bot(token: str, base_url: str, wall: Callable[[], float]) -> list[Finding]:
+    if not token.startswith("xoxb-"):
+        text = "SLACK_BOT_TOKEN does not start with xoxb-, so it is not a bot token. " + sentence("not_authed")
+        return [Finding("bot token", well=False, text=text)]
+    wire = Wire(token, base_url)
+    try:
+        headers = await wire.headers("auth_test")
+    except (BusyError, DoubtfulError, RefusedError) as error:
+        return [Finding("bot token", well=False, text=str(error))]
+    finally:
+        await wire.close()
+    return [Finding("bot token", well=True, text="Slack knows it."), _scopes(headers), _time(headers, wall())]
+
+
+def _scopes(headers: Mapping[str, str]) -> Finding:
+    named = {key.lower(): value for key, value in headers.items()}
+    if "x-oauth-scopes" not in named:
+        return Finding("scopes", well=True, text="Slack did not say which scopes the token has; none was missed yet.")
+    has = {scope.strip() for scope in named["x-oauth-scopes"].split(",")}
+    if not (missing := sorted(set(SCOPES) - has)):
+        return Finding("scopes", well=True, text="All are there.")
+    needed = ", ".join(f"{scope} (to {SCOPES[scope]})" for scope in missing)
+    return Finding("scopes", well=False, text=sentence("missing_scope", needed))
+
+
+def _time(headers: Mapping[str, str], now: float) -> Finding:
+    date = {key.lower(): value for key, value in headers.items()}.get("date", "")
+    try:
+        off = now - parsedate_to_datetime(date).timestamp()
+    except (TypeError, ValueError):
+        return Finding("clock", well=True, text="Slack did not say what time it is.")
+    if abs(off) < SIGNATURE_AGE_MAX_S / 2:
+        return Finding("clock", well=True, text=f"This machine is {abs(off):.0f} s off Slack's clock.")
+    return Finding(
+        "clock",
+        well=False,
+        text=f"This machine's clock is {off:+.0f} s off Slack's. From {SIGNATURE_AGE_MAX_S} s every request of Slack "
+        "is refused as too old. Set the clock (timedatectl set-ntp true).",
+    )
+
+
+async def _socket(token: str, base_url: str) -> Finding:
+    if not token.startswith("xapp-"):
+        text = "SLACK_APP_TOKEN does not start with xapp-, so it is not an app-level token. "
+        return Finding("app token", well=False, text=text + sentence("not_authed", app=True))
+    client = AppClient(token, base_url, lambda _: None)
+    try:
+        await client.apps_connections_open_here()
+    except (AppRefusedError, DoubtfulError) as error:
+        return Finding("app token", well=False, text=str(error))
+    return Finding("app token", well=True, text="Socket Mode opens.")
+
+
+def _secret(secret: str) -> Finding:
+    if re.fullmatch(r"[0-9a-f]{32}", secret):
+        return Finding("signing secret", well=True, text="It has the right form.")
+    return Finding(
+        "signing secret",
+        well=False,
+        text="SLACK_SIGNING_SECRET is not 32 hexadecimal digits. Take it from api.slack.com/apps → Basic Information "
+        "→ Signing Secret, restart.",
+    )
