@@ -186,6 +186,7 @@ class Web:
             [
                 web.get("/", self._get_page),
                 web.get("/page/{name}", self._get_page_file),
+                web.get("/favicon.ico", self._get_icon),
                 web.get("/socket", _bound(self._socket, ear)),
                 web.get("/history", self._get_history),
                 web.get("/tasks", self._get_tasks),
@@ -226,6 +227,10 @@ class Web:
         if kind is None or name not in self._page:
             return _problem(404, "There is no such page.")
         return web.Response(body=self._page[name], content_type=kind, charset="utf-8")
+
+    async def _get_icon(self, _: web.Request) -> web.Response:
+        # Browsers ask for it under this name when they show a file of ours on its own.
+        return web.Response(body=self._page["icon.svg"], content_type=PAGE_FILES[".svg"])
 
     async def _get_history(self, request: web.Request) -> web.Response:
         before = request.query.get("before", "")

@@ -42,6 +42,7 @@ export class CardView {
     if (card.revision < this.card.revision) return;
     const same = card.revision === this.card.revision;
     if (same && FINAL.includes(this.card.state) && !FINAL.includes(card.state)) return;
+    if (JSON.stringify(card) === JSON.stringify(this.card)) return; // an open form stays as it is
     const settled = this.card.state !== card.state;
     this.pressing = null;
     if (settled || !same) {
@@ -310,7 +311,7 @@ function editPanel(card, button, press, back) {
   const inputs = card.fields.map((field, number) => {
     const id = `edit-${card.id}-${number}`;
     const long = field.long || field.value.includes("\n");
-    const input = h(long ? "textarea" : "input", { id, name: field.name, "data-first": number === 0, dir: "auto",
+    const input = h(long ? "textarea" : "input", { id, name: field.name, "data-key": `field-${field.name}`, "data-first": number === 0, dir: "auto",
       value: draft[field.name] ?? field.value, rows: long ? Math.min(14, Math.max(4, field.value.split("\n").length + 1)) : null,
       oninput: () => {
         drafts.set(card.id, changed());

@@ -5,7 +5,7 @@ import { Line } from "./line.js";
 import { CardView, tickCountdowns } from "./card.js";
 import { Talk } from "./talk.js";
 import { Composer } from "./composer.js";
-import { drawOverview, drawTasks, drawTimeline, fetched } from "./pane.js";
+import { drawOverview, drawTasks, drawTimeline, fetched, refreshTasks } from "./pane.js";
 
 const WORKING_MS = 30_000; // after that nobody should be told that something is about to come
 const SLOW_MS = 600; // an answer usually takes a few ms; only a slow one is worth a word
@@ -19,6 +19,7 @@ const LINE_WORDS = {
 
 let everOpen = false;
 let working = 0;
+let arrivals = 0; // messages and cards so far: an answer may overtake the word that the question is on disk
 
 const house = {
   say: (text) => sendWords(text, [], ""),
@@ -45,7 +46,7 @@ function heard(frame) {
       drawOverview(frame.home, openCard);
       document.body.dataset.ready = "";
     },
-    home: () => drawOverview(frame.home, openCard),
+    home: () => { drawOverview(frame.home, openCard); refreshTasks(); },
     message: () => { rest(); talk.message(frame.at, frame.message); },
     card: () => { rest(); talk.card(frame.at, frame.card, frame.fresh); },
     turn: () => talk.turn(frame.id, frame.turn),
@@ -72,6 +73,7 @@ function sendWords(text, files, replyTo) {
 }
 
 async function deliver(frame) {
+  const before = arrivals;
   const answer = line.send(frame);
   talk.mine(frame, new Date(serverNow()).toISOString(), frame.files);
   if (line.state === "open") setTimeout(() => line.outbox.has(frame.id) && talk.fate(frame.id, "sending", "Sending…"), SLOW_MS);
@@ -79,7 +81,7 @@ async function deliver(frame) {
   const { type, text } = await answer;
   if (type === "ack") {
     talk.fate(frame.id, "", "");
-    work();
+    if (arrivals === before) work();
   } else {
     // The same frame, with the same id: if the first one did arrive after all, it is still one message.
     talk.fate(frame.id, "failed", text, type === "not_written" ? () => deliver(frame) : null);
@@ -94,6 +96,7 @@ function work() {
 }
 
 function rest() {
+  arrivals += 1;
   clearTimeout(working);
   $("working").hidden = true;
 }

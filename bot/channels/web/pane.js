@@ -10,7 +10,13 @@ const SECTIONS = [
   ["next", "Next", "Nothing is planned."],
 ];
 
+let shownHome = "";
+
 export function drawOverview(home, openCard) {
+  const words = JSON.stringify(home);
+  if (words === shownHome) return; // nothing moves under the reader's hand for nothing
+  shownHome = words;
+  const held = document.activeElement?.dataset.waiting;
   const parts = [];
   if (home.paused.length) {
     parts.push(h("section", { class: "paused", role: "status" }, icon("alert"), h("div", null, home.paused.map((text) => h("p", null, text)))));
@@ -27,6 +33,7 @@ export function drawOverview(home, openCard) {
         : h("p", { class: "nothing" }, nothing)));
   }
   $("overview").replaceChildren(...parts);
+  if (held) $("overview").querySelector(`[data-waiting="${CSS.escape(held)}"]`)?.focus({ preventScroll: true });
   const count = home.waiting.length;
   $("waiting-count").textContent = count;
   $("waiting-count").hidden = !count;
@@ -52,8 +59,26 @@ function noteLine(text) {
 
 // ── tasks ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-export async function drawTasks() {
+let shownTasks = { task: "", title: "", words: "" };
+
+/** Something has happened: show it in the tasks or the timeline, when they are in view and have changed. */
+export function refreshTasks() {
+  if ($("tasks").hidden || !shownTasks.words) return;
+  if (shownTasks.task) drawTimeline(shownTasks.task, shownTasks.title, { again: true });
+  else drawTasks({ again: true });
+}
+
+/** True when this is what stands there already. */
+function standsAlready(task, title, answer, again) {
+  const words = JSON.stringify(answer);
+  const same = again && (words === shownTasks.words || answer.problem || task !== shownTasks.task);
+  if (!same) shownTasks = { task, title, words };
+  return same;
+}
+
+export async function drawTasks({ again = false } = {}) {
   const answer = await fetched("/tasks");
+  if (standsAlready("", "", answer, again)) return;
   if (answer.problem) return showInTasks(h("h2", null, "Tasks"), h("p", { class: "nothing", role: "status" }, answer.problem));
   showInTasks(h("section", { class: "group" }, h("h2", null, "Tasks"),
     answer.tasks.length
@@ -64,8 +89,9 @@ export async function drawTasks() {
       : h("p", { class: "nothing" }, "No task yet. What you ask for shows up here, step by step.")));
 }
 
-export async function drawTimeline(id, title = "") {
+export async function drawTimeline(id, title = "", { again = false } = {}) {
   const answer = await fetched(`/timeline/${encodeURIComponent(id)}`);
+  if (standsAlready(id, title, answer, again)) return;
   const back = h("button", { type: "button", class: "quiet back", onclick: () => drawTasks() }, icon("back"), "All tasks");
   if (answer.problem) return showInTasks(back, h("p", { class: "nothing", role: "status" }, answer.problem));
   let day = "";
@@ -79,7 +105,7 @@ export async function drawTimeline(id, title = "") {
         line.detail ? detail(line.detail) : null))];
   });
   showInTasks(back, h("section", { class: "group" }, h("h2", { tabindex: "-1" }, title || `Task ${id}`), h("ol", { class: "timeline" }, rows)));
-  $("tasks").querySelector("h2").focus({ preventScroll: true });
+  if (!again) $("tasks").querySelector("h2").focus({ preventScroll: true });
 }
 
 function detail(text) {

@@ -118,6 +118,12 @@ export class Talk {
 
   async pressOn(element, button) {
     if (button.verb === "say") return this.house.say(button.text);
+    if (button.confirm && !element.dataset.asked) {
+      element.dataset.asked = "true";
+      element.closest(".turn").querySelector(".fate").textContent = button.confirm;
+      element.querySelector("span").textContent = `Yes: ${button.label}`;
+      return;
+    }
     element.disabled = true;
     const answer = await this.house.press({ type: "press", handle: button.handle, verb: button.verb });
     const word = element.closest(".turn").querySelector(".fate");
