@@ -11,7 +11,7 @@ This is all that a retrieval benchmark needs::
     with Database.open(Path("/tmp/bench")) as database:
         embedder = embed.load(Path("/tmp/minilm"))  # or None: words only
         memory = Memory.open(database, Path("/tmp/bench/memory"), embedder)
-        memory.remember([Record("We pay in 30 days.", speaker="Dana", thread="m7", position=0, at=when)])
+        memory.remember([Record("We pay in 30 days.", speaker="Dana", at=when, thread="m7", position=0)])
         memory.drain(1_000_000)  # more than a few at once wait for their vectors
         for hit in memory.recall("What are Dana's terms?", scope=Scope(client=""), k=10):
             print(hit.record.id, hit.score, hit.terms, hit.record.text)
@@ -45,8 +45,8 @@ from memory import recollections as rows_of
 from memory.database import Database
 from memory.embed import Embedder
 from memory.events import Origin
+from memory.index import EXACT_MAX, Stamp, TornIndexError, VectorIndex, bits, build, sweep
 from memory.index import Segment as _Segment
-from memory.index import Stamp, TornIndexError, VectorIndex, bits, build, sweep
 from memory.ranking import DEFAULT, Evidence, Question, Weights, read, score
 from memory.recollections import EVERYWHERE, Known, Record, RecordError, Scope, micros
 from memory.tombstones import TombstoneFile
@@ -133,8 +133,10 @@ class Memory:
         embedder: Embedder | None,
         weights: Weights = DEFAULT,
         step: Callable[[str], None] = lambda _: None,
+        exact_max: int = EXACT_MAX,
     ) -> None:
         self.database = database
+        self._exact_max = exact_max
         self.folder = folder
         self.embedder = embedder
         self.weights = weights
@@ -156,6 +158,7 @@ class Memory:
         weights: Weights = DEFAULT,
         wait: bool = False,
         step: Callable[[str], None] = lambda _: None,
+        exact_max: int = EXACT_MAX,
     ) -> Self:
         """Open the memory of a database.
 
@@ -166,12 +169,13 @@ class Memory:
             weights: Of the terms of a score.
             wait: Wait for an index that must be rebuilt, instead of serving by words meanwhile.
             step: For tests.
+            exact_max: From how many records on the index holds bits instead of vectors.
 
         Raises:
             ForeignTombstonesError: The folder belongs to another database.
             StorageError: The database cannot be read or written.
         """
-        memory = cls(database, folder, embedder, weights, step)
+        memory = cls(database, folder, embedder, weights, step, exact_max)
         memory._mend()
         if embedder is not None:
             memory._open_index(embedder)
@@ -357,8 +361,11 @@ class Memory:
         found.bm25 = rows_of.lexical(tx, [word for word in words if word.isalnum()], found.scope, CANDIDATES)
         self._by_meaning(tx, found)
         self._see(tx, found, {*found.bm25, *found.cosine})
-        self._with_neighbours(tx, found)
         evidence = {id_: self._evidence(found, id_) for id_ in sorted(found.rows)}
+        alone = score(evidence, {}, question, self.weights)
+        best = sorted(alone, key=lambda id_: (-round(sum(alone[id_].values()), 9), id_))[:NEIGHBOURS_OF]
+        self._with_neighbours(tx, found, best)
+        evidence = {id_: self._evidence(found, id_) for id_ in sorted({*best, *found.beside})}
         terms = score(evidence, found.beside, question, self.weights)
         ranked = sorted(((round(sum(t.values()), 9), id_) for id_, t in terms.items()), key=lambda s: (-s[0], s[1]))
         return [Hit(rows_of.known(found.rows[id_]), value, terms[id_]) for value, id_ in ranked[:k]]
@@ -380,37 +387,35 @@ class Memory:
         keep = {ids[n] for n in best.tolist()} | set(found.bm25)
         found.cosine = {id_: float(value) for id_, value in zip(ids, cosines, strict=True) if id_ in keep}
 
-    def _with_neighbours(self, tx: Connection, found: _Pass) -> None:
+    def _with_neighbours(self, tx: Connection, found: _Pass, best: Sequence[int]) -> None:
         """Bring the neighbours of the best along: they may be the answer, and they lend each other their score."""
-        weights = self.weights
-        alone = score(
-            {id_: Evidence(found.cosine.get(id_, 0.0), found.bm25.get(id_, 0.0)) for id_ in sorted(found.rows)},
-            {},
-            found.question,
-            Weights(dense=weights.dense, lexical=weights.lexical),
-        )
-        best = sorted(alone, key=lambda id_: (-round(sum(alone[id_].values()), 9), id_))[:NEIGHBOURS_OF]
         if not (threaded := _threaded(found, best)):
             return
-        reach = weights.neighbour_reach
-        self._see(tx, found, {other for _, other, _ in rows_of.neighbours(tx, threaded, reach, found.scope)})
-        # The newcomers' neighbours count too, when they are candidates themselves.
-        pairs = rows_of.neighbours(tx, _threaded(found, list(found.rows)), reach, found.scope)
-        for id_, other, _ in pairs:
+        pairs = rows_of.neighbours(tx, threaded, self.weights.neighbour_reach, found.scope)
+        self._see(tx, found, {other for _, other, _ in pairs})
+        seen: set[tuple[int, int, int]] = set()
+        for id_, other, distance in pairs:
             if other in found.rows:
-                found.beside.setdefault(id_, []).append(other)
+                seen |= {(id_, other, distance), (other, id_, distance)}
+        for id_, other, _ in sorted(seen):
+            found.beside.setdefault(id_, []).append(other)
         if found.vector is not None:
-            self._windows(tx, found, found.vector, pairs)
+            self._windows(tx, found, found.vector, sorted({*best, *found.beside}), sorted(seen))
 
     def _windows(
-        self, tx: Connection, found: _Pass, vector: npt.NDArray[np.float32], pairs: list[tuple[int, int, int]]
+        self,
+        tx: Connection,
+        found: _Pass,
+        vector: npt.NDArray[np.float32],
+        wanted: Sequence[int],
+        pairs: Sequence[tuple[int, int, int]],
     ) -> None:
         """Score the newcomers, and each turn together with the turns at its side.
 
         The vector of a window is the sum of its turns' vectors, made here and kept nowhere: forgetting one turn leaves
         nothing of it in the others' vectors.
         """
-        ids, vectors = rows_of.vectors_of(tx, sorted(found.rows), len(vector))
+        ids, vectors = rows_of.vectors_of(tx, wanted, len(vector))
         place = {id_: n for n, id_ in enumerate(ids)}
         cosines = np.round((vectors @ vector).astype(float), 6)
         found.cosine |= {id_: float(cosines[n]) for id_, n in place.items()}
@@ -428,14 +433,14 @@ class Memory:
         row, question = found.rows[id_], found.question
         who = {row.speaker.lower(), row.author.lower(), row.client.lower()} - {""}
         lowered = row.text.lower()
-        moment = rows_of.moment(row.at)
         return Evidence(
             cosine=found.cosine.get(id_, 0.0),
             bm25=found.bm25.get(id_, 0.0),
             window=found.window.get(id_, found.cosine.get(id_, 0.0)),
             speaker=any(name.lower() in who for name in question.names),
             named=any(name.lower() in lowered for name in question.names),
-            timely=question.holds(moment) or question.holds(rows_of.moment(row.valid_from)),
+            timely=bool(question.times)
+            and (question.holds(rows_of.moment(row.at)) or question.holds(rows_of.moment(row.valid_from))),
             asks=row.text.rstrip().endswith("?"),
             operator=row.origin == Origin.OPERATOR,
         )
@@ -504,7 +509,7 @@ class Memory:
         self.database.write_now(lambda tx: _adopt(tx, embedder.stamp))
         with self.database.read() as tx:
             centre = rows_of.setting(tx, "centre")
-        index = VectorIndex(self.folder / "index", embedder.dims, np.frombuffer(centre, np.float32) if centre else None)
+        index = self._empty_index(embedder.dims, centre)
         if not centre:
             sweep(index.folder, None) if index.folder.is_dir() else None
             self._replay(index, None)
@@ -519,6 +524,10 @@ class Memory:
             return
         self._replay(index, stamp)
         self._serve(index)
+
+    def _empty_index(self, dims: int, centre: bytes) -> VectorIndex:
+        bits_around = np.frombuffer(centre, np.float32) if centre else None
+        return VectorIndex(self.folder / "index", dims, bits_around, self._exact_max)
 
     def _serve(self, index: VectorIndex) -> None:
         self._index = index
@@ -550,12 +559,12 @@ class Memory:
     def _seal(self, index: VectorIndex) -> None:
         """Write a new generation of everything and go on from it. Called with the change lock held."""
         if index.centre is None:
-            centre = index.tail.rows.astype(np.float32).mean(axis=0)
+            centre = index.tail.rows.mean(axis=0, dtype=np.float32)
             self._step("seal: centre")
             self.database.write_now(lambda tx: rows_of.keep_setting(tx, "centre", centre.tobytes()))
             tail = index.tail
-            index = VectorIndex(index.folder, index.dims, centre)
-            whole = _Segment(tail.ids, tail.spaces, bits(tail.rows.astype(np.float32), centre))
+            index = self._empty_index(index.dims, centre.tobytes())
+            whole = _Segment(tail.ids, tail.spaces, bits(tail.rows, centre))
         else:
             whole = index.joined()
         index.seal(self._stamp(whole, index.dims), whole, self._step)
@@ -578,13 +587,10 @@ class Memory:
             return
         with self.database.read() as tx:
             centre = rows_of.setting(tx, "centre")
-            if not centre:
-                index = VectorIndex(self.folder / "index", embedder.dims, None)
-            else:
-                index = VectorIndex(self.folder / "index", embedder.dims, np.frombuffer(centre, np.float32))
-                whole = build(_batches(tx, index.dims, 0, ()), np.frombuffer(centre, np.float32))
+            index = self._empty_index(embedder.dims, centre)
+            whole = None if index.centre is None else build(_batches(tx, index.dims, 0, ()), index.centre)
         with self._change:
-            if centre:
+            if whole is not None:
                 whole = whole.without(whole.places(np.array(sorted(self._gone), np.int64)))
                 stamp = self._stamp(whole, index.dims)
                 self._step("rebuild: built")

@@ -501,7 +501,7 @@ def fetch(tx: Connection, ids: Sequence[int], scope: Scope = EVERYWHERE) -> dict
     rows = tx.execute(
         text(f"SELECT {COLUMNS} FROM recollections r WHERE r.id IN ({_listed(ids)}) AND {condition}"), values
     )
-    return {row.id: row for row in rows}
+    return {row.id: row for row in rows.fetchall()}
 
 
 def in_scope(tx: Connection, scope: Scope) -> npt.NDArray[np.int64]:
@@ -536,7 +536,7 @@ def lexical(tx: Connection, words: Sequence[str], scope: Scope, limit: int) -> d
             ),
             {"match": match, "limit": limit} | values,
         )
-    return {row.id: row.score for row in rows}
+    return {row.id: row.score for row in rows.fetchall()}
 
 
 def neighbours(tx: Connection, ids: Sequence[int], reach: int, scope: Scope) -> list[tuple[int, int, int]]:
@@ -551,7 +551,7 @@ def neighbours(tx: Connection, ids: Sequence[int], reach: int, scope: Scope) -> 
         ),
         values | {"reach": reach},
     )
-    return [(row[0], row[1], row[2]) for row in rows]
+    return [(row[0], row[1], row[2]) for row in rows.fetchall()]
 
 
 def vectors_of(tx: Connection, ids: Sequence[int], dims: int) -> tuple[list[int], npt.NDArray[np.float32]]:
