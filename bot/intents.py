@@ -1,0 +1,570 @@
+"""Understanding: what an operator wrote → one intent with typed slots, or a question with buttons.
+
+Control words and commands, then the phrasebook, then patterns, then the classifier; a small model only where these
+leave a doubt. Commands and patterns answer at once, also while the classifier is still being trained::
+
+    understanding = Understanding.of(discover(), embedder=lambda: memory.embed.load(folder, int8=True), cache=home / "intents")
+    understanding.warm()
+    understanding.read("invoice Acme 1,200, net 14", now=now, zone=zone, locale="en_GB", currency="EUR", clients=clients)
+
+How sure it must be depends on what it leads to: .50 to look something up, .70 to do what can be put back, .80 to draw
+a card for money or the outside world. From .20 there are three buttons; below, it says so. What is not understood is
+never an action.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel
+from rapidfuzz import fuzz, process
+
+from agents.base import Agent, Intent, Risk
+from agents.slots import Slot, find_spans
+from bot.control import CONTROL, EXACT
+from bot.reading.fit import Fitted, fit
+from bot.reading.manners import bare, is_conditional, is_negated
+from bot.reading.mask import PLAIN, flags, masked
+from bot.reading.names import Directory, proper_names
+from bot.reading.nobody import NOBODYS
+from bot.reading.phrasebook import Phrasebook
+from bot.reading.router import NOBODY, Embedder, Guess, Router, Sample, stamp
+from bot.reading.slotkinds import WIDER, slots_of
+from bot.reading.split import PARTS_MAX, cuts
+from bot.reading.templates import Coded, Template, coded, fits, templates
+from memory import events
+from memory.events import Choice, Json, Understood
+
+TEXT_MAX = 2000  # characters that are understood; a longer message is material, and is asked about
+NEEDED = {Risk.READS: 0.50, Risk.REVERSIBLE: 0.70, Risk.OUTSIDE: 0.80, Risk.MONEY: 0.80}
+OFFERED = 0.20  # from here three buttons
+ENOUGH_TOGETHER = 0.60  # the first three readings together; below, a model may be asked
+PART_SURE = 0.60  # each part of a message must be understood this well to cut it
+BUTTONS = 3
+UNSURE = 0.49  # what a sentence unlike all examples may reach at most: enough for buttons, too little to act
+PATIENCE_S = 20.0  # how long a first message waits for the classifier; commands and patterns never do
+
+Model = Callable[[str, type[BaseModel]], Awaitable[Json]]
+"""A small model: prompt and schema → JSON valid against it, or None when there is no model or no allowance."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a message was taken to mean; `understood` makes the event of it.
+
+    Attributes:
+        intent: Empty when nothing may be done; then `ask` says why, and `choices` are the buttons.
+        tier: ``command``, ``phrasebook``, ``pattern``, ``local``, ``small``.
+        others: Other ways to read it; when `intent` is empty, the likeliest first.
+        rest: Further requests in the same message, each to be read as its own.
+        doubt: Why a model might know better: ``""``, ``"unsure"``, ``"missing"``, ``"condition"``.
+    """
+
+    intent: str = ""
+    slots: dict[str, Json] = field(default_factory=dict)
+    confidence_pct: int = 0
+    tier: str = "local"
+    evidence: tuple[str, ...] = ()
+    others: tuple[events.Reading, ...] = ()
+    assumed: tuple[str, ...] = ()
+    ask: str = ""
+    choices: tuple[Choice, ...] = ()
+    rest: tuple[str, ...] = ()
+    doubt: str = ""
+
+    def understood(self, order: str) -> Understood:
+        """Return the event that answers an order to understand."""
+        return Understood(
+            order=order, intent=self.intent, slots=self.slots, confidence_pct=self.confidence_pct, tier=self.tier,
+            evidence=self.evidence, others=self.others, assumed=self.assumed, ask=self.ask, choices=self.choices,
+            rest=self.rest,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scene:
+    """When, where and among whom something was said."""
+
+    now: datetime
+    zone: ZoneInfo
+    locale: str
+    currency: str
+    names: Directory
+
+    def spans(self, text: str) -> list[Slot]:
+        """Return typed spans and client names by position."""
+        found = find_spans(text, self.now, self.zone, self.locale)
+        named = self.names.find(text, [slot for slot in found if slot.kind in {"email", "url", "invoice"}])
+        kept = [slot for slot in found if not any(slot.overlaps(name) for name in named)]
+        return sorted([*kept, *named], key=lambda slot: slot.start)
+
+    def coded(self, text: str) -> Coded:
+        """Return the text as patterns see it."""
+        return coded(text, self.spans(text))
+
+    def is_one(self, kind: str, said: str) -> bool:
+        """Whether words are exactly one value of a kind, and nothing beside it."""
+        found = find_spans(said, self.now, self.zone, self.locale)
+        outside = said[: found[0].start] + said[found[0].end :] if found else ""
+        return len(found) == 1 and found[0].kind in WIDER.get(kind, (kind,)) and not outside.strip(" ,.")
+
+
+class _ModelReading(BaseModel):
+    """What a small model answers: an intent from the list, and for each slot the operator's own words."""
+
+    intent: str
+    quotes: dict[str, str] = {}
+
+
+class Understanding:
+    """Reads messages. One for the house; `read` may be called from any thread."""
+
+    def __init__(
+        self,
+        intents: Iterable[type[Intent]],
+        *,
+        embedder: Callable[[], Embedder | None] | None = None,
+        cache: Path | None = None,
+        phrases: Iterable[tuple[str, str]] = (),
+        keep: Callable[[str, str], None] | None = None,
+    ) -> None:
+        """Build it.
+
+        Args:
+            intents: Everything an operator can want; ids are unique.
+            embedder: Opens the embedding model when it is first needed; None, or returning None: words alone.
+            cache: Folder where a training is kept, named by the digest of the declarations.
+            phrases: What was learned before: (masked sentence, intent).
+            keep: Called with each new (masked sentence, intent), so that it lasts.
+        """
+        self.intents: dict[str, type[Intent]] = {intent.id(): intent for intent in intents}
+        self._commands = {name: i for i in self.intents.values() for name in filter(None, (i.command, i.id()))}
+        self._templates = templates(self.intents.values())
+        self._phrases = Phrasebook(phrases)
+        self._keep = keep
+        self._open_embedder = embedder
+        self._cache = cache
+        self._router: Router | None = None
+        self._ready = threading.Event()
+        self._started = threading.Lock()
+        self._training: threading.Thread | None = None
+        self._names: tuple[tuple[tuple[str, str], ...], Directory] = ((), Directory.of(()))
+        self._leads = {
+            bare(text).split()[0].lower().strip(",:'’")
+            for intent in self.intents.values()
+            for text in (*intent.examples, *(p for p in intent.patterns if not p.startswith("{")))
+            if bare(text).split()
+        } - {"the", "a", "an", "i", "we", "my", "and", "it", "that", "this"}
+
+    @classmethod
+    def of(cls, agents: Mapping[str, type[Agent]], **options: object) -> Understanding:
+        """Build it from discovered agents and the house's own control words; options as for the constructor."""
+        declared = [intent for agent in agents.values() for intent in agent.intents]
+        taken = {intent.id() for intent in declared}
+        return cls([*declared, *(intent for intent in CONTROL if intent.id() not in taken)], **options)  # type: ignore[arg-type]
+
+    # ── training ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def warm(self) -> None:
+        """Start training, or loading what was trained before, in a thread of its own. Twice is once."""
+        with self._started:
+            if self._training is None:
+                self._training = threading.Thread(target=self._train, name="soloist-intents", daemon=True)
+                self._training.start()
+
+    def ready(self, timeout_s: float = PATIENCE_S) -> bool:
+        """Wait until the classifier can answer; False when it still cannot."""
+        self.warm()
+        return self._ready.wait(timeout_s) and self._router is not None
+
+    def _train(self) -> None:
+        try:
+            embedder = self._open_embedder() if self._open_embedder is not None else None
+            samples, labels = self.training()
+            path = None if self._cache is None else self._cache / f"{stamp(samples, labels, embedder)}.npz"
+            router = Router.load(path, embedder) if path is not None else None
+            if router is None:
+                router = Router.train(samples, labels, embedder)
+                if path is not None:
+                    router.save(path)
+                    for old in path.parent.glob("*.npz"):
+                        if old != path:
+                            old.unlink(missing_ok=True)
+            router.guess(samples[0])  # the first one is slow
+            self._router = router
+        finally:
+            self._ready.set()
+
+    def training(self) -> tuple[list[Sample], list[str]]:
+        """Return what the classifier learns from: every example, and what is nobody's."""
+        samples, labels = [], []
+        for name, intent in self.intents.items():
+            for text in intent.examples:
+                samples.append(sample_of(text))
+                labels.append(name)
+        own = {sample.words for sample in samples}
+        for text in (*NOBODYS, *self._strays()):
+            sample = sample_of(text)
+            if sample.words not in own:
+                samples.append(sample)
+                labels.append(NOBODY)
+        return samples, labels
+
+    def _strays(self) -> list[str]:
+        """Return the "not mine" sentences that are nobody else's either: those unlike every example of the others."""
+        examples = {
+            name: [sample_of(text).words for text in (*intent.examples, *intent.patterns)]
+            for name, intent in self.intents.items()
+        }
+        strays = []
+        for name, intent in self.intents.items():
+            others = [words for other, texts in examples.items() if other != name for words in texts]
+            for text in intent.not_mine:
+                best = process.extractOne(sample_of(text).words, others, scorer=fuzz.token_sort_ratio)
+                if best is not None and best[1] < STRAY_PCT:
+                    strays.append(text)
+        return strays
+
+    def learn(self, text: str, intent: str, clients: Sequence[tuple[str, str]] = ()) -> None:
+        """Take a correction to heart at once: this sentence, with any client and any amount, means this.
+
+        Raises:
+            KeyError: No such intent.
+        """
+        if intent not in self.intents:
+            raise KeyError(f"There is no intent {intent!r}; /help lists what there is.")
+        mask = sample_of(bare(text), self._directory(clients)).words
+        self._phrases.learn(mask, intent)
+        if self._keep is not None:
+            self._keep(mask, intent)
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def read(
+        self,
+        text: str,
+        *,
+        now: datetime,
+        zone: ZoneInfo,
+        locale: str = "en",
+        currency: str = "",
+        clients: Sequence[tuple[str, str]] = (),
+        last: Sequence[str] = (),
+    ) -> Reading:
+        """Return what a message means. Tokens: none.
+
+        Args:
+            text: The operator's words.
+            now: An aware moment.
+            zone: Where the operator lives.
+            locale: ``"en_GB"``: how numbers and dates are written.
+            currency: What an amount without a currency is in; stated when it is used.
+            clients: (key, name) of the clients on the books.
+            last: The operator's last messages, the newest last: "Acme" may answer a question about one of them.
+        """
+        scene = Scene(now, zone, locale, currency, self._directory(clients))
+        text = text.strip()
+        if not text:
+            return Reading(ask="That was empty. What can I do for you? /help shows what I can do.")
+        if len(text) > TEXT_MAX:
+            return Reading(
+                ask=f"That is too long to be a request (over {TEXT_MAX} characters). What shall I do with it?"
+            )
+        if re.match(r"[/!]\w", text):
+            return self._command(text, scene)
+        reading = self._request(text, scene)
+        if not reading.intent and last and (completed := self._completed(text, last[-1], scene)):
+            return completed
+        return reading
+
+    async def understand(self, text: str, *, model: Model | None = None, **scene: object) -> Reading:
+        """Read, and where that leaves a doubt ask a small model, whose every slot must quote the message."""
+        reading = self.read(text, **scene)  # type: ignore[arg-type]
+        if model is None or not reading.doubt:
+            return reading
+        answer = await model(self._prompt(text), _ModelReading)
+        return self._from_model(text, answer, reading, **scene) or reading
+
+    def _directory(self, clients: Sequence[tuple[str, str]]) -> Directory:
+        pairs = tuple(clients)
+        if self._names[0] != pairs:
+            self._names = (pairs, Directory.of(pairs))
+        return self._names[1]
+
+    def _command(self, text: str, scene: Scene) -> Reading:
+        match = re.match(r"[/!](\w+)(?:@\w+)?[\s:]*(.*)", text, re.DOTALL)
+        assert match is not None
+        name, said = match[1].lower(), match[2].strip()
+        intent = self._commands.get("help" if name == "start" else name)
+        if intent is None:
+            near = [
+                found[0]
+                for found in process.extract(name, sorted(self._commands), scorer=fuzz.ratio, score_cutoff=60, limit=3)
+            ]
+            return Reading(
+                tier="command",
+                ask=f"There is no command /{name}." + (" Did you mean one of these?" if near else " /help lists them."),
+                choices=tuple(Choice(label=f"/{one}", text=f"/{one} {said}".strip()) for one in near),
+            )
+        words = self._words_of(intent, name, said, scene)
+        fitted = self._fit(intent, said, scene, words)
+        return self._filled(intent, fitted, 1.0, "command", (f"command /{name}",))
+
+    def _words_of(self, intent: type[Intent], name: str, said: str, scene: Scene) -> dict[str, str] | None:
+        """Try the intent's own patterns on what follows a command: ``/invoice Acme 1,200``."""
+        for template in self._templates:
+            if template.intent is not intent:
+                continue
+            first = template.pattern.split("{")[0].strip()
+            for text in (said, f"{name} {said}", f"{first} {said}"):
+                words = fits(template, scene.coded(bare(text)))
+                if words is not None:
+                    return words
+        texts = [slot for slot, kind in slots_of(intent).items() if kind == "text" and slot not in {"card", "task"}]
+        return {texts[0]: said} if said and len(slots_of(intent)) == 1 and texts else None
+
+    def _request(self, text: str, scene: Scene) -> Reading:
+        inner = bare(text)
+        if is_negated(text):
+            return Reading(
+                ask="I read that as something not to do, so I did nothing. To stop everything: /pause. To take back: /undo."
+            )
+        parts = self._parts(inner, scene)
+        if len(parts) == 1:
+            return self._one(inner, scene)
+        first = self._one(parts[0], scene)
+        said = f"Read as {len(parts)} requests: " + " · ".join(parts)
+        return replace(first, rest=tuple(parts[1:]), assumed=(*first.assumed, said))
+
+    def _parts(self, text: str, scene: Scene) -> list[str]:
+        """Cut a message where both sides are requests of their own."""
+        spans = scene.spans(text)
+        for left, right, sure in cuts(text, spans):
+            if self._may_cut(left, right, scene, sure=sure):
+                return [left, *self._parts(right, scene)][:PARTS_MAX]
+        return [text]
+
+    def _may_cut(self, left: str, right: str, scene: Scene, *, sure: bool) -> bool:
+        head = bare(right).split()
+        if not head or head[0].lower().strip(",:'’") not in self._leads:
+            return False
+        first, second = self._glance(left, scene), self._glance(right, scene)
+        if first is None or second is None:
+            return False
+        swallows = any(kind == "text" for kind in slots_of(first).values())
+        if swallows and not sure:
+            # "remind me to call Bob and send the offer" is one reminder; only a clear break makes it two.
+            return first.effect in {Risk.MONEY} or first.id() in {"mark_paid", "add_client"} and first is not second
+        return True
+
+    def _glance(self, text: str, scene: Scene) -> type[Intent] | None:
+        """Return the intent that a part has beyond doubt."""
+        if (found := self._templated(text, scene)) is not None:
+            return found[0].intent
+        guess = self._guess(text, scene)
+        if guess is None or not guess.known or guess.ranked[0][1] < PART_SURE:
+            return None
+        return self.intents[guess.ranked[0][0]]
+
+    def _one(self, text: str, scene: Scene) -> Reading:
+        spans = scene.spans(text)
+        mask = masked(text, spans)
+        if (known := self._phrases.find(mask)) in self.intents:
+            intent = self.intents[known]
+            return self._filled(intent, self._fit(intent, text, scene), 1.0, "phrasebook", ("you said so before",))
+        if (found := self._templated(text, scene)) is not None:
+            template, words = found
+            held = " ".join(words[name] for name, kind in template.kinds.items() if kind == "text")
+            if not is_conditional(text) or is_conditional(" " + held) or template.intent.effect is Risk.READS:
+                fitted = self._fit(template.intent, text, scene, words)
+                return self._filled(template.intent, fitted, 1.0, "pattern", (f"pattern: {template.pattern}",))
+        guess = self._guess(text, scene)
+        if guess is None:
+            return self._unready(text)
+        return self._weighed(text, guess, scene)
+
+    def _templated(self, text: str, scene: Scene) -> tuple[Template, dict[str, str]] | None:
+        message = scene.coded(text)
+        for template in self._templates:
+            words = fits(template, message)
+            if words is not None:
+                return template, words
+        return None
+
+    def _guess(self, text: str, scene: Scene) -> Guess | None:
+        if not self.ready():
+            return None
+        assert self._router is not None
+        spans = scene.spans(text)
+        return self._router.guess(Sample(masked(text, spans), masked(text, spans, PLAIN), tuple(flags(spans))))
+
+    def _weighed(self, text: str, guess: Guess, scene: Scene) -> Reading:
+        """Hold a guess against what it would lead to."""
+        ranked = self._plausible(guess, text, scene)
+        name, chance = ranked[0]
+        intent = self.intents[name]
+        if not guess.known:
+            chance = min(chance, UNSURE)
+        others = tuple(events.Reading(intent=other, confidence_pct=round(100 * p)) for other, p in ranked[:BUTTONS])
+        evidence = (f"like {name}: {guess.score:.2f}",)
+        doubt = "" if sum(p for _, p in ranked[:BUTTONS]) >= ENOUGH_TOGETHER and guess.known else "unsure"
+        free = any(kind == "text" for kind in slots_of(intent).values())
+        if (
+            is_conditional(text)
+            and intent.effect is not Risk.READS
+            and not (free and not re.match(r"\W*(?:if|when|unless|once|as soon)\b", text, re.IGNORECASE))
+        ):
+            ask = "I read a condition in that, and I do not act on ifs by myself. Shall I do one of these now?"
+            return Reading(confidence_pct=round(100 * chance), evidence=evidence, others=others, ask=ask,
+                           choices=self._buttons(ranked, text), doubt="condition")  # fmt: skip
+        if guess.nobody >= chance or chance < OFFERED:
+            if chance < OFFERED or guess.nobody > 1 - OFFERED:
+                ask = "I do not think I can do that. /help shows what I can do."
+                return Reading(
+                    confidence_pct=round(100 * chance), evidence=evidence, others=others, ask=ask, doubt=doubt
+                )
+            chance = min(chance, UNSURE)
+        if chance < NEEDED[intent.effect] or name in EXACT:
+            return Reading(
+                confidence_pct=round(100 * chance), evidence=evidence, others=others,
+                ask="I am not sure what you mean. One of these?", choices=self._buttons(ranked, text), doubt=doubt,
+            )  # fmt: skip
+        return replace(
+            self._filled(intent, self._fit(intent, text, scene), chance, "local", evidence), others=others[1:]
+        )
+
+    def _plausible(self, guess: Guess, text: str, scene: Scene) -> list[tuple[str, float]]:
+        """Rank again by what the message holds: an intent that needs a value which is not there is half as likely."""
+        present = {slot.kind for slot in scene.spans(text)}
+        weighed = []
+        for name, chance in guess.ranked:
+            needs = {
+                kind for slot, kind in slots_of(self.intents[name]).items()
+                if self.intents[name].model_fields[slot].is_required() and kind in {"every", "money", "invoice", "email"}
+            }  # fmt: skip
+            weighed.append((name, chance * 0.5 ** len(needs - present)))
+        return sorted(weighed, key=lambda pair: -pair[1])
+
+    def _buttons(self, ranked: Sequence[tuple[str, float]], text: str) -> tuple[Choice, ...]:
+        """Return a button for each of the likeliest; pressing one types the command with the same words."""
+        buttons = []
+        for name, _ in ranked[:BUTTONS]:
+            intent = self.intents[name]
+            said = "" if name in EXACT and not re.search(r"\d", text) else f" {text}"
+            label = (intent.__doc__ or name).strip().splitlines()[0].rstrip(".")
+            buttons.append(Choice(label=label, text=f"/{intent.command or name}{said}"))
+        return tuple(buttons)
+
+    def _fit(self, intent: type[Intent], text: str, scene: Scene, words: dict[str, str] | None = None) -> Fitted:
+        return fit(intent, text, scene.spans(text), scene.now, scene.zone, scene.currency, words)
+
+    def _filled(
+        self, intent: type[Intent], fitted: Fitted, chance: float, tier: str, evidence: tuple[str, ...]
+    ) -> Reading:
+        pct = round(100 * chance)
+        if fitted.ask:
+            one = events.Reading(intent=intent.id(), confidence_pct=pct, slots=fitted.slots)
+            return Reading(confidence_pct=pct, tier=tier, evidence=evidence, others=(one,), assumed=fitted.assumed,
+                           ask=fitted.ask, doubt="missing")  # fmt: skip
+        return Reading(intent.id(), fitted.slots, pct, tier, evidence, assumed=fitted.assumed)
+
+    def _unready(self, text: str) -> Reading:
+        return Reading(ask="I am still warming up. Commands work at once: /help lists them. Say it again in a moment.")
+
+    def _completed(self, text: str, before: str, scene: Scene) -> Reading | None:
+        """Read a bare answer ("Acme", "500 euros") together with the request that was asked about."""
+        asked = self._command(before, scene) if re.match(r"[/!]\w", before) else self._request(bare(before), scene)
+        if asked.intent or asked.doubt != "missing" or len(text.split()) > ANSWER_WORDS_MAX:
+            return None
+        intent = self.intents[asked.others[0].intent]
+        whole = f"{re.sub(r'^[/!]', '', before)} {text}"
+        fitted = self._fit(intent, whole, scene, self._answered(intent, asked, text, scene))
+        return (
+            None
+            if fitted.ask
+            else self._filled(intent, fitted, asked.confidence_pct / 100, asked.tier, ("answers my question",))
+        )
+
+    def _answered(self, intent: type[Intent], asked: Reading, text: str, scene: Scene) -> dict[str, str]:
+        open_slots = [
+            name for name, kind in slots_of(intent).items()
+            if name not in asked.others[0].slots and intent.model_fields[name].is_required()
+        ]  # fmt: skip
+        if not open_slots:
+            return {}
+        kind = slots_of(intent)[open_slots[0]]
+        fine = kind in {"text", "client"} or scene.is_one(kind, text)
+        return {open_slots[0]: text} if fine else {}
+
+    # ── a small model ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _prompt(self, text: str) -> str:
+        lines = [
+            f"- {name}({', '.join(slots_of(intent))}): {(intent.__doc__ or '').strip().splitlines()[0]}"
+            for name, intent in self.intents.items()
+            if name not in EXACT
+        ]
+        return (
+            "Which one of these does the operator's message ask for? Answer with its name, or with an empty name when none "
+            "fits or when it depends on something that has not happened. For each slot that is in the message, quote the "
+            "message's own words exactly; leave out what is not there.\n\n" + "\n".join(lines) + f"\n\nMessage: {text}"
+        )
+
+    def _from_model(self, text: str, answer: Json, reading: Reading, **scene: object) -> Reading | None:
+        """Quote or reject: a slot counts when its words stand in the message and our own grammar reads them."""
+        if not isinstance(answer, dict) or answer.get("intent") not in self.intents or answer["intent"] in EXACT:
+            return None
+        intent = self.intents[answer["intent"]]
+        clients = scene.pop("clients", ())
+        view = Scene(
+            scene["now"], scene["zone"], str(scene.get("locale", "en")), str(scene.get("currency", "")),  # type: ignore[arg-type]
+            self._directory(clients),  # type: ignore[arg-type]
+        )  # fmt: skip
+        kinds = slots_of(intent)
+        quotes = {
+            slot: words
+            for slot, words in dict(answer.get("quotes") or {}).items()
+            if slot in kinds
+            and isinstance(words, str)
+            and words.strip()
+            and words.casefold() in text.casefold()
+            and (kinds[slot] in {"text", "client", "choice", "bool"} or view.is_one(kinds[slot], words))
+        }
+        if reading.doubt == "condition" and intent.effect is not Risk.READS and intent.id() != "make_plan":
+            return None
+        fitted = self._fit(intent, bare(text), view, quotes)
+        if fitted.ask:
+            return None
+        filled = self._filled(intent, fitted, MODEL_SURE, "small", ("a small model, held to your words",))
+        return replace(filled, others=reading.others)
+
+
+MODEL_SURE = 0.80  # as sure as a card needs, and no surer
+ANSWER_WORDS_MAX = 6  # a longer message is a new request, not an answer
+STRAY_PCT = 72  # rapidfuzz ratio under which a "not mine" resembles nobody's examples
+
+
+def sample_of(text: str, names: Directory | None = None) -> Sample:
+    """Return an example as the classifier sees it: fixed clock, and names as people write them."""
+    inner = bare(text)
+    spans = find_spans(inner, _EXAMPLE_NOW, _EXAMPLE_ZONE, "en_GB")
+    named = (names or _EXAMPLE_NAMES).find(inner, [slot for slot in spans if slot.kind in {"email", "url", "invoice"}])
+    kept = [slot for slot in spans if not any(slot.overlaps(name) for name in named)]
+    kept += named or (proper_names(inner, kept)[:1] if names is None else [])
+    ordered = sorted(kept, key=lambda slot: slot.start)
+    return Sample(masked(inner, ordered), masked(inner, ordered, PLAIN), tuple(flags(ordered)))
+
+
+_EXAMPLE_ZONE = ZoneInfo("Europe/Berlin")
+_EXAMPLE_NOW = datetime(2026, 11, 19, 10, 0, tzinfo=_EXAMPLE_ZONE)
+_EXAMPLE_NAMES = Directory.of(
+    (name.lower(), name)
+    for name in "Acme Globex Initech Hooli Umbrella Stark Wayne Wonka Cyberdyne Müller Tyrell".split()  # noqa: SIM905
+)
+"""The companies that examples are written with, in upper or lower case."""

@@ -1,0 +1,1 @@
+"""The parts of understanding, one per file; `bot.intents` puts them in order."""

@@ -1,0 +1,285 @@
+"""From typed spans to the slots of one intent. What is ambiguous or missing becomes a question, never a guess."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from agents.base import Intent
+from agents.slots import Money, Period, Slot, Terms, morning_of
+from bot.reading.names import proper_names
+from bot.reading.slotkinds import WIDER, choices_of, slots_of
+from memory.events import Json
+
+_CARD = re.compile(r"(?<![\w.])#?(\d+\.\d+(?:\.\d+)?|\d+)(?![\w.]|\.\d)")
+_QUOTED = re.compile(r"[\"“”„«]([^\"“”„«»]+)[\"“”»]|(?<!\w)'([^']{3,})'(?!\w)")
+_LEAD = {
+    "reason": r"(?:because|since|reason:?|as)\s+(.+)",
+    "scope": r"(?:pause|resume|stop|hold|halt|suspend|continue|unpause|freeze)\s+(?:all |the |sending )?(.+)",
+}
+_FREE = frozenset({"what", "query", "topic", "text", "goal", "question"})
+_TIMES = frozenset({"day", "moment", "every", "span"})
+_EDGES = " .,!?:;\n"
+_LEAD_WORDS = 3  # words before a time that is still at the edge of a request
+_FOR_WORDS = re.compile(
+    r"(?:\bto\b|\bthat\b|\babout\b|\bon\b|\bregarding\b|\bsaying\b|\bcalled\b|\bnamed\b|:|\bfor\b|\bof\b)\s+(.+)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Slots as canonical JSON, what had to be assumed, and what must still be asked."""
+
+    slots: dict[str, Json] = field(default_factory=dict)
+    assumed: tuple[str, ...] = ()
+    ask: str = ""
+    missing: str = ""  # the slot that the question is about
+
+
+@dataclass
+class _Work:
+    """One message being fitted to one intent; spans are used up as slots are filled."""
+
+    intent: type[Intent]
+    text: str
+    spans: list[Slot]
+    zone: ZoneInfo
+    currency: str
+    today: date
+    times: tuple[Slot, ...] = ()  # every span of time, used up or not
+    slots: dict[str, Json] = field(default_factory=dict)
+    assumed: list[str] = field(default_factory=list)
+    ask: str = ""
+    missing: str = ""
+
+    def question(self, slot: str, words: str) -> None:
+        if not self.ask:
+            self.ask, self.missing = words, slot
+
+
+def fit(
+    intent: type[Intent],
+    text: str,
+    spans: Sequence[Slot],
+    now: datetime,
+    zone: ZoneInfo,
+    currency: str,
+    said: dict[str, str] | None = None,
+) -> Fitted:
+    """Fill an intent's slots.
+
+    Args:
+        intent: Whose slots.
+        text: The message, without the command word.
+        spans: Its typed spans and client names, by position in ``text``.
+        now: An aware moment.
+        zone: Where the operator lives.
+        currency: What an amount without a currency is in.
+        said: Slot → the words a template put there; they win.
+    """
+    ordered = sorted(spans, key=lambda slot: slot.start)
+    times = tuple(slot for slot in ordered if slot.kind in _TIMES)
+    work = _Work(intent, text, ordered, zone, currency, now.astimezone(zone).date(), times)
+    kinds = slots_of(intent)
+    given = _homed(kinds, said or {}, times)
+    for exactly in (True, False):
+        for name, kind in kinds.items():
+            if kind in WIDER and name not in work.slots and name != work.missing:
+                _typed(work, name, WIDER[kind][:1] if exactly else WIDER[kind], given.get(name))
+    for name, kind in kinds.items():
+        if name in work.slots or kind in WIDER:
+            continue
+        if name in {"card", "task"}:
+            _card(work, name)
+        elif kind == "choice":
+            _choice(work, name)
+        elif kind == "text":
+            _words(work, name, given.get(name))
+    return _checked(work)
+
+
+def _homed(kinds: dict[str, str], said: dict[str, str], times: Sequence[Slot]) -> dict[str, str]:
+    """Words that are a day go to the slot for days, where a template only knew one for moments."""
+    homes = [name for name, kind in kinds.items() if kind == "day" and name not in said]
+    moved = {}
+    for name, words in said.items():
+        is_day = any(slot.kind == "day" and slot.text.strip() == words.strip() for slot in times)
+        moved[homes[0] if kinds[name] == "moment" and homes and is_day else name] = words
+    return moved
+
+
+def _typed(work: _Work, name: str, wider: Sequence[str], said: str | None) -> None:
+    kind = slots_of(work.intent)[name]
+    if kind == "client" and said:
+        work.slots[name] = said.strip(" ,.'’")
+        work.spans = [slot for slot in work.spans if slot.kind != "client" or slot.text not in said]
+        return
+    found = _candidates(work, kind, wider, said)
+    if kind == "client" and not found and (proper := proper_names(work.text, work.spans)):
+        work.slots[name] = proper[0].text
+        work.spans.append(proper[0])
+        return
+    if not found:
+        return
+    if kind == "money" and len({str(slot.value) for slot in found}) > 1:
+        listed = " or ".join(slot.text.strip() for slot in found[:3])
+        work.question(name, f"Which amount is it: {listed}?")
+        return
+    slot = _best(work, name, found)
+    work.spans.remove(slot)
+    if slot.value is None:
+        work.question(name, slot.ask)
+        return
+    value, assumed = _converted(slot, kind, work)
+    if value is not None:
+        work.slots[name] = value
+        work.assumed += [*slot.assumed, *assumed]
+
+
+def _candidates(work: _Work, kind: str, kinds: Sequence[str], said: str | None) -> list[Slot]:
+    for wider in kinds:
+        found = [slot for slot in work.spans if slot.kind == wider and (said is None or slot.text.strip() in said)]
+        if wider == "number":
+            found = [slot for slot in found if _is_bare_value(work, slot, kind)]
+            if kind == "money" and len(found) > 1:
+                found = [max(found, key=lambda slot: slot.value if isinstance(slot.value, Decimal) else Decimal(0))]
+                if len([s for s in work.spans if s.kind == "number" and _is_bare_value(work, s, kind)]) > 1:
+                    found = [replace(found[0], value=None, ask="Which number is the amount?")]
+        if wider == "period" and kind in {
+            "day",
+            "moment",
+        }:  # "next week" has a first day; "the March retainer" is no date
+            found = [slot for slot in found if isinstance(slot.value, Period) and slot.value.first > work.today]
+        if wider == "terms" and kind == "day":
+            found = [slot for slot in found if isinstance(slot.value, Terms) and slot.value.day]
+            if "terms" in slots_of(work.intent).values():
+                found = []
+        if found:
+            return found
+    return []
+
+
+_COUNTED = re.compile(
+    r"\s*(?:x\b|×|times|items?|people|persons?|clients?|posts?|pages?|hours?|units?|pcs|licen[cs]es)", re.IGNORECASE
+)
+_NUMBERED = re.compile(
+    r"(?:invoice|inv|no\.?|nr\.?|number|#|task|card|phase|version|part|room|milestone|week)\s*$", re.IGNORECASE
+)
+
+
+def _is_bare_value(work: _Work, slot: Slot, kind: str) -> bool:
+    """Whether a plain number can be an amount, or an invoice's number; "3 licences" and "phase 2" are neither."""
+    before, after = work.text[: slot.start], work.text[slot.end :]
+    if kind == "invoice":
+        return re.search(r"(?:invoice|inv|bill|no\.?|nr\.?|number|#)\s*$", before, re.IGNORECASE) is not None
+    if kind == "int":
+        return True
+    return _COUNTED.match(after) is None and _NUMBERED.search(before) is None
+
+
+def _best(work: _Work, name: str, found: list[Slot]) -> Slot:
+    """Several of one kind: for what is moved, the goal; else the first."""
+    if len(found) > 1 and slots_of(work.intent)[name] in {"moment", "day"}:
+        for slot in found:
+            if re.search(
+                r"\b(?:to|until|till|auf)\s+$", work.text[: slot.start], re.IGNORECASE
+            ) or slot.text.lower().startswith("to "):
+                return slot
+    return found[0]
+
+
+def _converted(slot: Slot, kind: str, work: _Work) -> tuple[Json, list[str]]:
+    value = slot.value
+    if kind == "money":
+        money = value if isinstance(value, Money) else Money(Decimal(str(value)))
+        if money.amount <= 0:
+            return None, []
+        said = [] if money.currency or not work.currency else [f"{slot.text.strip()} read as {work.currency}."]
+        return str(money.in_currency(work.currency)), said
+    if kind == "day":
+        if isinstance(value, datetime):
+            return value.astimezone(work.zone).date().isoformat(), []
+        if isinstance(value, Period):
+            return value.first.isoformat(), [f"{slot.text.strip()} read as {value.first.isoformat()}."]
+        if isinstance(value, Terms) and value.day is not None:
+            return value.day.isoformat(), []
+    if kind == "moment" and isinstance(value, date | Period):
+        if isinstance(value, datetime):
+            return value.isoformat(), []
+        day = value.first if isinstance(value, Period) else value
+        return morning_of(day, work.zone).isoformat(), [f"{slot.text.strip()} read as 09:00 on {day.isoformat()}."]
+    if kind == "period" and isinstance(value, date):
+        day = value.date() if isinstance(value, datetime) else value
+        return str(Period(day, day)), []
+    if kind == "int":
+        return (int(value), []) if isinstance(value, Decimal) and value == int(value) else (None, [])
+    if isinstance(value, date):
+        return value.isoformat(), []
+    return str(value), []
+
+
+def _card(work: _Work, name: str) -> None:
+    if match := _CARD.search(work.text):
+        work.slots[name] = match[1]
+
+
+def _choice(work: _Work, name: str) -> None:
+    for choice in choices_of(work.intent.model_fields[name]):
+        if choice and re.search(rf"(?<!\w){re.escape(choice)}s?(?!\w)", work.text.replace("_", " "), re.IGNORECASE):
+            work.slots[name] = choice
+            return
+
+
+def _words(work: _Work, name: str, said: str | None) -> None:
+    """Fill a slot of plain words: a template's words, a quotation, or what follows "to", "about", ":"."""
+    text = said or ""
+    required = work.intent.model_fields[name].is_required()
+    if not text and name == "name":
+        names = [*(slot for slot in work.spans if slot.kind == "client"), *proper_names(work.text, work.spans)]
+        text = names[0].text if names else ""
+    elif not text and name in _LEAD:
+        match = re.search(_LEAD[name], work.text, re.IGNORECASE)
+        text = match[1] if match else ""
+    elif not text and (required or name in _FREE):
+        quoted = _QUOTED.search(work.text)
+        text = (quoted[1] or quoted[2]) if quoted else _rest(work, required=required)
+    if text.strip(_EDGES):
+        work.slots[name] = text.strip(_EDGES)
+
+
+def _rest(work: _Work, *, required: bool) -> str:
+    """What is left of the request without its first words and the times at its edges."""
+    text = work.text
+    for slot in sorted(work.times, key=lambda slot: slot.start, reverse=True):
+        before, after = text[: slot.start], text[slot.end :]
+        if not after.strip(_EDGES) or len(before.split()) <= _LEAD_WORDS:  # "remind me on Friday to"
+            text = f"{before.rstrip(' ,')} {after.lstrip(' ,')}".strip()
+    match = _FOR_WORDS.search(text)
+    if match:
+        return match[1].strip()
+    return text.split(None, 1)[1] if required and len(text.split()) > 1 else ""
+
+
+def _checked(work: _Work) -> Fitted:
+    """Hold the slots to the intent's own types; a missing required one is asked for."""
+    for name, info in work.intent.model_fields.items():
+        if info.is_required() and name not in work.slots:
+            work.question(name, work.intent.asks.get(name) or f"What is the {name.replace('_', ' ')}?")
+    slots = dict(work.slots)
+    if not work.ask:
+        try:
+            slots = work.intent.model_validate(slots).model_dump(mode="json", exclude_defaults=True)
+        except ValidationError as error:
+            name = str(error.errors()[0]["loc"][0])
+            slots.pop(name, None)
+            work.question(
+                name, work.intent.asks.get(name) or f"I could not read the {name.replace('_', ' ')}. What is it?"
+            )
+    return Fitted(slots, tuple(dict.fromkeys(work.assumed)), work.ask, work.missing)

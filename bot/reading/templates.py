@@ -1,0 +1,130 @@
+"""Patterns with ``{slot}``: exact, and so sure. A slot takes its kind of value or any words; nothing else matches.
+
+``"invoice {client} {amount}"`` reads "invoice Acme 1,200" and not "invoice Acme the usual": a typed slot must be one
+value and no more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from agents.base import Intent
+from agents.slots import Slot
+from bot.reading.mask import KINDS
+from bot.reading.slotkinds import WIDER, kind_of
+
+WORDS_OF_NAME_MAX = 5
+CARD = re.compile(r"#?\d+(?:\.\w+){0,2}")  # "12", "12.1", "12.1.1"
+_NO_NAME = re.compile(
+    r"^(?:the|my|our|a|an|me|it|that|this|them|him|her|us|all|every|each|any|some|to|for|about|up|on|with|and)\b|[?:;]",
+    re.IGNORECASE,
+)
+_SLOT = re.compile(r"\{(\w+)\}")
+_SMALL = r"(?:on|at|by|for|in|until|till|from|since|every|over|of)"  # words that a value may have taken into itself
+_FIRST = 0xE000  # private use: no message holds these, see `coded`
+_CODES = {kind: chr(_FIRST + number) for number, kind in enumerate(KINDS)}
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A message in which every value is one character of its kind, so that a pattern can ask for a kind."""
+
+    text: str
+    values: tuple[str, ...]  # the words behind those characters, in order
+
+    def plain(self, start: int, end: int) -> str:
+        """Return the words of a stretch of `text`."""
+        index = sum(1 for c in self.text[:start] if ord(c) >= _FIRST and c in _CODES.values())
+        parts = []
+        for c in self.text[start:end]:
+            if c in _CODES.values():
+                parts.append(self.values[index])
+                index += 1
+            else:
+                parts.append(c)
+        return "".join(parts)
+
+
+def coded(text: str, spans: Sequence[Slot]) -> Coded:
+    """Return a message with its values as single characters."""
+    clean = "".join(" " if c in _CODES.values() else c for c in text)
+    parts, values, end = [], [], 0
+    for slot in sorted(spans, key=lambda slot: slot.start):
+        parts += [clean[end : slot.start], _CODES[slot.kind]]
+        values.append(slot.text)
+        end = slot.end
+    return Coded("".join([*parts, clean[end:]]), tuple(values))
+
+
+@dataclass(frozen=True)
+class Template:
+    """One pattern of one intent."""
+
+    intent: type[Intent]
+    pattern: str
+    regex: re.Pattern[str]
+    kinds: Mapping[str, str]  # slot → kind; "text" for any words
+
+    @property
+    def weight(self) -> tuple[int, int]:
+        """More literal words first, then more slots: "bill X Y monthly" before "bill X Y"."""
+        return len(_SLOT.sub("", self.pattern).split()), len(self.kinds)
+
+
+def templates(intents: Iterable[type[Intent]]) -> list[Template]:
+    """Return every declared pattern, the most specific first.
+
+    Raises:
+        ValueError: A pattern names a slot that its intent does not have.
+    """
+    found = []
+    for intent in intents:
+        for pattern in intent.patterns:
+            names = _SLOT.findall(pattern)
+            unknown = [name for name in names if name not in intent.model_fields]
+            if unknown:
+                raise ValueError(f"The pattern {pattern!r} of {intent.id()} names {unknown[0]!r}, none of its slots.")
+            kinds = {name: kind_of(intent.model_fields[name]) for name in names}
+            found.append(Template(intent, pattern, _compiled(pattern, kinds), kinds))
+    return sorted(found, key=lambda template: template.weight, reverse=True)
+
+
+def _compiled(pattern: str, kinds: Mapping[str, str]) -> re.Pattern[str]:
+    parts = []
+    pieces = _SLOT.split(pattern)
+    for index, piece in enumerate(pieces):
+        if index % 2:
+            parts.append(f"(?P<{piece}>{_taken(piece, kinds[piece])})")
+            continue
+        words = re.escape(piece).replace(r"\ ", r"\s+").replace("'", "['’]?").replace(",", r"\s*,?")
+        if index + 1 < len(pieces) and kinds[pieces[index + 1]] in WIDER:
+            words = re.sub(rf"({_SMALL}\\s\+)$", r"(?:\1)?", words)
+        parts.append(words)
+    return re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
+
+
+def _taken(name: str, kind: str) -> str:
+    """The regex of what a slot takes: one value of a kind that can fill it, a name, a card's number, or any words."""
+    if name in {"card", "task"}:
+        return rf"(?:(?:card|task)\s+)?(?:{CARD.pattern}|[{_CODES['number']}{_CODES['money']}{_CODES['invoice']}])"
+    if kind == "client":
+        return rf"{_CODES['client']}(?:['’]s)?|[^{_CODES['money']}-{_CODES['url']}]+?"
+    if kind in WIDER:
+        return "[" + "".join(_CODES[wider] for wider in WIDER[kind]) + "]"
+    return r"\S(?:.*?\S)?"
+
+
+def fits(template: Template, message: Coded) -> dict[str, str] | None:
+    """Return slot → words when the whole message has this form, else None."""
+    match = template.regex.fullmatch(message.text)
+    if match is None:
+        return None
+    words = {name: message.plain(*match.span(name)) for name in template.kinds}
+    for name, said in words.items():
+        if name in {"card", "task"} and not CARD.fullmatch(re.sub(r"^(?:card|task)\s+", "", said)):
+            return None
+        if template.kinds[name] == "client" and (len(said.split()) > WORDS_OF_NAME_MAX or _NO_NAME.search(said)):
+            return None
+    return words
