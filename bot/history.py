@@ -75,6 +75,7 @@ class History:
         policy: Policy,
         now: Callable[[], datetime],
         help_lines: Sequence[tuple[str, str]] = (),
+        actions: Mapping[str, Action] | None = None,
     ) -> None:
         self._database = database
         self._log = log
@@ -84,7 +85,7 @@ class History:
         self._policy = policy
         self._now = now
         self._help = tuple(help_lines)
-        self.actions: Mapping[str, Action] = {}
+        self.actions: Mapping[str, Action] = actions or {}
         self.message: Callable[[Said], Any] = lambda said: said
         self.state: Callable[[int], TaskState] = lambda task: believe(task, log.lines(task))
 
@@ -261,9 +262,9 @@ class History:
                     "\n".join(["Stuck:", *(f"- {line}" for line in lines)]) if lines else "Nothing is stuck."
                 )
             case "timeline":
-                return self._about_task(slots, self._timeline_text)
+                return _answered(self.about_task("timeline", str(slots.get("task") or slots.get("card") or "")))
             case "why":
-                return self._about_task(slots, self.why)
+                return _answered(self.about_task("why", str(slots.get("task") or slots.get("card") or "")))
             case "tasks":
                 lines = [f"- {line.id}: {line.title} ({line.state})" for line in self.tasks(LISTED_MAX)]
                 return _answered("\n".join(["The newest tasks:", *lines]))
@@ -292,21 +293,22 @@ class History:
         lines = [f"- {card.id}: {card.title}" + _first_amount(card) for card in waiting]
         return _answered("\n".join([f"{len(waiting)} waiting for you:", *lines, "", "approve 12.1, reject 12.1"]))
 
-    def _about_task(self, slots: Mapping[str, Json], tell: Callable[[int], str]) -> Answered:
-        words = str(slots.get("task") or slots.get("card") or "").strip().lstrip("#")
-        number = words.partition(".")[0]
+    def about_task(self, question: str, words: str) -> str:
+        """Answer "why" or "timeline" about a task or card; no number means the newest that did something."""
+        number = words.strip().lstrip("#").partition(".")[0]
         if number.isdecimal():
             task = int(number)
         else:
-            newest = [
+            busy = (
                 line for line in self.tasks(50) if self.state(int(line.id)).cards or self.state(int(line.id)).effects
-            ]
-            if not newest:
-                return _answered("There is no task yet that did something. /tasks lists them.")
-            task = int(newest[0].id)
+            )
+            newest = next(busy, None)
+            if newest is None:
+                return "There is no task yet that did something. /tasks lists them."
+            task = int(newest.id)
         if not self.state(task).seq:
-            return _answered(f"There is no task {task}. /tasks lists the newest.")
-        return _answered(tell(task))
+            return f"There is no task {task}. /tasks lists the newest."
+        return self._timeline_text(task) if question == "timeline" else self.why(task)
 
     def _timeline_text(self, task: int) -> str:
         lines = [f"Task {task}: {self.state(task).title}"]

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import random
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ from typing import Any, Protocol, assert_never
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import Table, select
 
 from agents.base import Agent, Intent, Task
 from bot import approvals
@@ -80,6 +80,7 @@ from memory.events import (
     CardOpened,
     Confirmed,
     Delivered,
+    EpochRaised,
     Event,
     Failed,
     HourStruck,
@@ -98,7 +99,7 @@ from memory.events import (
 from memory.files import FileStore
 from memory.line import GENESIS, Line, Ordered, OrderRow, stamp
 from memory.log import HOUSE, Log, Tx
-from memory.projections import BY_NAME, Books, copies, effects, reservations
+from memory.projections import BY_NAME, Books, cards, copies, effects, reservations
 
 log = logging.getLogger("soloist.runner")
 
@@ -947,6 +948,27 @@ class Runner:
                 self._launch(task, row.id, order)
         await self.tick()
 
+    def restored(self, backup: str) -> int:
+        """Begin a new epoch after a restore: everything open is asked about, nothing goes out by itself.
+
+        Returns:
+            How many tasks had something open.
+        """
+        epoch = int(self._staff.log.fact("epoch") or 1) + 1
+        waiting = select(cards.c.task).where(cards.c.state == "pending")
+        moving = select(effects.c.task).where(effects.c.status.in_(("prepared", "sending")))
+        with self._staff.database.read() as connection:
+            touched = sorted({row.task for query in (waiting, moving) for row in connection.execute(query)})
+
+        def work(tx: Tx) -> None:
+            self._advance(tx, HOUSE, EpochRaised(epoch=epoch, backup=backup), actor="soloist", cause="restore")
+            for task in touched:
+                self._advance(tx, task, WokeUp(order="", reason="restored"), actor="soloist", cause="restore")
+
+        self._staff.log.transact(work).result()
+        self._staff.log.set_fact("epoch", str(epoch))
+        return len(touched)
+
     async def tick(self) -> None:
         """Do what has fallen due by now. The clock calls it; tests call it with a frozen one."""
         now = self._staff.now()
@@ -987,14 +1009,40 @@ class Runner:
                 log.warning("The clock could not write: %s", error)
                 await asyncio.sleep(1.0)
 
-    async def settled(self) -> None:
-        """Wait until everything that was ordered so far is done. For tests and for ``chat``."""
+    async def settled(self, *, windows: bool = False) -> None:
+        """Wait until everything that was ordered so far is done.
+
+        Args:
+            windows: Also wait out undo windows and retries that are due within a minute, as at the end of a script.
+        """
         while True:
             await self._quiet.wait()
             for _ in range(3):
                 await asyncio.sleep(0)
-            if self._quiet.is_set():
+            if not self._quiet.is_set():
+                continue
+            due = self._staff.log.next_due(self._staff.now()) if windows else None
+            if due is None or due - self._staff.now() > timedelta(minutes=1):
                 return
+            await asyncio.sleep(max(0.05, (due - self._staff.now()).total_seconds() + 0.05))
+
+
+def replayed(lines: Iterable[Line]) -> Iterator[tuple[Table, dict[str, Any] | None, tuple[Any, ...]]]:
+    """Yield what one task's lines write into the projections: `memory.replay.Rows`."""
+    state: TaskState | None = None
+    held: dict[str, str] = {}
+    for line in lines:
+        before = state or TaskState(line.task)
+        state = with_orders(with_event(before, line), line)
+        for name, row in rows(before, state, line):
+            table = BY_NAME[name]
+            yield table, row, tuple(row[column.name] for column in table.primary_key)
+        holds = reserved(state)
+        for name in held.keys() - holds.keys():
+            yield reservations, None, (name,)
+        for name, card in holds.items():
+            yield reservations, {"name": name, "card": card}, (name,)
+        held = holds
 
 
 class TooManyStepsError(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,13 +16,17 @@ from agents.base import Agent
 from agents.tiers import SETTINGS as MODEL_SETTINGS
 from bot import control, policy, settings
 from bot.approvals import Person, Roster
+from bot.books import ACTIONS as BOOKS_ACTIONS
 from bot.channels import web
 from bot.channels.base import Channel
+from bot.doctor import Finding
 from bot.history import History
+from bot.intents import Understanding
 from bot.reader import WordReader
 from bot.runner import Reader, Runner, Staff
 from bot.settings import Settings
-from connectors.base import Connector, Setting, Workshop
+from connectors.base import Action, Connector, ConnectorError, Setting, Workshop
+from memory import embed
 from memory.database import Database
 from memory.events import Ended, Planned, Recorded, Write
 from memory.files import FileStore
@@ -142,7 +146,7 @@ def _build(  # noqa: PLR0917
     workshop = Workshop(home=given.home, files=files, now=now)
     hands: dict[str, Connector] = {}
     for service, kind in connectors.discover().items():
-        opened = kind.open({each.name: given.values.get(each.name, each.default) for each in kind.settings}, workshop)
+        opened = kind.open(_values(given, kind), workshop)
         if opened is not None:
             hands[service] = opened
     hands.update(extra or {})
@@ -152,7 +156,6 @@ def _build(  # noqa: PLR0917
         Person("console", "operator", "local"),
         *people,
     ))  # fmt: skip
-    reader = reader or WordReader(minds, database, given, zone)
     history = History(
         database,
         log,
@@ -163,6 +166,16 @@ def _build(  # noqa: PLR0917
         now=now,
         help_lines=help_lines(minds),
     )
+    if reader is None:
+        understanding = Understanding.of(
+            {name: type(agent) for name, agent in minds.items()},
+            embedder=lambda: _small_embedder(given.home),
+            cache=given.home / "intents",
+        )
+        understanding.warm()
+        reader = WordReader(
+            understanding, database, zone=zone, company=given.company, state=lambda task: history.state(task)
+        )
     notices: list[str] = []
     page: web.Web | None = None
     if live is None:
@@ -195,6 +208,20 @@ def _build(  # noqa: PLR0917
     return Machine(given, database, log, files, runner, history, page, dict(channels or {}), notices)
 
 
+def models_folder() -> Path:
+    """Return where `make setup` puts the exported embedding model: beside the rooms, shared by every home."""
+    return Path(settings.__file__).resolve().parent.parent / ".models" / "minilm"
+
+
+def _small_embedder(home: Path) -> embed.OnnxEmbedder | None:
+    for folder in (models_folder(), home / "models" / "minilm"):
+        try:
+            return embed.load(folder, int8=True)
+        except embed.ModelMissingError:
+            continue
+    return None
+
+
 def help_lines(minds: Mapping[str, Agent]) -> list[tuple[str, str]]:
     """Return command and help of everything that can be said with a slash, the house's own words first."""
     intents = [*control.CONTROL, *(intent for agent in minds.values() for intent in agent.intents)]
@@ -203,6 +230,45 @@ def help_lines(minds: Mapping[str, Agent]) -> list[tuple[str, str]]:
         for intent in intents
         if intent.command
     ]
+
+
+def connector_kinds() -> list[type[Connector]]:
+    """Return every connector class there is."""
+    return list(connectors.discover().values())
+
+
+def actions_of(kinds: Iterable[type[Connector]]) -> dict[str, Action]:
+    """Return every action by name, those of our own books among them."""
+    found = dict(BOOKS_ACTIONS)
+    for kind in kinds:
+        found.update(kind.actions())
+    return found
+
+
+async def examine_services(given: Settings) -> list[Finding]:
+    """Ask every connector that is set up how it is, without changing anything."""
+    workshop = Workshop(home=given.home, files=FileStore(given.home / "files"), now=lambda: datetime.now(UTC))
+    findings = []
+    for service, kind in connectors.discover().items():
+        try:
+            connector = kind.open(_values(given, kind), workshop)
+        except ConnectorError as error:
+            findings.append(Finding(ok=False, what=f"{service}: {error}"))
+            continue
+        if connector is None:
+            names = ", ".join(each.name for each in kind.settings)
+            findings.append(Finding(ok=True, what=f"{service}: not set up ({names})."))
+            continue
+        try:
+            health = await connector.health()
+        finally:
+            await connector.close()
+        findings.append(Finding(ok=health.ok, what=f"{service}: {health.text}", remedy=health.remedy))
+    return findings
+
+
+def _values(given: Settings, kind: type[Connector]) -> dict[str, str]:
+    return {each.name: given.values.get(each.name, each.default) for each in kind.settings}
 
 
 def seed(machine: Machine, writes: Sequence[Write], title: str) -> None:

@@ -123,6 +123,29 @@ class Database:
             raise StorageError(explain(error, str(path))) from error
         return cls(engine, str(path), lock)
 
+    @classmethod
+    def look(cls, home: Path, *, url: str = "", name: str = "soloist.db") -> Self:
+        """Open for reading beside whoever owns the file; writes are refused.
+
+        Raises:
+            StorageError: There is nothing there, or it cannot be read.
+        """
+        path = home / name
+        if not url and not path.exists():
+            raise StorageError(
+                f"There is no Soloist in {home} yet. Start one with 'python -m bot run', or set SOLOIST_HOME."
+            )
+        looking = cls(create_engine(url) if url else _sqlite(path), url.rpartition("@")[2] or str(path), None)
+        looking._queue.put(None)
+        looking._thread.join()
+        looking._closed = True
+        try:
+            with looking.engine.connect() as connection:
+                connection.exec_driver_sql("SELECT count(*) FROM events")
+        except (DBAPIError, sqlite3.Error) as error:
+            raise StorageError(explain(error, str(path))) from error
+        return looking
+
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection that sees one committed snapshot. Never write through it.
@@ -144,7 +167,9 @@ class Database:
         """
         unit = _Unit(work)
         if self._closed:
-            unit.done.set_exception(StorageError("Soloist is shutting down; nothing was written."))
+            unit.done.set_exception(
+                StorageError("This view of the database is closed for writing; nothing was written.")
+            )
             return unit.done
         self._queue.put(unit)
         return unit.done

@@ -20,7 +20,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from connectors.base import Role
-from memory.events import Actor, Attachment, Choice, Place
+from memory.events import Actor, Attachment, Place
 
 
 @dataclass(frozen=True)
@@ -223,4 +223,3 @@ class Channel(Protocol):
     async def run(self, ear: Ear) -> None:
         """Listen until cancelled. Comes back by itself after the platform or the network was gone."""
         ...
-

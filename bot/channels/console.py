@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TextIO
 
 from bot.channels.base import Card, Ear, Message, NotWrittenError, RefusedPressError
@@ -25,17 +25,19 @@ class Console:
     Args:
         lines: Returns the next line, or "" at the end of input; called in a thread.
         out: Where to print.
-        idle: Awaited after each line when input is a pipe, so that answers come before the next line is read.
+
+    Attributes:
+        idle: Awaited after each line, so that answers come before the next line is read.
+        over: Set at the end of input.
     """
 
     name = "console"
 
-    def __init__(
-        self, lines: Callable[[], str], out: TextIO, idle: Callable[[], asyncio.Future[None]] | None = None
-    ) -> None:
+    def __init__(self, lines: Callable[[], str], out: TextIO) -> None:
         self._lines = lines
         self._out = out
-        self._idle = idle
+        self.idle: Callable[[], Awaitable[None]] | None = None
+        self.over = asyncio.Event()
         self._shown: dict[str, tuple[int, str]] = {}
 
     def _print(self, text: str) -> None:
@@ -82,8 +84,9 @@ class Console:
                 self._print(f"! not kept: {error}")
             except RefusedPressError as error:
                 self._print(f"! {error}")
-            if self._idle is not None:
-                await self._idle()
+            if self.idle is not None:
+                await self.idle()
+        self.over.set()
 
 
 def card_lines(card: Card) -> list[str]:

@@ -1,0 +1,290 @@
+"""The command line: run, chat, and everything one wants to look at or carry away.
+
+Commands that only look (digest, why, timeline, stuck, export, backup, replay, doctor) work beside a running Soloist.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot import demo, doctor, settings, wiring
+from bot.channels.console import Console, stdin_lines
+from bot.digest import compose
+from bot.history import History
+from bot.policy import PolicyError, zone_of
+from bot.runner import Runner, replayed
+from bot.settings import Settings, SettingsError
+from connectors.base import ConnectorError
+from memory.archive import BackupError, backup, export, restore
+from memory.database import Database, StorageError
+from memory.events import UnknownEventError
+from memory.files import FileStore
+from memory.log import Log
+from memory.replay import compare, mend
+
+EXIT_BAD, EXIT_USAGE = 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command; an error the operator can act on is one sentence and exit status 1, never a traceback."""
+    arguments = _parser().parse_args(argv)
+    try:
+        code = arguments.run(arguments)
+    except (
+        StorageError, SettingsError, PolicyError, BackupError, ConnectorError, UnknownEventError, wiring.WrongRoomsError,
+    ) as error:  # fmt: skip
+        print(f"soloist: {error}", file=sys.stderr)
+        code = EXIT_BAD
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="soloist", description="The operating system of a one-person company.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def add(name: str, run: Callable[[argparse.Namespace], int], words: str) -> argparse.ArgumentParser:
+        one = commands.add_parser(name, help=words, description=words)
+        one.set_defaults(run=run)
+        return one
+
+    running = add("run", _run, "Start Soloist: the local console, and Slack and Telegram where their tokens are set.")
+    running.add_argument("--no-demo", action="store_true", help="do not put a demo company into an empty home")
+    add("chat", _chat, "Talk to Soloist here: lines in, lines out. 'approve 1' presses the button.")
+    add("digest", _digest, "Print the morning letter as it would be now.")
+    for name, words in (
+        ("why", "Explain what led to what in a task."),
+        ("timeline", "Show what happened in a task, line by line."),
+    ):
+        one = add(name, _about, words)
+        one.add_argument(
+            "task", nargs="?", default="", help="task or card number; default: the newest that did something"
+        )
+        one.set_defaults(question=name)
+    add("stuck", _stuck, "List what does not go on by itself.")
+    replaying = add("replay", _replay, "Rebuild everything derived from history and compare.")
+    replaying.add_argument("--mend", action="store_true", help="replace what differs by what history says")
+    exporting = add("export", _export, "Write everything as JSONL, Markdown, CSV and plain-text accounting.")
+    exporting.add_argument("folder", nargs="?", help="where; default: exports in the home folder")
+    backing = add("backup", _backup, "Write a verified backup.")
+    backing.add_argument("target", nargs="?", help="file or folder; default: backups in the home folder")
+    restoring = add("restore", _restore, "Put a verified backup in place of the home; the old home is kept.")
+    restoring.add_argument("backup", help="the backup file")
+    add("doctor", _doctor, "Look at everything and say what is wrong and what to do.")
+    return parser
+
+
+def _settings() -> Settings:
+    return settings.read(wiring.declared_settings())
+
+
+def _log_to_stderr(given: Settings) -> None:
+    logging.basicConfig(level=given.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # These write addresses with keys in them at INFO.
+    for noisy in ("httpx", "httpcore", "aiohttp.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+# ── running ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    fresh = False
+    if not arguments.no_demo:
+        fresh = demo.move_in(_settings().home)
+    given = _settings()
+    _log_to_stderr(given)
+    machine = wiring.build(given)
+    try:
+        if fresh:
+            wiring.seed(machine, demo.CLIENTS, "A demo company moved in")
+        asyncio.run(_serve(machine, demo_company=fresh))
+    finally:
+        machine.close()
+    return 0
+
+
+async def _serve(machine: wiring.Machine, *, demo_company: bool) -> None:
+    running = asyncio.ensure_future(machine.runner.run())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, running.cancel)
+    greeting = asyncio.ensure_future(_greet(machine, demo_company=demo_company))
+    try:
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+    finally:
+        greeting.cancel()
+
+
+async def _greet(machine: wiring.Machine, *, demo_company: bool) -> None:
+    assert machine.console is not None
+    await machine.console.ready.wait()
+    company = machine.settings.company["name"]
+    print(f"Soloist is running for {company}{' (a demo; see company.toml)' if demo_company else ''}.")
+    print(f"  console   {machine.console.url}")
+    print(f"  home      {machine.settings.home}")
+    for notice in machine.notices:
+        print(f"  {notice}")
+    print("Try: invoice Acme 1,200 for the March retainer, net 14        Stop: Ctrl-C", flush=True)
+
+
+def _chat(_: argparse.Namespace) -> int:
+    fresh = demo.move_in(_settings().home)
+    given = _settings()
+    _log_to_stderr(given)
+    terminal = Console(stdin_lines(sys.stdin), sys.stdout)
+    machine = wiring.build(given, live=[terminal])
+    terminal.idle = machine.runner.settled
+    try:
+        if fresh:
+            wiring.seed(machine, demo.CLIENTS, "A demo company moved in")
+        asyncio.run(_talk(machine.runner, terminal))
+    finally:
+        machine.close()
+    return 0
+
+
+async def _talk(runner: Runner, terminal: Console) -> None:
+    ready = asyncio.Event()
+    running = asyncio.ensure_future(runner.run(ready.set))
+    over = asyncio.ensure_future(terminal.over.wait())
+    await asyncio.wait({running, over}, return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        over.cancel()
+        running.result()
+        return
+    await runner.settled(windows=True)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
+# ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextlib.contextmanager
+def _looking(given: Settings):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    database = Database.look(given.home, url=given.database_url)
+    try:
+        log = Log(database)
+        yield (
+            database,
+            log,
+            History(
+                database,
+                log,
+                FileStore(given.home / "files"),
+                secret=bytes.fromhex(log.fact("secret") or ""),
+                zone=zone_of(given.company["zone"]),
+                policy=given.policy,
+                now=_now,
+                actions=wiring.actions_of(wiring.connector_kinds()),
+            ),
+        )
+    finally:
+        database.close()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _digest(_: argparse.Namespace) -> int:
+    with _looking(_settings()) as (_database, _log, history):
+        print(compose(history.day()))
+    return 0
+
+
+def _about(arguments: argparse.Namespace) -> int:
+    with _looking(_settings()) as (_database, _log, history):
+        print(history.about_task(arguments.question, arguments.task))
+    return 0
+
+
+def _stuck(_: argparse.Namespace) -> int:
+    with _looking(_settings()) as (_database, _log, history):
+        lines = history.stuck_lines()
+    print("\n".join(lines) or "Nothing is stuck.")
+    return 0
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    given = _settings()
+    opened = Database.open if arguments.mend else Database.look
+    database = opened(given.home, url=given.database_url)
+    try:
+        log = Log(database)
+        if arguments.mend:
+            mend(database, log, replayed)
+        different = compare(database, log, replayed)
+        count = sum(1 for _ in log.lines())
+    finally:
+        database.close()
+    for difference in different:
+        print(difference)
+    print(f"{count} lines of history replayed; {len(different)} differences.")
+    return EXIT_BAD if different else 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    given = _settings()
+    folder = Path(arguments.folder) if arguments.folder else given.home / "exports" / f"{_now():%Y-%m-%d}"
+    with _looking(given) as (database, _log, _history):
+        for path in export(database, folder):
+            print(path)
+    return 0
+
+
+def _backup(arguments: argparse.Namespace) -> int:
+    given = _settings()
+    target = Path(arguments.target) if arguments.target else given.home / "backups"
+    with _looking(given) as (database, _log, _history):
+        print(backup(database, given.home, target, _now()))
+    return 0
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    given = _settings()
+    if (given.home / "soloist.db").exists():
+        Database.open(given.home).close()  # refuses while a Soloist is running on it
+    old = restore(Path(arguments.backup), given.home, _check_unpacked)
+    machine = wiring.build(settings.read(wiring.declared_settings()), live=[])
+    try:
+        touched = machine.runner.restored(Path(arguments.backup).name)
+    finally:
+        machine.close()
+    print(f"Restored to {given.home}." + (f" The old home is kept in {old}." if old else ""))
+    print(f"{touched} task{'s' * (touched != 1)} had something open; each asks you before anything goes out.")
+    return 0
+
+
+def _check_unpacked(folder: Path) -> list[str]:
+    database = Database.look(folder)
+    try:
+        return [str(error) for error in Log(database).verify()]
+    finally:
+        database.close()
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    given = _settings()
+    findings = list(doctor.examine_home(given))
+    if (given.home / "soloist.db").exists() and all(finding.ok for finding in findings):
+        with _looking(given) as (database, log, _history):
+            findings += doctor.examine_history(database, log, replayed)
+    findings += asyncio.run(wiring.examine_services(given))
+    for finding in findings:
+        print(finding)
+    bad = sum(not finding.ok for finding in findings)
+    print(f"\n{bad} problem{'s' * (bad != 1)}." if bad else "\nAll well.")
+    return EXIT_BAD if bad else 0

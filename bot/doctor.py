@@ -1,0 +1,77 @@
+"""Looks at everything and says what is wrong and what to do. Changes nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.settings import Settings
+from memory.database import Database, StorageError
+from memory.events import UnknownEventError
+from memory.log import Log
+from memory.replay import Rows, compare
+
+ROOM_BYTES_MIN = 200 * 1024**2  # below this a busy day could fill the disk
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at."""
+
+    ok: bool
+    what: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{'ok  ' if self.ok else 'BAD '} {self.what}" + (f"\n     → {self.remedy}" if self.remedy else "")
+
+
+def examine_home(given: Settings) -> Iterator[Finding]:
+    """Look at folder, disk and database file without opening the house."""
+    home = given.home
+    if not home.exists():
+        yield Finding(ok=True, what=f"{home} does not exist yet; the first start makes it.")
+        return
+    if not os.access(home, os.W_OK):
+        yield Finding(ok=False, what=f"{home} cannot be written.", remedy="Change its owner or mode: chmod u+w.")
+    free = shutil.disk_usage(home).free
+    room = f"{free / 1024**3:.1f} GB free where {home} is"
+    yield Finding(ok=free > ROOM_BYTES_MIN, what=room, remedy="" if free > ROOM_BYTES_MIN else "Free some space.")
+    path = home / "soloist.db"
+    if path.exists() and not given.database_url:
+        yield _integrity(path)
+
+
+def _integrity(path: Path) -> Finding:
+    remedy = "Stop Soloist and restore the last good backup: python -m bot restore FILE."
+    try:
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+            answer = connection.execute("PRAGMA integrity_check").fetchone()[0]
+        connection.close()
+    except sqlite3.Error as error:
+        return Finding(ok=False, what=f"{path} cannot be read: {error}.", remedy=remedy)
+    if answer != "ok":
+        return Finding(ok=False, what=f"{path} is damaged: {answer}", remedy=remedy)
+    return Finding(ok=True, what="The database file is whole.")
+
+
+def examine_history(database: Database, log: Log, rows: Rows) -> Iterator[Finding]:
+    """Verify the hash chains and compare every projection with a rebuild."""
+    try:
+        broken = [str(error) for error in log.verify()]
+        for text in broken:
+            yield Finding(ok=False, what=text)
+        if not broken:
+            yield Finding(ok=True, what="Every line of history is as it was written.")
+        different = compare(database, log, rows)
+    except (UnknownEventError, StorageError) as error:
+        yield Finding(ok=False, what=str(error))
+        return
+    for difference in different[:10]:
+        yield Finding(ok=False, what=str(difference), remedy="Rebuild it from history: python -m bot replay --mend.")
+    if not different:
+        yield Finding(ok=True, what="Everything derived from history agrees with it.")

@@ -1,0 +1,237 @@
+"""Backup, verified restore, and export in open formats.
+
+A backup is one ``.tar.gz``: a consistent copy of the database (SQLite's own backup), the operator's files, and a
+manifest with the SHA-256 of each. A restore unpacks beside the home, checks every digest, the database's integrity and
+the whole hash chain, and only then swaps the folders; the old home is kept. A restored house is in a new *epoch*: what
+was open in the backup may have happened since, so nothing in it goes out by itself (see `bot.runner.Runner.recover`).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import shutil
+import sqlite3
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import select
+
+from memory.database import Database
+from memory.line import stamp
+from memory.log import events
+from memory.projections import ledger, records
+
+DATABASE = "soloist.db"
+MANIFEST = "manifest.json"
+LEFT_OUT = frozenset({"soloist.lock", "soloist.db-wal", "soloist.db-shm", DATABASE, "console.key", ".env"})
+"""Not in a backup: the lock, the running database (its copy is), and secrets that belong to this machine."""
+FOLDERS_LEFT_OUT = frozenset({"models", "index", "valkey", "backups", "exports"})
+"""Can be made again, or is a backup itself."""
+
+
+class BackupError(Exception):
+    """The backup cannot be made or is not to be trusted; nothing was changed. The message says why."""
+
+
+def backup(database: Database, home: Path, target: Path, now: datetime) -> Path:
+    """Write a backup and read it back.
+
+    Args:
+        target: A file, or a folder in which a file named by the time is made.
+
+    Returns:
+        The file written.
+
+    Raises:
+        BackupError: The disk would not take it, or what was written does not verify.
+    """
+    if target.is_dir() or not target.suffix:
+        target = target / f"soloist-{stamp(now)[:19].replace(':', '')}.tar.gz"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+            copy = Path(folder) / DATABASE
+            _copy_database(database, copy)
+            _pack(home, copy, target, now)
+        verify(target)
+    except OSError as error:
+        raise BackupError(f"The backup {target} could not be written: {error.strerror or error}.") from error
+    return target
+
+
+def _copy_database(database: Database, target: Path) -> None:
+    with database.engine.connect() as connection:
+        source = connection.connection.driver_connection
+        if not isinstance(source, sqlite3.Connection):
+            raise BackupError("This house lives on PostgreSQL: back it up with pg_dump, and export with 'export'.")
+        connection.exec_driver_sql("ROLLBACK")
+        with sqlite3.connect(target) as copy:
+            source.backup(copy)
+        copy.close()
+
+
+def _pack(home: Path, copy: Path, target: Path, now: datetime) -> None:
+    digests: dict[str, str] = {}
+    partial = target.with_suffix(".part")
+    with tarfile.open(partial, "w:gz") as archive:
+        for path, name in ((copy, DATABASE), *_files(home)):
+            digests[name] = _digest(path)
+            archive.add(path, name)
+        manifest = json.dumps({"soloist": 1, "made": stamp(now), "files": digests}, indent=1).encode()
+        info = tarfile.TarInfo(MANIFEST)
+        info.size = len(manifest)
+        archive.addfile(info, io.BytesIO(manifest))
+    partial.replace(target)
+
+
+def _files(home: Path) -> Iterator[tuple[Path, str]]:
+    for path in sorted(home.rglob("*")):
+        name = path.relative_to(home)
+        if path.is_file() and name.parts[0] not in FOLDERS_LEFT_OUT and name.as_posix() not in LEFT_OUT:
+            yield path, name.as_posix()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def verify(source: Path) -> dict[str, str]:
+    """Return the manifest's digests after checking every one of them.
+
+    Raises:
+        BackupError: It is not one of ours, is cut off, or a file in it is not what it was.
+    """
+    try:
+        with tarfile.open(source, "r:gz") as archive:
+            seen: dict[str, str] = {}
+            manifest: dict[str, str] = {}
+            for member in archive:
+                if not member.isfile() or member.name.startswith(("/", "..")) or ".." in Path(member.name).parts:
+                    raise BackupError(f"{source} holds {member.name!r}, which has no place in a backup.")
+                stream = archive.extractfile(member)
+                assert stream is not None
+                if member.name == MANIFEST:
+                    manifest = json.loads(stream.read())["files"]
+                else:
+                    seen[member.name] = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+    except (tarfile.TarError, OSError, EOFError, KeyError, ValueError) as error:
+        raise BackupError(f"{source} is not a whole Soloist backup ({error}). Take another one.") from error
+    if not manifest or seen != manifest:
+        wrong = sorted(name for name in seen.keys() | manifest.keys() if seen.get(name) != manifest.get(name))
+        raise BackupError(f"{source} is damaged at {', '.join(wrong) or 'its manifest'}. Take another one.")
+    return manifest
+
+
+def restore(source: Path, home: Path, check: Callable[[Path], list[str]]) -> Path | None:
+    """Put a backup in place of a home; the old one is kept beside it.
+
+    Args:
+        check: Called with the unpacked folder before it is used; returns what is wrong with it.
+
+    Returns:
+        Where the old home is now, None when there was none.
+
+    Raises:
+        BackupError: The backup does not verify; the home is as it was.
+    """
+    verify(source)
+    home.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(dir=home.parent, prefix=f".{home.name}-restoring-"))
+    try:
+        with tarfile.open(source, "r:gz") as archive:
+            archive.extractall(fresh, filter="data")
+        (fresh / MANIFEST).unlink()
+        problems = _integrity(fresh / DATABASE) or check(fresh)
+        if problems:
+            raise BackupError(f"{source} was not restored: {'; '.join(problems)}")
+    except BackupError:
+        shutil.rmtree(fresh)
+        raise
+    old = None
+    if home.exists():
+        old = home.with_name(
+            f"{home.name}-before-restore-{len(list(home.parent.glob(home.name + '-before-restore-*'))) + 1}"
+        )
+        for keep in ("console.key", ".env"):
+            if (home / keep).exists():
+                shutil.copy2(home / keep, fresh / keep)
+        home.rename(old)
+    fresh.rename(home)
+    return old
+
+
+def _integrity(path: Path) -> list[str]:
+    with sqlite3.connect(path) as connection:
+        answer = connection.execute("PRAGMA integrity_check").fetchall()
+    connection.close()
+    return [] if answer == [("ok",)] else [f"the database is damaged: {answer[0][0]}"]
+
+
+def export(database: Database, folder: Path) -> list[Path]:
+    """Write everything in open formats: history as JSONL, records as JSONL and Markdown, the ledger as CSV and hledger.
+
+    Returns:
+        The files written. No secret is among them.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [
+        folder / name for name in ("history.jsonl", "records.jsonl", "records.md", "ledger.csv", "ledger.journal")
+    ]
+    with database.read() as connection:
+        with written[0].open("w", encoding="utf-8") as stream:
+            for row in connection.execution_options(yield_per=1000).execute(
+                select(events).order_by(events.c.task, events.c.seq)
+            ):
+                line = {"task": row.task, "seq": row.seq, "at": row.at, "actor": row.actor, "cause": row.cause}
+                stream.write(json.dumps({**line, "event": json.loads(row.body), "hash": row.hash.hex()}) + "\n")
+        versions = connection.execute(select(records).order_by(records.c.kind, records.c.key, records.c.version)).all()
+        with written[1].open("w", encoding="utf-8") as stream:
+            for row in versions:
+                facts = {"kind": row.kind, "key": row.key, "version": row.version, "at": row.at, "gone": bool(row.gone)}
+                stream.write(json.dumps({**facts, "data": json.loads(row.data)}, ensure_ascii=False) + "\n")
+        newest = {(row.kind, row.key): row for row in versions}
+        written[2].write_text(_markdown(newest), encoding="utf-8")
+        entries = connection.execute(
+            select(ledger).order_by(ledger.c.at, ledger.c.task, ledger.c.seq, ledger.c.line)
+        ).all()
+    _ledgers(entries, written[3], written[4])
+    return written
+
+
+def _markdown(newest: dict) -> str:  # type: ignore[type-arg]
+    parts = ["# Records"]
+    kind = ""
+    for (kind_now, key), row in newest.items():
+        if row.gone:
+            continue
+        if kind_now != kind:
+            kind = kind_now
+            parts.append(f"\n## {kind}")
+        data = json.loads(row.data)
+        parts.append(f"\n### {key} (version {row.version}, {row.at[:10]})\n")
+        parts += [f"- {name}: {value}" for name, value in data.items() if value not in ("", None, [], {})]
+    return "\n".join(parts) + "\n"
+
+
+def _ledgers(entries: list, table: Path, journal: Path) -> None:  # type: ignore[type-arg]
+    with table.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(("date", "account", "amount", "currency", "note", "task", "effect"))
+        writer.writerows(
+            (row.at[:10], row.account, row.amount, row.currency, row.note, row.task, row.effect) for row in entries
+        )
+    groups: dict[tuple[int, int], list] = {}  # type: ignore[type-arg]
+    for row in entries:
+        groups.setdefault((row.task, row.seq), []).append(row)
+    lines = ["; Plain-text accounting, read by hledger and ledger."]
+    for rows in groups.values():
+        lines.append(f"\n{rows[0].at[:10]} {(rows[0].note or 'task ' + str(rows[0].task)).replace(';', ',')}")
+        lines += [f"    {row.account}  {row.amount} {row.currency}" for row in rows]
+    journal.write_text("\n".join(lines) + "\n", encoding="utf-8")
