@@ -23,6 +23,9 @@ const FINAL = ["approved", "denied", "expired", "cancelled", "superseded"];
 // What makes something happen outside; a shadow card must not have one, whoever made the card.
 const EXECUTES = ["approve", "again", "arrived", "drop", "edit"];
 
+// Several of these stand under one label.
+const GROUPED = ["recipients", "attachments", "lines"];
+
 const drafts = new Map(); // card id → { field: value }: edits that were begun, over re-rendering
 
 export class CardView {
@@ -63,8 +66,11 @@ export class CardView {
     this.element.setAttribute("data-kind", shadow ? "shadow" : card.kind);
     this.element.setAttribute("data-revision", card.revision);
     this.element.setAttribute("aria-label", `Card ${card.id}: ${card.title}. ${stateWord(card)}.`);
+    const settled = FINAL.includes(card.state) && !shadow;
+    const brief = settled && !this.opened;
+    this.element.setAttribute("data-brief", String(brief));
     this.element.replaceChildren(
-      ...[
+      ...(brief ? [this.head(card, shadow), stake(card), this.ending(card, shadow, open), this.more()] : [
         this.head(card, shadow),
         shadow && h("p", { class: "shadow-word" }, icon("eye"), "Shadow: this shows what would have been done. Nothing here runs."),
         warnings(card),
@@ -76,10 +82,12 @@ export class CardView {
         why(card),
         this.ending(card, shadow, open),
         footer(card),
-      ].filter(Boolean),
+        settled && this.more(),
+      ]).filter(Boolean),
     );
     if (held) (this.element.querySelector(`[data-key="${CSS.escape(held)}"]`) || this.element).focus({ preventScroll: true });
     tickCountdowns(this.element);
+    if (held && brief) this.element.scrollIntoView({ block: "nearest" });
   }
 
   head(card, shadow) {
@@ -91,6 +99,13 @@ export class CardView {
       h("button", { type: "button", class: "card-id", "data-key": "timeline", title: "How this came about",
         "aria-label": `Card ${card.id}, revision ${card.revision}: show its timeline`, onclick: () => this.house.timeline(task) },
         card.id, card.revision > 1 ? h("span", { class: "revision" }, `rev. ${card.revision}`) : null));
+  }
+
+  /** A settled card is brief, so that the conversation stays readable; everything that was on it is one press away. */
+  more() {
+    return h("button", { type: "button", class: "link more", "data-key": "more", "aria-expanded": String(Boolean(this.opened)),
+      onclick: () => { this.opened = !this.opened; this.show(this.card); } },
+      this.opened ? "Show less" : "Show everything that was on it");
   }
 
   body(card) {
@@ -229,37 +244,51 @@ function changes(card) {
     h("ul", null, card.changes.map((text) => h("li", { dir: "auto" }, text))));
 }
 
+/** The facts, in the order of reading. Neighbours of one kind under one label are one fact with several values. */
 function facts(card) {
   if (!card.rows.length) return null;
-  return h("dl", { class: "facts" }, card.rows.map((row) =>
-    h("div", { class: "fact", "data-role": row.role, "data-vital": row.vital },
-      h("dt", null, row.label),
-      h("dd", { dir: "auto" }, row.role === "lines" ? lineItems(row.value) : valueOf(row)))));
+  const groups = [];
+  for (const row of card.rows) {
+    const last = groups[groups.length - 1];
+    if (last && last[0].role === row.role && (row.label === "" || (row.label === last[0].label && GROUPED.includes(row.role)))) last.push(row);
+    else groups.push([row]);
+  }
+  return h("dl", { class: "facts" }, groups.map((rows) =>
+    h("div", { class: "fact", "data-role": rows[0].role, "data-vital": rows[0].vital },
+      h("dt", null, rows[0].label),
+      rows[0].role === "lines" ? h("dd", null, lineItems(rows)) : rows.map((row) => h("dd", { dir: "auto" }, valueOf(row, card))))));
 }
 
-function valueOf(row) {
+function valueOf(row, card) {
   const mark = row.mark ? h("span", { class: "mark" }, row.mark) : null;
+  const file = row.role === "attachments" ? attached(row, card) : null;
+  if (file) return [fileChip(file, { more: row.value.slice(file.name.length).trim() }), mark && " ", mark];
   return [h("span", { class: "value" }, row.value), mark && " ", mark];
 }
 
-/** Line items: one a line, columns parted by tabs; a line without tabs whose end is money is parted there. */
-function lineItems(text) {
-  const lines = text.split("\n").filter((line) => line.trim());
-  const rows = lines.map((line) => {
+/** The file that a row names: by name and the beginning of its digest. */
+function attached(row, card) {
+  return card.files.find((file) => row.value.startsWith(file.name) && row.value.includes(file.sha256.slice(0, 12)));
+}
+
+/** Line items as a table: columns parted by tabs, or as in "Advice: 3 × 400.00 = 1200.00", or whole. */
+function lineItems(rows) {
+  const items = rows.flatMap((row) => row.value.split("\n")).filter((line) => line.trim()).map((line) => {
     if (line.includes("\t")) return line.split("\t");
-    const money = /^(.*\S)[ ,:=–-]+(-?[\d.,' ]*\d(?: [A-Z]{3}| ?[€$£]))$/.exec(line);
-    return money ? [money[1], money[2]] : [line];
+    const parts = /^(.+): (?:(.+ × .+) = )?(-?[\d.,' ]*\d(?: ?[A-Z]{3}| ?[€$£])?)$/.exec(line);
+    return parts ? [parts[1], ...(parts[2] ? [parts[2]] : []), parts[3]] : [line];
   });
-  const width = Math.max(...rows.map((row) => row.length));
-  return h("table", { class: "lines" }, h("tbody", null, rows.map((row) =>
-    h("tr", { class: /^total\b/i.test(row[0]) ? "sum" : null }, row.map((cell, column) =>
-      h("td", { colspan: column === 0 && row.length < width ? width - row.length + 1 : null,
+  const width = Math.max(...items.map((item) => item.length));
+  return h("table", { class: "lines" }, h("tbody", null, items.map((item) =>
+    h("tr", { class: /^total\b/i.test(item[0]) ? "sum" : null }, item.map((cell, column) =>
+      h("td", { colspan: column === 0 && item.length < width ? width - item.length + 1 : null,
         class: column > 0 ? "number" : null, dir: "auto" }, cell))))));
 }
 
 function files(card) {
-  if (!card.files.length) return null;
-  return h("section", { class: "files", "aria-label": "Attachments" }, card.files.map((file) => fileChip(file)));
+  const left = card.files.filter((file) => !card.rows.some((row) => row.role === "attachments" && attached(row, card) === file));
+  if (!left.length) return null;
+  return h("section", { class: "files", "aria-label": "Attachments" }, left.map((file) => fileChip(file)));
 }
 
 /** What is at stake, once more beside the button: a tall card must not be approved without it in view. */

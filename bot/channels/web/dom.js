@@ -116,7 +116,7 @@ export function sizeOf(bytes) {
 const PICTURES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
 /** A file as a chip that opens in a new tab, or the picture itself. */
-export function fileChip(file, { pictures = false } = {}) {
+export function fileChip(file, { pictures = false, more = "" } = {}) {
   const type = file.media_type || "application/octet-stream";
   const href = `/file/${encodeURIComponent(file.sha256)}`;
   if (pictures && PICTURES.includes(type)) {
@@ -129,5 +129,5 @@ export function fileChip(file, { pictures = false } = {}) {
     h("span", { class: "sheet-of-paper", "data-kind": kind, "aria-hidden": "true" }, h("i"), h("i"), h("i"), h("b", null, kind)),
     h("span", { class: "file-words" },
       h("span", { class: "file-name", dir: "auto" }, file.name),
-      h("span", { class: "file-size" }, `${kind} · ${sizeOf(file.size)}`)));
+      h("span", { class: "file-size" }, more || `${kind} · ${sizeOf(file.size)}`)));
 }

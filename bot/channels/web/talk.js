@@ -65,7 +65,9 @@ export class Talk {
     for (const other of this.others) if (other.card.id === card.id) other.update(card);
     if (!view) return this.put({ at, card, who: "soloist" });
     const newer = card.revision > view.card.revision;
+    const near = this.isNear();
     view.update(card);
+    if (near) this.toEnd(false);
     if (fresh && newer) this.moveToEnd(`c:${card.id}`, at);
   }
 

@@ -259,6 +259,7 @@ class PaperHouse:
                     "March retainer\t1 × 1,200.00\t1,200.00 EUR\nVAT 19 %\t\t228.00 EUR\nTotal\t\t1,428.00 EUR",
                     Role.LINES,
                 ),
+                Row("Attached", f"{file.name} (48 kB, sha256 {file.sha256[:12]}…)", Role.ATTACHMENTS, vital=True),
                 Row("Number", "2026-0001", Role.REFERENCE),
                 Row("Due", "16 March 2026 (net 14)", Role.WHEN),
                 Row("Subject", "Invoice 2026-0001: March retainer", Role.SUBJECT),

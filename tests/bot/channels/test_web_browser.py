@@ -246,6 +246,43 @@ def test_approve_settles_the_card_in_every_tab_and_undo_counts_down(driver: Any,
     assert [press["verb"] for press in served.house.presses] == ["approve", "undo"]
 
 
+def test_a_settled_card_is_brief_and_keeps_everything_one_press_away(driver: Any, served: Served) -> None:
+    waiting_card(driver, served)
+    tall = one(driver, CARD).size["height"]
+    button(driver, "approve").click()
+    outcome = says(driver, f"{CARD} .outcome", "Approved")
+    card = one(driver, CARD)
+    assert card.size["height"] < tall / 3
+    assert "1,428.00 EUR to billing@acme.example" in card.text.replace("\n", " ")
+    assert driver.execute_script("return arguments[0].getBoundingClientRect().bottom < innerHeight", outcome)
+    one(driver, f"{CARD} .more").click()
+    assert "Dear Jane" in one(driver, CARD).text
+    assert "The agent’s words" in one(driver, CARD).text
+
+
+def test_several_recipients_files_and_items_stand_under_one_label(driver: Any, served: Served) -> None:
+    card = served.house.invoice()
+    file = card.files[0]
+    rows = (
+        Row("To", "billing@acme.example", Role.RECIPIENTS, vital=True),
+        Row("To", "cfo@acme.example", Role.RECIPIENTS, vital=True, mark="NEW"),
+        Row("Items", "March retainer: 1200.00", Role.LINES, vital=True),
+        Row("", "Advice: on call: 3 × 400.00 = 1200.00", Role.LINES, vital=True),
+        Row("", "as agreed", Role.LINES, vital=True),
+        Row("Attached", f"{file.name} (549 B, sha256 {file.sha256[:12]}…)", Role.ATTACHMENTS, vital=True),
+    )
+    served.do(served.house.put(replace(card, rows=rows)))
+    visit(driver, served)
+    facts = one(driver, f"{CARD} .facts")
+    assert [label.text for label in facts.find_elements("css selector", "dt")] == ["To", "Items", "Attached"]
+    cells = [
+        [td.text for td in tr.find_elements("css selector", "td")] for tr in facts.find_elements("css selector", "tr")
+    ]
+    assert cells == [["March retainer", "1200.00"], ["Advice: on call", "3 × 400.00", "1200.00"], ["as agreed"]]
+    assert f"(549 B, sha256 {file.sha256[:12]}…)" in facts.text
+    assert len(driver.find_elements("css selector", f"{CARD} a.file")) == 1
+
+
 def test_an_undo_button_goes_when_its_time_is_over(driver: Any, served: Served) -> None:
     waiting_card(driver, served)
     button(driver, "approve").click()
@@ -365,9 +402,11 @@ def test_a_shadow_card_has_no_button_that_executes(driver: Any, served: Served) 
     served.do(served.house.put(shadow))
     served.do(served.house.put(replace(shadow, id="14.1", kind="approval", state="pending")))  # the twin: not a shadow
     visit(driver, served)
-    verbs = lambda card: [
-        e.get_attribute("data-verb") for e in driver.find_elements("css selector", f'[data-card="{card}"] [data-verb]')
-    ]
+
+    def verbs(card: str) -> list[str]:
+        found = driver.find_elements("css selector", f'[data-card="{card}"] [data-verb]')
+        return [element.get_attribute("data-verb") for element in found]
+
     assert verbs("13.1") == ["say"]
     assert verbs("14.1") == ["approve", "say"]
     assert "Nothing here runs" in one(driver, '[data-card="13.1"]').text
