@@ -14,6 +14,7 @@ from bot.channels.base import Button, Card, Message, Row
 from bot.channels.slack import plain
 from bot.channels.slack.limits import (
     ACTIONS_MAX,
+    BLOCK_ID_MAX,
     BLOCKS_PER_MESSAGE,
     BUTTON_TEXT_MAX,
     BUTTON_VALUE_MAX,
@@ -122,7 +123,7 @@ def message(said: Message) -> tuple[Part, ...]:
     pages = _pages(blocks)
     buttons = [_button(button, number) for number, button in enumerate(said.buttons[:ACTIONS_MAX])]
     if buttons:
-        pages[-1].append({"type": "actions", "elements": buttons})
+        pages[-1].append({"type": "actions", "block_id": f"said:{said.id}"[:BLOCK_ID_MAX], "elements": buttons})
     title = {"problem": "⚠ ", "question": "? "}.get(said.kind, "")
     return tuple(Part(plain.cut(title + plain.mrkdwn(_joined(page)), FALLBACK_MAX), tuple(page)) for page in pages)
 

@@ -14,7 +14,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, tzinfo
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response
@@ -46,6 +46,8 @@ from bot.channels.slack.wire import (
 )
 from memory.events import Place
 
+T = TypeVar("T")
+
 API = "https://slack.com/api/"
 BODY_MAX = 2 * 1024 * 1024  # bytes of a request; a form has at most 250 kB, a message with 50 blocks less than 1 MB
 BODY_WAIT_S = 0.8  # for a body to arrive; whoever is slower is not Slack
@@ -75,6 +77,7 @@ class Slack:
         refused: Told of everybody who was turned away, at most once an hour for each.
         zone: Where the operator lives; "tomorrow morning" is in it.
         base_url: Of the Web API.
+        listen: ``"127.0.0.1:3000"``: where `run` serves `routes` itself; empty when a web server of the house does.
         clock, wall: Time, for pace and signatures.
         ping_s: How often the Socket Mode connection is tried.
 
@@ -97,6 +100,7 @@ class Slack:
         refused: Callable[[Refusal], Awaitable[None]] | None = None,
         zone: tzinfo = UTC,
         base_url: str = API,
+        listen: str = "",
         clock: Clock | None = None,
         wall: Callable[[], float] = time.time,
         ping_s: float = PING_S,
@@ -111,6 +115,7 @@ class Slack:
         self._signed = bool(signing_secret)
         self._secret: Callable[[], str] = signing_secret if callable(signing_secret) else lambda: str(signing_secret)
         self._app_token = app_token
+        self._listen_at = listen
         self._clock = clock or RealClock()
         self._wall = wall
         self._ping_s = ping_s
@@ -249,10 +254,7 @@ class Slack:
                 await self._reach(self._us)
                 for person in self.people.all():
                     await self._hearing.dm(person.user)
-                if self._signed:
-                    await asyncio.Event().wait()
-                else:
-                    await self._listen()
+                await (self._serve() if self._signed else self._listen())
         finally:
             self._hearing.ear = self._hearing.group = None
             await self._wire.close()
@@ -264,6 +266,21 @@ class Slack:
     async def close(self) -> None:
         """Let go of connections, for whoever sent without `run`."""
         await self._wire.close()
+
+    async def _serve(self) -> None:
+        """Answer signed HTTP, on our own address or on that of the house."""
+        if not self._listen_at:
+            await asyncio.Event().wait()
+        host, _, port = self._listen_at.rpartition(":")
+        app = web.Application(client_max_size=BODY_MAX)
+        app.add_routes(self.routes())
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, host or "127.0.0.1", int(port)).start()
+            await asyncio.Event().wait()
+        finally:
+            await runner.cleanup()
 
     async def _listen(self) -> None:
         client = AppClient(self._app_token, self._wire.base_url, self._note)
@@ -331,8 +348,12 @@ class Slack:
             return web.json_response({"challenge": payloads.text_at(content, "challenge")})
         if self._hearing.ear is None or self._bot is None:
             return web.Response(status=503)
-        asked = AsyncBoltRequest(body=body.decode(), headers=dict(request.headers))
-        return await to_aiohttp_response(await self._bolt.async_dispatch(asked))
+        try:
+            asked = AsyncBoltRequest(body=body.decode(), headers=dict(request.headers))
+            answer = await self._bolt.async_dispatch(asked)
+        except Exception:  # noqa: BLE001 - what ours raise ends in `_refusal`; Bolt chokes on shapes Slack never sends
+            return web.Response(status=400, headers={"X-Slack-No-Retry": "1"})
+        return await to_aiohttp_response(answer)
 
     def _routed(self) -> AsyncApp:
         async def authorize() -> AuthorizeResult:
@@ -351,20 +372,20 @@ class Slack:
         hearing = self._hearing
 
         async def message(body: dict[str, Any]) -> None:
-            await hearing.message(body)
+            await _ours(hearing.message(body))
 
         async def home_opened(body: dict[str, Any]) -> None:
-            await hearing.home_opened(body)
+            await _ours(hearing.home_opened(body))
 
         async def command(body: dict[str, Any], ack: Callable[..., Awaitable[Any]]) -> None:
-            await ack(text=await hearing.command(body), response_type="ephemeral")
+            await ack(text=await _ours(hearing.command(body)), response_type="ephemeral")
 
         async def click(body: dict[str, Any], ack: Callable[..., Awaitable[Any]]) -> None:
-            await hearing.click(body)
+            await _ours(hearing.click(body))
             await ack()
 
         async def submission(body: dict[str, Any], ack: Callable[..., Awaitable[Any]]) -> None:
-            answer = await hearing.submission(body)
+            answer = await _ours(hearing.submission(body))
             await (ack(**answer) if answer else ack())
 
         async def nothing(ack: Callable[..., Awaitable[Any]]) -> None:
@@ -390,15 +411,30 @@ class Slack:
         return self._hearing.ear
 
 
+class UnhandledError(Exception):
+    """Our own mistake while handling a payload; Slack sends it again, perhaps to a newer version of us."""
+
+
+async def _ours(work: Awaitable[T]) -> T:
+    """Tell what our code raises from what Bolt raises on its way to it."""
+    try:
+        return await work
+    except (NotWrittenError, payloads.MalformedError):
+        raise
+    except Exception as error:
+        raise UnhandledError(str(error)) from error
+
+
 def _refusal(error: Exception) -> BoltResponse:
     """Answer a failure: 503 makes Slack send again, and what was kept is found as kept."""
-    if isinstance(error, payloads.MalformedError):
-        return BoltResponse(status=400, headers={"X-Slack-No-Retry": "1"}, body="")
-    if isinstance(error, NotWrittenError):
-        logger.warning("Not acknowledged, Slack will send it again: %s", error)
-    else:
-        # The outer rim: our own mistake is logged whole, and the next message is served.
-        logger.error("A payload of Slack could not be handled.", exc_info=error)
+    match error:
+        case NotWrittenError():
+            logger.warning("Not acknowledged, Slack will send it again: %s", error)
+        case UnhandledError():
+            # The outer rim: our own mistake is logged whole, and the next message is served.
+            logger.error("A payload of Slack could not be handled.", exc_info=error)
+        case _:
+            return BoltResponse(status=400, headers={"X-Slack-No-Retry": "1"}, body="")
     return BoltResponse(status=503, body="")
 
 

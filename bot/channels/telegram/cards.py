@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from bot.channels.base import Card, Row
 from bot.channels.telegram.presses import Keyboard, card_keyboard, typed_only
 from bot.channels.telegram.reveal import one_line, prose, strict
-from bot.channels.telegram.spans import TEXT_MAX, Block, Span, html, length, pack, tame, units
+from bot.channels.telegram.spans import TEXT_MAX, Block, Span, html, length, pack, styled, tame, units
 from connectors.base import Role
 
 CARD_MARK = "🗂"
@@ -92,7 +92,7 @@ def _tail_heavy(ordered: list[Block], room: int) -> list[tuple[Span, ...]]:
 
 
 def _message(card: Card, part: tuple[Span, ...], number: int, count: int) -> tuple[Span, ...]:
-    head: Block = (Span(f"{CARD_MARK} {card.id} · "), Span(_clipped(one_line(card.title), HEAD_MAX - 80), "b"))
+    head: Block = (Span(f"{CARD_MARK} {card.id} · "), *styled(tame(_clipped(one_line(card.title), HEAD_MAX - 80)), "b"))
     if count > 1:
         head = (*head, Span(f" · part {number} of {count}"))
     if number < count:
@@ -108,13 +108,13 @@ def _tail(card: Card, count: int) -> Block:
             spans.append(Span(f"\n{line}", "b"))
     if card.outcome:
         mark = STATES[card.state].partition(" ")[0]
-        spans.append(Span(f"\n{mark} {_clipped(prose(card.outcome), 400)}".rstrip(), "b"))
+        spans += styled(tame(f"\n{mark} {_clipped(prose(card.outcome), 400)}".rstrip()), "b")
     if card.state in ("pending", "snoozed", "shadow"):
         if count > 1:
             spans.append(Span("\nRead the parts above first."))
         typed = typed_only(card.buttons)
         if typed:
-            spans.append(Span("\n" + _clipped("Or type: " + " · ".join(one_line(b.text) for b in typed), 200)))
+            spans += tame("\n" + _clipped("Or type: " + " · ".join(one_line(b.text) for b in typed), 200))
     assert length(spans) <= TAIL_MAX, "the tail of a card outgrew its room"
     return tuple(spans)
 
@@ -128,7 +128,7 @@ def _facts(card: Card) -> list[Block]:
 
 def _footer(card: Card) -> list[Block]:
     # Not in the tail, which changes with the state: the point of no return may not be cut.
-    return [(Span(_named(line), "i"),) for line in card.footer]
+    return [styled(tame(_named(line)), "i") for line in card.footer]
 
 
 def _row(row: Row) -> Block:

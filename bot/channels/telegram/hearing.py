@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from telegram import CallbackQuery, Chat, Message, Update, User
+from telegram import CallbackQuery, Chat, MaybeInaccessibleMessage, Message, Update, User
 
 from bot.channels.base import Card, Ear, NotWrittenError, RefusedPressError
 from bot.channels.telegram import drafts, presses
@@ -295,11 +295,11 @@ class Hearing:
         else:
             await self._step(query.id, press, chat.id, message)
 
-    def _is_ours(self, message: object) -> bool:
-        """Return whether the buttons hang on a message of ours; an old one comes without its text and its sender."""
-        return not isinstance(message, Message) or (
-            message.from_user is not None and str(message.from_user.id) == self._bot_id
-        )
+    def _is_ours(self, message: MaybeInaccessibleMessage) -> bool:
+        """Return whether the buttons hang on a message of ours."""
+        if not isinstance(message, Message) or message.date.timestamp() == 0:
+            return True  # an old one comes with date 0, without its text and its sender; only the id of the chat counts
+        return message.from_user is not None and str(message.from_user.id) == self._bot_id
 
     async def _pressed(self, event_id: str, press: Press, query: CallbackQuery, actor: Actor, place: Place) -> str:
         now = self._clock.now()

@@ -86,6 +86,11 @@ def tame(text: str, *, commands: bool = False) -> Block:
     return tuple(spans)
 
 
+def styled(block: Block, style: Style) -> Block:
+    """Return the block with its plain stretches in a style; what stands as code stays code."""
+    return tuple(span if span.style else Span(span.text, style) for span in block)
+
+
 def cut(text: str, room: int) -> tuple[str, str]:
     """Split text so that the head fits into ``room`` units: at a paragraph, line, sentence or word, in that order.
 

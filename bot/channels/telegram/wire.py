@@ -13,6 +13,7 @@ import urllib.parse
 from collections.abc import Awaitable, Sequence
 from typing import Any, TypeVar
 
+import msgspec
 from telegram import (
     Bot,
     BotCommand,
@@ -38,6 +39,7 @@ UP_BYTES_MAX = 50 * 1000 * 1000  # core.telegram.org/bots/api#senddocument
 PHOTO_BYTES_MAX = 10 * 1000 * 1000  # core.telegram.org/bots/api#sendphoto
 COMMANDS_MAX, COMMAND_MAX, DESCRIPTION_MAX = 100, 32, 256  # core.telegram.org/bots/api#botcommand
 POLL_BATCH = 100
+NUMBER_MAX = 2**53  # of an update; a larger one could not be asked for
 CALL_TIMEOUT_S = 15.0
 FILE_TIMEOUT_S = 120.0
 LOGGERS = ("httpx", "httpcore", "telegram", "bot.channels.telegram")
@@ -138,22 +140,66 @@ def _readable(item: Any) -> dict[str, Any] | None:
     if read_update(item) is not None:
         return dict(item)
     number = item.get("update_id") if isinstance(item, dict) else None
-    return {"update_id": number} if isinstance(number, int) and not isinstance(number, bool) else None
+    is_number = isinstance(number, int) and not isinstance(number, bool) and 0 <= number < NUMBER_MAX
+    return {"update_id": number} if is_number else None
+
+
+class _User(msgspec.Struct):
+    id: int
+    is_bot: bool
+    first_name: str
+    last_name: str | None = None
+
+
+class _Chat(msgspec.Struct):
+    id: int
+    type: str
+
+
+class _File(msgspec.Struct):
+    file_id: str
+    file_size: int | None = None
+    file_name: str | None = None
+    mime_type: str | None = None
+
+
+class _Message(msgspec.Struct):
+    message_id: int
+    chat: _Chat
+    from_user: _User | None = msgspec.field(default=None, name="from")
+    text: str | None = None
+    caption: str | None = None
+    document: _File | None = None
+    audio: _File | None = None
+    video: _File | None = None
+    photo: list[_File] | None = None
+    reply_to_message: _Message | None = None
+
+
+class _Query(msgspec.Struct):
+    id: str
+    from_user: _User = msgspec.field(name="from")
+    message: _Message | None = None
+    data: str | None = None
+
+
+class _Update(msgspec.Struct):
+    """The shape of what is used further on. The library takes any type for any field."""
+
+    update_id: int
+    message: _Message | None = None
+    edited_message: _Message | None = None
+    callback_query: _Query | None = None
 
 
 def read_update(item: Any) -> Update | None:
     """Return an update as Telegram posted it, or None when it is not one."""
-    if not isinstance(item, dict) or isinstance(item.get("update_id"), bool):
-        return None
-    if not isinstance(item.get("update_id"), int):
-        return None
     try:
-        update = Update.de_json(item, None)
-        # The library takes any type for any field; what is used further on is looked at here, once.
-        _ = update.effective_user, update.effective_chat, hash(update)
+        if not 0 <= msgspec.convert(item, _Update).update_id < NUMBER_MAX:
+            return None
+        return Update.de_json(item, None)
     except Exception:  # noqa: BLE001 - whatever a parser of foreign JSON raises means: not readable
         return None
-    return update
 
 
 def _retry_after_s(payload: bytes) -> float:

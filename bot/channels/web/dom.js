@@ -93,7 +93,12 @@ export function prose(text) {
   for (const line of text.split("\n")) {
     if (line.startsWith("- ")) {
       flush();
-      if (!list) blocks.push((list = h("ul")));
+      if (!list) {
+        // A short line above a list is its heading: "Done", "Money".
+        const above = blocks[blocks.length - 1];
+        if (above?.tagName === "P" && above.textContent.length < 48 && !/[.!?]$/.test(above.textContent)) above.classList.add("lead");
+        blocks.push((list = h("ul")));
+      }
       list.append(h("li", { dir: "auto" }, line.slice(2)));
     } else if (line.trim() === "") {
       flush();
