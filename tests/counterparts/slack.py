@@ -224,7 +224,8 @@ class Edge:
 
     async def hang_up(self) -> None:
         """Cut every Socket Mode connection."""
-        for ws in list(self._sockets):
+        cut, self._sockets = self._sockets, set()
+        for ws in cut:
             await ws.close(code=1001)
 
     async def connected(self) -> None:

@@ -132,7 +132,8 @@ def message(said: Message) -> tuple[Part, ...]:
 
 
 def _head(card: Card) -> list[Block]:
-    title = plain.vital(card.title) or "Card"
+    title = plain.vital(card.title)
+    title = title if title.strip() else "Card"
     blocks: list[Block] = [{"type": "header", "text": _plain(plain.cut(title, HEADER_MAX))}]
     if plain.length(title) > HEADER_MAX:
         blocks += [_section(piece) for piece in plain.pieces(title, PIECE_MAX)]
@@ -263,7 +264,7 @@ def _button(button: Button, number: int) -> Block:
     element: Block = {
         "type": "button",
         "action_id": f"{button.verb}:{number}",
-        "text": _plain(plain.cut(plain.prose(button.label), BUTTON_TEXT_MAX) or "…"),
+        "text": _plain(plain.label(button.label, BUTTON_TEXT_MAX)),
     }
     # A button that says something carries its words when no handle stands for them.
     value = button.handle or f"say {button.text}"
@@ -273,9 +274,9 @@ def _button(button: Button, number: int) -> Block:
         element["style"] = button.style
     if button.confirm:
         element["confirm"] = {
-            "title": _plain(plain.cut("Really?", CONFIRM_TITLE_MAX)),
-            "text": _plain(plain.cut(plain.prose(button.confirm), CONFIRM_TEXT_MAX)),
-            "confirm": _plain(plain.cut(plain.prose(button.label), CONFIRM_BUTTON_MAX)),
+            "title": _plain(plain.label("Really?", CONFIRM_TITLE_MAX)),
+            "text": _plain(plain.label(button.confirm, CONFIRM_TEXT_MAX)),
+            "confirm": _plain(plain.label(button.label, CONFIRM_BUTTON_MAX)),
             "deny": _plain("Go back"),
         }
     return element
@@ -286,10 +287,10 @@ def _menu(button: Button, number: int, placeholder: str, options: Sequence[tuple
     return {
         "type": "static_select",
         "action_id": f"{button.verb}-menu:{number}",
-        "placeholder": _plain(plain.cut(plain.prose(placeholder), PLACEHOLDER_MAX)),
+        "placeholder": _plain(plain.label(placeholder, PLACEHOLDER_MAX)),
         "options": [
             {
-                "text": _plain(plain.cut(plain.prose(words), OPTION_TEXT_MAX) or "…"),
+                "text": _plain(plain.label(words, OPTION_TEXT_MAX)),
                 "value": f"{key} {button.handle}"[:OPTION_VALUE_MAX],
             }
             for words, key in options[:OPTIONS_MAX]
@@ -350,7 +351,8 @@ def _section(text: str) -> Block:
 
 
 def _context(lines: Sequence[str]) -> list[Block]:
-    return [{"type": "context", "elements": [_plain(line) for line in lines if line.strip()]}] if any(lines) else []
+    shown = [_plain(line) for line in lines if line.strip()]
+    return [{"type": "context", "elements": shown}] if shown else []
 
 
 def _plain(text: str) -> Block:

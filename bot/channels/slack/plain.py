@@ -162,6 +162,12 @@ def cut(text: str, limit: int, more: str = "…") -> str:
     return text if length(text) <= limit else fitting(text, limit - length(more)) + more
 
 
+def label(text: str, limit: int) -> str:
+    """Return words for a button, a menu or a heading: short, visible, never blank."""
+    shown = cut(prose(text), limit)
+    return shown if shown.strip() else "…"
+
+
 INCOMING = re.compile(r"<([^<>]*)>")
 
 

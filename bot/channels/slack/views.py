@@ -69,7 +69,7 @@ def form(card: Card, ticket: Ticket) -> Block:
         "type": "modal",
         "callback_id": FORM,
         "private_metadata": ticket.to_json(),
-        "title": _plain(plain.cut(f"Edit {card.id}", VIEW_TITLE_MAX)),
+        "title": _plain(plain.label(f"Edit {card.id}", VIEW_TITLE_MAX)),
         "close": _plain("Close"),
         "blocks": blocks[:BLOCKS_PER_VIEW],
     }
@@ -170,14 +170,14 @@ def _input(field: EditField) -> Block:
     return {
         "type": "input",
         "block_id": FIELD + field.name,
-        "label": _plain(plain.cut(plain.prose(field.label), LABEL_MAX)),
+        "label": _plain(plain.label(field.label, LABEL_MAX)),
         "optional": True,
         "element": element,
     }
 
 
 def _by_reply(field: EditField) -> str:
-    label = plain.cut(plain.prose(field.label), 100)
+    label = plain.label(field.label, 100)
     return (
         f"“{label}” has {len(field.value):,} characters and Slack's forms hold {INPUT_MAX:,}. "
         "Close this and reply in the card's thread: with the new text, or with what to change in it."
