@@ -1,0 +1,254 @@
+"""Analytics: what happened in a stretch of days, in numbers and one picture, and what that saved.
+
+Everything is counted from records, so the same books give the same report. The minutes a task would have taken by hand
+are assumptions; they are listed with the answer.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import ClassVar
+
+from agents.base import Agent, Attachment, Desk, Intent, Proposal, Record, parse_money
+from agents.base import Task as Request
+from agents.bill import OPEN, outstanding
+from agents.edits import UnreadableEditError, intent_of
+from agents.letter import day_words, total_words
+from agents.slots import Period
+from memory.events import Json
+
+DAYS_DEFAULT = 30
+WEEKS_SHOWN_MAX = 26  # bars in one picture
+MINUTES_BY_HAND: Mapping[str, int] = {
+    "invoice": 12, "credit": 15, "payment": 4, "proposal": 40, "ticket": 10, "meeting": 8, "reminder": 2, "post": 25,
+    "project": 20, "client": 5,
+}  # fmt: skip
+"""Kind of record → minutes it takes without us. Estimates, shown with every answer that uses them."""
+
+
+class Report(Intent):
+    """Sum up a stretch of days: money, clients, work, with a picture."""
+
+    examples: ClassVar[tuple[str, ...]] = (
+        "weekly report",
+        "report for last month",
+        "how did we do this quarter?",
+        "give me a summary of October",
+        "monthly review",
+        "show me the numbers",
+        "business report with a chart",
+        "what happened last week?",
+        "how was the year so far?",
+        "analytics for September",
+        "draw a chart of our income",
+        "key figures please",
+        "status report for the last 30 days",
+        "dashboard",
+        "overview of this month's business",
+        "reprot last week",
+    )
+    checks: ClassVar[tuple[str, ...]] = (
+        "quarterly report please",
+        "how did last month go?",
+        "show me a chart of the last months",
+        "give me the key figures for this year",
+        "review of last week",
+    )
+    not_mine: ClassVar[tuple[str, ...]] = (
+        "revenue in March",
+        "how much time did you save me?",
+        "project status of Acme",
+        "what's on today?",
+        "summarise this article",
+        "send Acme the report",
+    )
+    patterns: ClassVar[tuple[str, ...]] = ("weekly report", "monthly report", "report for {period}", "report {period}")
+    command: ClassVar[str] = "report"
+
+    period: Period | None = None
+
+
+class TimeSaved(Intent):
+    """Estimate the time that was saved."""
+
+    examples: ClassVar[tuple[str, ...]] = (
+        "how much time did you save me?",
+        "time saved this month",
+        "what's the time saving?",
+        "how many hours have you spared me?",
+        "is this bot worth it?",
+        "hours saved so far",
+        "how much work did you take off me?",
+        "show the time I gained",
+        "what did the automation bring?",
+        "time savings last week",
+        "how productive were we thanks to you?",
+        "count the hours you saved",
+        "did using you pay off?",
+        "how many minutes per invoice do I save?",
+        "tiem saved?",
+    )
+    checks: ClassVar[tuple[str, ...]] = (
+        "how many hours did I save this week?",
+        "show me the saved time",
+        "how much time have you saved us in October?",
+        "what is the time saved so far",
+        "do you actually save me time?",
+    )
+    not_mine: ClassVar[tuple[str, ...]] = (
+        "weekly report",
+        "find a time for Acme",
+        "how many hours did I work for Globex?",
+        "save this file",
+        "what time is it?",
+        "how much money did we make?",
+    )
+    patterns: ClassVar[tuple[str, ...]] = ("time saved", "time saved {period}")
+
+    period: Period | None = None
+
+
+class Analytics(Agent):
+    """Counts what the books hold; changes nothing."""
+
+    intents = (Report, TimeSaved)
+
+    async def work(self, task: Request, desk: Desk) -> Proposal:
+        """Count, and draw."""
+        try:
+            wanted = intent_of(task, desk)
+        except UnreadableEditError as error:
+            return Proposal(ask=str(error))
+        match wanted:
+            case Report() as wish:
+                return _report(wish.period or _lately(desk), desk)
+            case TimeSaved() as wish:
+                return _saved(wish.period or _lately(desk), desk)
+        raise NotImplementedError(f"analytics does not know {task.intent.id()!r}")
+
+
+def _lately(desk: Desk) -> Period:
+    today = desk.now.astimezone(desk.zone).date()
+    return Period(today - timedelta(days=DAYS_DEFAULT - 1), today)
+
+
+def _report(period: Period, desk: Desk) -> Proposal:
+    issued = [r for r in desk.records("invoice") if _on(r, "issued") in period and r.data["status"] != "cancelled"]
+    paid = [r for r in desk.records("payment") if _on(r, "day") in period]
+    opened = [r for r in desk.records("invoice") if r.data["status"] in OPEN]
+    late = [r for r in opened if date.fromisoformat(r.data["due"]) < desk.now.astimezone(desk.zone).date()]
+    invoiced, received = _total(issued, "net"), _total(paid, "amount")
+    rows = [
+        f"{day_words(period.first)} to {day_words(period.last)}:",
+        f"- Invoiced: {total_words(invoiced)} before VAT on {_count(len(issued), 'invoice')}",
+        f"- Received: {total_words(received)} in {_count(len(paid), 'payment')}",
+        f"- Open now: {total_words(_left(opened))}, of which overdue {total_words(_left(late))}",
+    ]
+    if busiest := _by_client(issued):
+        name, sums = busiest
+        rows.append(f"- Largest client: {name}, {total_words(sums)}")
+    for kind, label in (
+        ("client", "new client"),
+        ("proposal", "proposal"),
+        ("ticket", "mail answered"),
+        ("post", "post"),
+    ):
+        if made := [r for r in desk.records(kind) if _made(r, desk) in period]:
+            rows.append(f"- {_count(len(made), label)}")
+    results: dict[str, Json] = {
+        "invoiced": {ccy: str(value) for ccy, value in invoiced.items()},
+        "received": {ccy: str(value) for ccy, value in received.items()},
+    }
+    picture = _picture(period, issued, paid, desk) if issued or paid else None
+    return Proposal(say="\n".join(rows), results=results, files=(picture,) if picture else ())
+
+
+def _saved(period: Period, desk: Desk) -> Proposal:
+    counts = {
+        kind: sum(1 for record in desk.records(kind) if _made(record, desk) in period) for kind in MINUTES_BY_HAND
+    }
+    made = {kind: count for kind, count in counts.items() if count}
+    minutes = sum(count * MINUTES_BY_HAND[kind] for kind, count in made.items())
+    span = f"{day_words(period.first)} to {day_words(period.last)}"
+    if not made:
+        return Proposal(say=f"Nothing was done from {span}, so nothing was saved.")
+    rows = [f"About {minutes // 60} h {minutes % 60:02d} min saved, {span}. Estimated, by hand it takes:"]
+    rows += [f"- {_count(count, kind)} of {MINUTES_BY_HAND[kind]} min" for kind, count in made.items()]
+    return Proposal(say="\n".join(rows), results={"minutes": minutes, "counts": made})
+
+
+def _on(record: Record, field: str) -> date:
+    return date.fromisoformat(str(record.data[field])[:10])
+
+
+def _made(record: Record, desk: Desk) -> date:
+    return record.at.astimezone(desk.zone).date()
+
+
+def _total(records: list[Record], field: str) -> dict[str, Decimal]:
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for record in records:
+        value, currency = parse_money(record.data[field])
+        sums[currency] += value
+    return dict(sums)
+
+
+def _left(records: list[Record]) -> dict[str, Decimal]:
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for record in records:
+        value, currency = outstanding(record)
+        sums[currency] += value
+    return dict(sums)
+
+
+def _by_client(issued: list[Record]) -> tuple[str, dict[str, Decimal]] | None:
+    names = sorted({str(record.data["client_name"]) for record in issued})
+    sums = {name: _total([r for r in issued if r.data["client_name"] == name], "net") for name in names}
+    return max(sums.items(), key=lambda pair: max(pair[1].values())) if sums else None
+
+
+def _count(number: int, noun: str) -> str:
+    words = noun.split(" ", 1)
+    plural = " ".join([words[0] + "s", *words[1:]]) if len(words) > 1 and words[0] != "new" else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
+
+
+def _picture(period: Period, issued: list[Record], paid: list[Record], desk: Desk) -> Attachment:
+    """Draw invoiced and received by week, in the company's currency; the same books give the same bytes."""
+    # Imported here: matplotlib takes most of a second, and few answers have a picture.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    currency = desk.company.get("currency") or "EUR"
+    weeks = _weeks(period)
+    figure = Figure(figsize=(7, 3), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    for shift, records, field, on, label in (
+        (-0.2, issued, "net", "issued", "invoiced before VAT"),
+        (0.2, paid, "amount", "day", "received"),
+    ):
+        heights = []
+        for first in weeks:
+            inside = [r for r in records if first <= _on(r, on) < first + timedelta(days=7)]
+            heights.append(float(_total(inside, field).get(currency, Decimal(0))))
+        axes.bar([i + shift for i in range(len(weeks))], heights, width=0.4, label=label)
+    axes.set_xticks(range(len(weeks)), [f"{first.day} {first:%b}" for first in weeks], rotation=45, ha="right")
+    axes.set_ylabel(currency)
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    content = buffer.getvalue()
+    name = f"report-{period.first.isoformat()}-{period.last.isoformat()}.png"
+    return Attachment(name=name, sha256=desk.files.put(content), size=len(content), media_type="image/png")
+
+
+def _weeks(period: Period) -> list[date]:
+    first = period.first - timedelta(days=period.first.weekday())
+    weeks = [first + timedelta(days=7 * i) for i in range((period.last - first).days // 7 + 1)]
+    return weeks[-WEEKS_SHOWN_MAX:]

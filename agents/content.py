@@ -1,0 +1,449 @@
+"""Content: posts from brief to published, and what became of them.
+
+A post is a record: drafted, scheduled, published, withdrawn. Publishing names the text that was seen; the fingerprint
+of the card binds it. Without a model the draft is the brief put into sentences, and says so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import ClassVar
+
+from agents.base import ActionCall, Agent, Choice, Desk, Intent, Proposal, Record, Risk, Task, Write
+from agents.directory import cited, free_key, slug
+from agents.edits import UnreadableEditError, intent_of
+from agents.letter import facts_changed, moment_words, pinned, prompt
+from agents.slots import Day, Moment
+from memory.events import Json, Origin
+
+LENGTH_MAX = {"bluesky": 300, "blog": 20_000}  # graphemes of a Bluesky post (app.bsky.feed.post); a blog's own taste
+CHANNEL_DEFAULT = "bluesky"
+LISTED_MAX = 10
+FACTS_MAX = 3  # remembered lines that go into a draft
+
+_TOPIC = re.compile(r"\b(?:about|on|announcing|saying)\b\s+(?:that )?(.+?)[.!]?$", re.IGNORECASE | re.DOTALL)
+_CHANNEL = re.compile(r"\b(blog|bluesky|bsky|skeet|article)\b", re.IGNORECASE)
+
+
+class WritePost(Intent):
+    """Draft a post."""
+
+    effect: ClassVar[Risk] = Risk.REVERSIBLE
+    examples: ClassVar[tuple[str, ...]] = (
+        "write a post about our new workshop",
+        "draft a blog article on pricing for freelancers",
+        "I need a Bluesky post announcing the launch",
+        "make a post: we are hiring a summer intern",
+        "write something for social media about the award",
+        "post idea: how we saved Acme ten hours a week, draft it",
+        "compose a short post about remote work",
+        "draft an announcement that the beta is open",
+        "write two versions of a post about the discount",
+        "blog post about invoices with e-invoicing please",
+        "turn my notes on the fair into a post",
+        "write a skeet about today's talk",
+        "prepare a post for the holiday closing",
+        "a post about the redesign of our site, friendly tone",
+        "wirte a post abuot the new logo",
+    )
+    checks: ClassVar[tuple[str, ...]] = (
+        "draft a post on our tenth birthday",
+        "write a blog article about time tracking",
+        "make a Bluesky post about the podcast",
+        "compose a post that the shop is open again",
+        "I want a post about sustainable packaging",
+    )
+    not_mine: ClassVar[tuple[str, ...]] = (
+        "publish the post",
+        "schedule the post for Friday",
+        "write Acme that the draft is ready",
+        "summarise this article",
+        "go to the post office",
+        "how did the last post do?",
+    )
+    patterns: ClassVar[tuple[str, ...]] = ("write a post about {topic}", "draft a post about {topic}")
+    asks: ClassVar[Mapping[str, str]] = {"topic": "What is the post about?"}
+
+    topic: str = ""
+    channel: str = ""
+
+
+class PublishPost(Intent):
+    """Publish a post that was drafted."""
+
+    effect: ClassVar[Risk] = Risk.OUTSIDE
+    examples: ClassVar[tuple[str, ...]] = (
+        "publish the post",
+        "post it now",
+        "publish the draft about the workshop",
+        "put the article on the blog",
+        "send the post out",
+        "go live with the launch post",
+        "publish version b",
+        "put that on Bluesky",
+        "release the blog post",
+        "the draft is fine, publish",
+        "make the post public",
+        "share the post about hiring",
+        "push the announcement live",
+        "tweet it out",
+        "publsh the post on pricing",
+    )
+    checks: ClassVar[tuple[str, ...]] = (
+        "publish the blog article now",
+        "post the draft about remote work",
+        "put the announcement online",
+        "go ahead and publish the logo post",
+        "share it on Bluesky now",
+    )
+    not_mine: ClassVar[tuple[str, ...]] = (
+        "write a post about the launch",
+        "schedule the post for Tuesday",
+        "delete the post",
+        "post the letter to Acme",
+        "send the invoice",
+        "how many people saw the post?",
+    )
+    patterns: ClassVar[tuple[str, ...]] = ("publish the post", "publish {post}", "post it now")
+
+    post: str = ""
+    variant: str = ""
+
+
+class SchedulePost(Intent):
+    """Publish a post at a later time; it still asks then unless your rules let it run."""
+
+    effect: ClassVar[Risk] = Risk.REVERSIBLE
+    examples: ClassVar[tuple[str, ...]] = (
+        "schedule the post for Friday at 9",
+        "publish the draft tomorrow at noon",
+        "post it on Monday morning at 8",
+        "queue the blog article for 1 December 10:00",
+        "put the launch post out next Tuesday at 3pm",
+        "let the post go live on Thursday at 7",
+        "plan the post about hiring for Wednesday 9am",
+        "time the announcement for 14:00 tomorrow",
+        "hold the post until Sunday at 18:00",
+        "schedule the skeet for tonight at 8",
+        "publish that next week Monday at 9",
+        "set the workshop post for the 5th at 10",
+        "send the post out on Saturday at 11",
+        "post the article in two hours",
+        "scedule post friday 9am",
+    )
+    checks: ClassVar[tuple[str, ...]] = (
+        "schedule the blog post for Tuesday at 8:30",
+        "publish the announcement on 3 December at 9",
+        "queue the draft for tomorrow morning at 7",
+        "put the pricing post out on Friday at noon",
+        "let the draft go out on Monday 10:00",
+    )
+    not_mine: ClassVar[tuple[str, ...]] = (
+        "schedule a meeting for Friday at 9",
+        "publish the post now",
+        "remind me on Friday to write a post",
+        "cancel the scheduled post",
+        "which posts are planned?",
+        "schedule an invoice for the first",
+    )
+    patterns: ClassVar[tuple[str, ...]] = ("schedule the post for {when}", "schedule {post} for {when}")
+    asks: ClassVar[Mapping[str, str]] = {"when": "When shall it be published?"}
+
+    post: str = ""
+    when: Moment | None = None
+    day: Day | None = None
+
+
+class CancelPost(Intent):
+    """Stop a scheduled post, or take a published one down."""
+
+    effect: ClassVar[Risk] = Risk.OUTSIDE
+    examples: ClassVar[tuple[str, ...]] = (
+        "cancel the post",
+        "take the post down",
+        "delete the Bluesky post",
+        "don't publish the article on Friday",
+        "unpublish the blog post",
+        "remove the post about hiring",
+        "stop the scheduled post",
+        "pull the announcement",
+        "withdraw the launch post",
+        "the post has a typo, take it offline",
+        "delete that skeet",
+        "call off the post for Monday",
+        "unschedule the draft",
+        "retract the post about prices",
+        "cancle the scheduled article",
+    )
+    checks: ClassVar[tuple[str, ...]] = (
+        "take down the workshop post",
+        "cancel the scheduled blog article",
+        "delete the last post",
+        "please unpublish the announcement",
+        "don't send out the post after all",
+    )
+    not_mine: ClassVar[tuple[str, ...]] = (
+        "cancel the meeting",
+        "cancel 2026-0001",
+        "publish the post",
+        "delete my account",
+        "move the post to Friday",
+        "remove Acme from the client list",
+    )
+    patterns: ClassVar[tuple[str, ...]] = ("cancel the post", "take the post down", "cancel post {post}")
+
+    post: str = ""
+
+
+class PostNumbers(Intent):
+    """Say how posts did, and which version did better."""
+
+    examples: ClassVar[tuple[str, ...]] = (
+        "how did the last post do?",
+        "post statistics",
+        "how many likes did the launch post get?",
+        "which post worked best?",
+        "show the numbers of our posts",
+        "engagement on Bluesky this month",
+        "did version a or b win?",
+        "how many people saw the article?",
+        "performance of the blog",
+        "list our posts",
+        "what did we publish last week?",
+        "which drafts do we have?",
+        "views of the pricing post",
+        "are any posts scheduled?",
+        "post stats pls",
+    )
+    checks: ClassVar[tuple[str, ...]] = (
+        "how is the hiring post doing?",
+        "show me post performance",
+        "how many reposts did we get?",
+        "which of our articles was read most?",
+        "what posts are planned?",
+    )
+    not_mine: ClassVar[tuple[str, ...]] = (
+        "write a post about our numbers",
+        "revenue last month",
+        "how many clients do we have?",
+        "weekly report",
+        "publish the post",
+        "how much time did you save me?",
+    )
+    patterns: ClassVar[tuple[str, ...]] = ("post statistics", "list our posts", "how did the last post do")
+
+    post: str = ""
+
+
+class Content(Agent):
+    """Writes posts, and proposes when and where they go out."""
+
+    intents = (WritePost, PublishPost, SchedulePost, CancelPost, PostNumbers)
+    proposes = ("books.write", "bluesky.post", "bluesky.delete", "blog.publish", "blog.unpublish")
+
+    async def work(self, task: Task, desk: Desk) -> Proposal:
+        """Do one request about posts."""
+        try:
+            wanted = intent_of(task, desk)
+        except UnreadableEditError as error:
+            return Proposal(ask=str(error))
+        match wanted:
+            case WritePost() as wish:
+                return await _write(wish, task, desk)
+            case PublishPost() as wish:
+                return _publish(wish, task, desk)
+            case SchedulePost() as wish:
+                return _schedule(wish, task, desk)
+            case CancelPost() as wish:
+                return _cancel(wish, task, desk)
+            case PostNumbers():
+                return _numbers(desk)
+        raise NotImplementedError(f"content does not know {task.intent.id()!r}")
+
+
+async def _write(wish: WritePost, task: Task, desk: Desk) -> Proposal:
+    topic = (wish.topic or _found(_TOPIC, task.text)).strip(" .")
+    if not topic:
+        return Proposal(ask="What is the post about?")
+    channel = _channel(wish.channel or _found(_CHANNEL, task.text))
+    recalled = await desk.recall(topic, k=FACTS_MAX)
+    known = [found for found in recalled if found.origin in {Origin.OPERATOR, Origin.SYSTEM}]
+    brief = _sentence(topic)
+    text, reasons = await _worded(desk, task, brief, [found.text for found in known], channel)
+    if len(text) > LENGTH_MAX[channel]:
+        return Proposal(
+            ask=f"The draft has {len(text)} characters; {channel} takes {LENGTH_MAX[channel]}. "
+            "Shorter, or for the blog?",
+            choices=(Choice(label="For the blog", text=f"write a blog post about {topic}"),),
+        )
+    key = free_key(desk, "post", slug(topic)[:40].strip("-") or "post")
+    variants = {"a": text, "b": _question(topic, text)}
+    data: dict[str, Json] = {
+        "title": brief.rstrip("."), "text": text, "channel": channel, "status": "draft", "variants": variants,
+    }  # fmt: skip
+    call = ActionCall(
+        name="books.write",
+        args={"summary": f"Draft for {channel}: {brief}", "fields": {"Text": text, "Or": variants["b"], "Post": key}},
+        writes=(Write(kind="post", key=key, data=data),),
+        needs={f"post:{key}": 0},
+    )
+    return Proposal(calls=(call,), results={"post": key, "text": text, "channel": channel}, reasons=reasons)
+
+
+async def _worded(desk: Desk, task: Task, brief: str, facts: list[str], channel: str) -> tuple[str, tuple[str, ...]]:
+    wanted = f" The operator wants: {task.guidance}" if task.guidance else ""
+    ask = f"{prompt('content')}\n\nFor {channel}, at most {LENGTH_MAX[channel]} characters.{wanted}\nBrief: {brief}"
+    thought = await desk.think("post", ask, material=[(Origin.OPERATOR, fact) for fact in facts])
+    text = thought.text.strip()
+    if thought.problem or not text:
+        return brief, ("No model wrote this: it is your brief in a sentence. Edit it before it goes out.",)
+    # A post may leave facts out, and may not bring any that nobody gave it.
+    if invented := facts_changed("", text, allowed=" ".join([brief, task.text, task.guidance, *facts])):
+        return brief, (f"A model's draft was put away, because it named {invented}, which nobody gave it.",)
+    return text, (f"Written by {thought.model or 'a model'} from your brief and {len(facts)} remembered facts.",)
+
+
+def _publish(wish: PublishPost, task: Task, desk: Desk) -> Proposal:
+    post = _meant(wish.post, task, desk, ("draft", "scheduled"))
+    if isinstance(post, Proposal):
+        return post
+    variant = wish.variant.casefold() or _variant(task.text)
+    text = str(post.data["variants"].get(variant) or post.data["text"]) if variant else str(post.data["text"])
+    after = {**post.data, "text": text, "status": "published", "variant": variant or "a"}
+    after["published"] = desk.now.astimezone(desk.zone).isoformat()
+    if post.data["channel"] == "blog":
+        call = ActionCall(
+            name="blog.publish",
+            args={"slug": post.key, "title": str(post.data["title"]), "body": text},
+            writes=(Write(kind="post", key=post.key, data=after),),
+            needs=pinned(post),
+        )
+    else:
+        call = ActionCall(
+            name="bluesky.post",
+            args={"text": text},
+            writes=(Write(kind="post", key=post.key, data=after),),
+            needs=pinned(post),
+        )
+    return Proposal(calls=(call,), results={"post": post.key}, sources=cited(post))
+
+
+def _schedule(wish: SchedulePost, task: Task, desk: Desk) -> Proposal:
+    post = _meant(wish.post, task, desk, ("draft", "scheduled"))
+    if isinstance(post, Proposal):
+        return post
+    when = wish.when or (datetime.fromisoformat(f"{wish.day}T09:00:00").replace(tzinfo=desk.zone) if wish.day else None)
+    if when is None:
+        return Proposal(ask=f"When shall {post.data['title']!r} be published?")
+    if when <= desk.now:
+        return Proposal(ask=f"{moment_words(when.astimezone(desk.zone))} has passed. When shall it be published?")
+    local = when.astimezone(desk.zone)
+    summary = f"Publish {post.data['title']!r} on {post.data['channel']}, {moment_words(local)}"
+    schedule: dict[str, Json] = {
+        "kind": "schedule", "agent": "content", "intent": "publish_post", "slots": {"post": post.key},
+        "next": local.isoformat(), "rule": "", "text": summary,
+    }  # fmt: skip
+    call = ActionCall(
+        name="books.write",
+        args={"summary": summary, "fields": {"Text": post.data["text"], "When": local.isoformat()}},
+        writes=(
+            Write(kind="post", key=post.key, data={**post.data, "status": "scheduled", "when": local.isoformat()}),
+            Write(kind="schedule", key=f"post-{post.key}", data=schedule),
+        ),
+        needs=pinned(post),
+    )
+    return Proposal(calls=(call,), results={"post": post.key, "when": local.isoformat()}, sources=cited(post))
+
+
+def _cancel(wish: CancelPost, task: Task, desk: Desk) -> Proposal:
+    post = _meant(wish.post, task, desk, ("scheduled", "published"))
+    if isinstance(post, Proposal):
+        return post
+    if post.data["status"] == "scheduled":
+        plan = desk.record("schedule", f"post-{post.key}")
+        gone = (Write(kind="schedule", key=plan.key, data=dict(plan.data), gone=True),) if plan else ()
+        call = ActionCall(
+            name="books.write",
+            args={
+                "summary": f"Not published: {post.data['title']}",
+                "fields": {"Was planned for": post.data.get("when", "")},
+            },
+            writes=(Write(kind="post", key=post.key, data={**post.data, "status": "draft"}), *gone),
+            needs=pinned(post),
+        )
+        return Proposal(calls=(call,), results={"post": post.key}, sources=cited(post))
+    after = Write(kind="post", key=post.key, data={**post.data, "status": "withdrawn"})
+    if post.data["channel"] == "blog":
+        down = ActionCall(name="blog.unpublish", args={"slug": post.key}, writes=(after,), needs=pinned(post))
+        return Proposal(calls=(down,), results={"post": post.key}, sources=cited(post))
+    if not (ref := post.data.get("ref")):
+        return Proposal(
+            problem=f"I do not know where {post.data['title']!r} stands on Bluesky, so I cannot take it down. "
+            "Press Undo under the message that it was published, or delete it there."
+        )
+    down = ActionCall(name="bluesky.delete", args={"uri": ref}, writes=(after,), needs=pinned(post))
+    return Proposal(calls=(down,), results={"post": post.key}, sources=cited(post))
+
+
+def _numbers(desk: Desk) -> Proposal:
+    posts = sorted(desk.records("post"), key=lambda record: record.at, reverse=True)[:LISTED_MAX]
+    if not posts:
+        return Proposal(say="There are no posts yet. For example: write a post about our new workshop")
+    rows = ["Posts, newest first:"]
+    for post in posts:
+        numbers = post.data.get("numbers") or {}
+        counted = ", ".join(f"{value} {name}" for name, value in sorted(numbers.items())) or "no numbers yet"
+        what = f", version {post.data['variant']}" if post.data.get("variant") else ""
+        rows.append(f"- {post.data['title']} ({post.data['channel']}, {post.data['status']}{what}): {counted}")
+    return Proposal(say="\n".join(rows), sources=cited(*posts))
+
+
+def _meant(said: str, task: Task, desk: Desk, states: tuple[str, ...]) -> Record | Proposal:
+    """Return the one post that is meant: by key, by words of its title, or the only one in such a state."""
+    fitting = [record for record in desk.records("post") if record.data["status"] in states]
+    if said and (exact := desk.record("post", said)) is not None:
+        return exact if exact in fitting else Proposal(problem=f"{exact.data['title']!r} is {exact.data['status']}.")
+    words = set(re.findall(r"\w{4,}", f"{said} {task.text}".casefold()))
+    hits = {
+        record.key: len(words & set(re.findall(r"\w{4,}", str(record.data["title"]).casefold()))) for record in fitting
+    }
+    best = max(hits.values(), default=0)
+    named = [record for record in fitting if hits[record.key] == best] if best else fitting
+    if len(named) == 1:
+        return named[0]
+    if not named:
+        return Proposal(
+            problem=f"There is no post that is {' or '.join(states)}. 'list our posts' shows what there is."
+        )
+    verb = task.intent.id().partition("_")[0]
+    return Proposal(
+        ask="Which post?",
+        choices=tuple(Choice(label=str(r.data["title"]), text=f"{verb} the post {r.data['title']}") for r in named[:6]),
+    )
+
+
+def _channel(said: str) -> str:
+    return "blog" if said.casefold() in {"blog", "article"} else CHANNEL_DEFAULT
+
+
+def _variant(text: str) -> str:
+    found = re.search(r"\b(?:version|variant)\s+([ab])\b", text, re.IGNORECASE)
+    return found[1].casefold() if found else ""
+
+
+def _found(pattern: re.Pattern[str], text: str) -> str:
+    match = pattern.search(text)
+    return match[1] if match else ""
+
+
+def _sentence(text: str) -> str:
+    flat = re.sub(r"\s+", " ", text).strip()
+    return flat[0].upper() + flat[1:] + ("" if flat[-1] in ".!?" else ".")
+
+
+def _question(topic: str, text: str) -> str:
+    """The second version opens with a question, so that the two can be compared."""
+    subject = re.sub(r"^(?:our|the|my)\s+", "", topic, flags=re.IGNORECASE)
+    return f"Have you heard about {subject}? {text}"

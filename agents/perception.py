@@ -1,0 +1,62 @@
+"""Perception: hears what comes from outside and says which playbook it starts. It has no authority at all.
+
+Which playbook starts is decided by the *kind* of item alone, which the connector has set after checking where it came
+from. The item's words fill names and needs, cleaned and shown on a card; see `agents.percept`.
+"""
+
+from __future__ import annotations
+
+from agents.base import Agent, Desk, Proposal, Step, Task
+from agents.directory import slug
+from agents.percept import NEED_MAX, Percept, line, perceive
+from agents.plan import faults, staff
+from agents.playbook import fill, for_item, playbooks
+from memory.events import Json
+
+QUOTED_LINES_MAX = 12  # of what is shown of an item that starts nothing
+
+
+class Perception(Agent):
+    """Hears what comes from outside and says which playbook it starts."""
+
+    hears = (
+        "mail", "mail.*", "form", "form.*", "webhook", "webhook.*", "subscription", "subscription.*", "stripe",
+        "stripe.*",
+    )  # fmt: skip
+
+    async def work(self, task: Task, desk: Desk) -> Proposal:
+        """Plan what the item's kind asks for; say what came when nothing does."""
+        percept = perceive(task.item or {}, task.item_text, desk)
+        if percept.kind.partition(".")[0] == "mail":
+            steps: tuple[Step, ...] = (Step(id="triage", agent="support", intent="triage", why="a mail came in"),)
+            return Proposal(plan=steps)
+        book = for_item(percept.kind, playbooks())
+        if book is None:
+            return Proposal(say=_notice(percept))
+        filled = fill(book, known(percept), desk)
+        if filled.missing:
+            what = " and ".join(filled.missing)
+            return Proposal(
+                say=f"{_notice(percept)}\nThe playbook {book.name} would start, but it does not say: {what}."
+            )
+        if wrong := faults(filled.steps, staff()):
+            return Proposal(problem=f"The playbook {book.name} does not fit what came in: {' '.join(wrong)}")
+        return Proposal(say=_notice(percept), plan=filled.steps)
+
+
+def known(percept: Percept) -> dict[str, Json]:
+    """Return what a playbook may use: our own record where there is one, else the cleaned words."""
+    facts = percept.facts
+    name = facts.get("company") or facts.get("name") or percept.sender.partition("@")[0]
+    client = percept.client.key if percept.client else name if slug(name) else ""
+    need = facts.get("need") or line(percept.quote.partition("\n")[0], NEED_MAX)
+    return {"client": client, "name": name, "email": percept.sender, "need": need, "plan": facts.get("plan", "")}
+
+
+def _notice(percept: Percept) -> str:
+    who = percept.facts.get("company") or percept.facts.get("name") or percept.sender or "somebody"
+    rows = [f"From outside ({percept.kind}), {who}:"]
+    rows += [f"- {key}: {value}" for key, value in percept.facts.items()]
+    if percept.quote:
+        rows += [f"> {line}" for line in percept.quote.splitlines()[:QUOTED_LINES_MAX]]
+    return "\n".join(rows)

@@ -1,0 +1,207 @@
+"""The planner: a goal → a typed plan, from a playbook, or from a model that fills the same schema.
+
+The plan's actions come from the operator's words and the company's playbooks. A model is only asked when no playbook
+fits, is shown nothing from outside, and its plan passes the same check as every other (`agents.plan.faults`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, Field
+
+from agents.base import Agent, Choice, Desk, Intent, Proposal, Risk, Step, Task
+from agents.directory import address, look_up, named, whom
+from agents.edits import UnreadableEditError, intent_of
+from agents.letter import prompt
+from agents.plan import STEPS_MAX, Staff, faults, staff, told
+from agents.playbook import Playbook, fill, for_goal, playbooks
+from agents.slots import ClientName, Money
+from memory.events import Json, Origin
+
+
+class MakePlan(Intent):
+    """Work out the steps to a goal, show them, and go through them one card at a time."""
+
+    effect: ClassVar[Risk] = Risk.OUTSIDE
+    examples: ClassVar[tuple[str, ...]] = (
+        "make a plan for the launch",
+        "Acme accepted the proposal",
+        "plan the onboarding of Globex step by step",
+        "what are the steps to close the Initech project?",
+        "run the onboarding playbook for Hooli",
+        "write and publish a post about our new service",
+        "Stark said yes to the offer, get going",
+        "start the engagement with Umbrella",
+        "take care of everything for the Wayne kick-off",
+        "handle the new enquiry from Tyrell",
+        "first send the proposal, then follow up, then invoice",
+        "set up the whole sequence for Cyberdyne",
+        "work out how we get Wonka live by December",
+        "run the playbook engagement for Duff",
+        "do what we always do with a new customer",
+        "break the website relaunch into steps",
+    )
+    checks: ClassVar[tuple[str, ...]] = (
+        "Globex accepted our proposal",
+        "make a step by step plan for the newsletter",
+        "run the intake playbook for Acme",
+        "plan everything for the Hooli onboarding",
+        "Initech said yes, start the engagement",
+    )
+    not_mine: ClassVar[tuple[str, ...]] = (
+        "plan a meeting with Acme on Tuesday",
+        "what's planned for Monday?",
+        "invoice Acme 1,200",
+        "onboard Globex",
+        "plan the delivery for Stark",
+        "what is your plan?",
+    )
+    patterns: ClassVar[tuple[str, ...]] = (
+        "{client} accepted the proposal",
+        "run the playbook {playbook} for {client}",
+        "make a plan for {goal}",
+    )
+    command: ClassVar[str] = "plan"
+
+    goal: str = ""
+    playbook: str = ""
+    client: ClientName | None = None
+    topic: str = ""
+    amount: Money | None = None
+
+
+class DraftStep(BaseModel):
+    """One step as a model writes it."""
+
+    id: str = Field(description="short and unique, like 'bill'")
+    intent: str = Field(description="one of the listed intents")
+    inputs: dict[str, Any] = Field(default_factory=dict, description="slot → value, or {'from': step, 'field': name}")
+    needs: list[str] = Field(default_factory=list, description="ids of steps that must be done before")
+    why: str = ""
+
+
+class Draft(BaseModel):
+    """A model's answer: a plan, a question, or that it cannot be done."""
+
+    kind: Literal["plan", "clarify", "cannot"]
+    steps: list[DraftStep] = Field(default_factory=list)
+    text: str = Field(default="", description="the question, or why it cannot be done")
+
+
+class Planner(Agent):
+    """Turns a goal into steps for the others; it does none of them."""
+
+    intents = (MakePlan,)
+
+    async def work(self, task: Task, desk: Desk) -> Proposal:
+        """Find the playbook, or think one up, and check it."""
+        try:
+            wish = intent_of(task, desk)
+        except UnreadableEditError as error:
+            return Proposal(ask=str(error))
+        assert isinstance(wish, MakePlan)
+        books = {name: book for name, book in playbooks().items() if book.steps}
+        goal = wish.goal or task.text
+        if wish.playbook:
+            chosen = books.get(wish.playbook.strip().casefold())
+            if chosen is None:
+                return Proposal(problem=f"There is no playbook {wish.playbook!r}. There are: {', '.join(books)}.")
+            return _from_playbook(chosen, wish, task, desk)
+        near = for_goal(_unnamed(goal, wish.client), books)
+        if near:
+            return _from_playbook(near[0], wish, task, desk)
+        if task.origin in {Origin.OPERATOR, Origin.DELEGATE}:
+            return await _from_model(goal, desk, books)
+        return _no_plan("No playbook fits.", books)
+
+
+def _unnamed(goal: str, client: str | None) -> str:
+    return goal.replace(client, "the client") if client else goal
+
+
+def _from_playbook(book: Playbook, wish: MakePlan, task: Task, desk: Desk) -> Proposal:
+    known = _known(wish, task, desk)
+    if isinstance(known, Proposal):
+        return known
+    filled = fill(book, known, desk)
+    if filled.missing:
+        return Proposal(ask=book.asks[filled.missing[0]])
+    return _sound(filled.steps, staff(), f"Playbook {book.name}: {book.title}.", words=None)
+
+
+def _known(wish: MakePlan, task: Task, desk: Desk) -> dict[str, Json] | Proposal:
+    """Return what the playbook's names mean: from the words, then from the client's record and newest proposal."""
+    known: dict[str, Json] = {"topic": wish.topic or _topic(task.text), "amount": str(wish.amount or "")}
+    if not wish.client:
+        return known
+    match = look_up(desk, wish.client)
+    if match.record is None:
+        return whom(task, wish.client, match.nearby)
+    client = match.record
+    known |= {
+        "client": client.key,
+        "name": named(client),
+        "email": address(client),
+        "need": client.data.get("need", ""),
+    }
+    offers = [p for p in desk.records("proposal", client=client.key) if p.data.get("status") in {"sent", "accepted"}]
+    if offers:
+        offer = max(offers, key=lambda record: (record.at, record.key))
+        known |= {"need": offer.data["text"], "amount": known["amount"] or offer.data.get("amount", "")}
+    return known
+
+
+def _topic(text: str) -> str:
+    _, about, topic = text.partition(" about ")
+    return topic.strip(" .") if about else ""
+
+
+async def _from_model(goal: str, desk: Desk, books: Mapping[str, Playbook]) -> Proposal:
+    known = staff()
+    asked = f"{prompt('planner')}\n\nIntents:\n{catalogue(known)}\n\nGoal, in the operator's words: {goal}"
+    thought = await desk.think("plan", asked, schema=Draft, tier="large")
+    if thought.problem or thought.data is None:
+        return _no_plan(f"No playbook fits, and I cannot plan freely ({thought.problem or 'no answer'}).", books)
+    draft = Draft.model_validate(thought.data)
+    if draft.kind == "clarify":
+        return Proposal(ask=draft.text or "What exactly is the goal?")
+    if draft.kind == "cannot":
+        return Proposal(problem=draft.text or "I see no way to do this with what I can do.")
+    steps = tuple(
+        Step(
+            id=step.id,
+            agent=known[step.intent].agent if step.intent in known else "",
+            intent=step.intent,
+            inputs=step.inputs,
+            needs=tuple(step.needs),
+            gate="ask",  # a plan that nobody has seen before asks at every step
+            why=step.why,
+        )
+        for step in draft.steps
+    )
+    return _sound(steps, known, f"Planned by {thought.model or 'a model'}.", words=goal)
+
+
+def catalogue(known: Staff) -> str:
+    """Return the intents as a model reads them: id, what it does, slots."""
+    rows = []
+    for name, duty in sorted(known.items()):
+        slots = ", ".join(f"{slot}{'' if f.is_required() else '?'}" for slot, f in duty.intent.model_fields.items())
+        rows.append(f"- {name}({slots}): {(duty.intent.__doc__ or '').strip().splitlines()[0]}")
+    return "\n".join(rows)
+
+
+def _sound(steps: tuple[Step, ...], known: Staff, source: str, *, words: str | None) -> Proposal:
+    if wrong := faults(steps, known, words=words):
+        return Proposal(problem=f"{source} It cannot run as it is: {' '.join(wrong)}")
+    return Proposal(say=f"{source}\n{told(steps)}", plan=steps, reasons=(source,))
+
+
+def _no_plan(reason: str, books: Mapping[str, Playbook]) -> Proposal:
+    titles = [(book.name, book.title) for book in books.values()][:STEPS_MAX]
+    return Proposal(
+        ask=f"{reason} Tell me the single steps, or pick one of the playbooks.",
+        choices=tuple(Choice(label=title, text=f"run the playbook {name}") for name, title in titles[:5]),
+    )

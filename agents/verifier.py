@@ -1,0 +1,280 @@
+"""The verifier: a draft against records, words and rules, before anybody is asked. Pure, and it only warns.
+
+Each warning is one sentence for the card. A draft is compared with what can be known: the books, the operator's own
+words, the calls beside it. What it cannot place it names; it never corrects::
+
+    check(proposal.calls, task, desk)  # → ("The mail names 900.00 EUR, which ...",)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from decimal import Decimal, InvalidOperation
+
+from agents.base import ActionCall, Desk, Record, Task, parse_money
+from agents.bill import CENT
+from agents.directory import contact, named
+from agents.letter import day_words
+from memory.events import Json
+
+DUE_DAYS_MAX = 366  # a later due date is a typing slip
+TEXT_MAX = 20_000  # characters looked at
+
+_AMOUNT = re.compile(
+    r"(?<![\w.,])(\d{1,3}(?:,\d{3})+(?:\.\d{2})?|\d+(?:\.\d{2})?)\s?(EUR|USD|GBP|CHF|€|\$|£)"
+    r"|([€$£])\s?(\d[\d,]*(?:\.\d{2})?)"
+)
+_SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}
+_DAY = re.compile(
+    r"\b(\d{1,2})(?:st|nd|rd|th)? (January|February|March|April|May|June|July|August|September|October|November|December)"
+    r"(?:,? (\d{4}))?\b"
+)
+_WEEKDAY = re.compile(r"\b(Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday),? (?:the )?(?=\d)")
+_NUMBER = re.compile(r"\b(?:CN-)?20\d\d-\d{4,}\b")
+_LINK = re.compile(r"https?://([\w.-]+)[^\s]*")
+_GREETING = re.compile(r"\A\s*(?:hello|hi|dear|hey)\s+([^\s,!.]+)", re.IGNORECASE)
+_PROMISE = re.compile(
+    r"\b(guarantee[sd]?|free of charge|at no cost|for free|discount|refund(?:ed)?|money back|compensat\w+|we promise"
+    r"|i promise|no obligation|unlimited|within \d+ (?:minutes|hours)|\d{1,3}\s?% off)\b",
+    re.IGNORECASE,
+)
+_BLANK = re.compile(
+    r"\{\w+\}|\[(?:name|client|date|amount|your [^\]]*|insert [^\]]*)\]|\bTODO\b|\bXXX+\b|\blorem ipsum\b",
+    re.IGNORECASE,
+)
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
+
+
+def check(calls: Sequence[ActionCall], task: Task, desk: Desk) -> tuple[str, ...]:
+    """Return what does not fit, one sentence each, the gravest first; empty when nothing was found."""
+    found: list[str] = []
+    for call in calls:
+        if call.name == "books.issue":
+            found += _issue(call, desk)
+        if call.args.get("to"):
+            found += _recipients(call, task, desk)
+            found += _greeting(call, desk)
+        if text := _text(call):
+            found += _blanks(text)
+            found += _amounts(text, calls, task, desk)
+            found += _numbers(text, calls, task, desk)
+            found += _dates(text, desk)
+            found += _promises(text, task)
+            found += _links(text, task, desk)
+        found += _files(call, desk)
+    return tuple(dict.fromkeys(found))
+
+
+def _text(call: ActionCall) -> str:
+    parts = [str(call.args[key]) for key in ("subject", "body", "text", "title") if isinstance(call.args.get(key), str)]
+    return "\n".join(parts)[:TEXT_MAX] if not call.name.startswith("books.") else ""
+
+
+# ── papers ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _issue(call: ActionCall, desk: Desk) -> Iterator[str]:
+    number = call.args.get("number")
+    gross, currency = parse_money(str(call.args["amount"]))
+    net, _ = parse_money(str(call.args["net"]))
+    lines = sum((parse_money(str(row["total"]))[0] for row in call.args.get("lines") or ()), Decimal(0))
+    tax = _tax(str(call.args.get("tax", "")))
+    if abs(net + tax - gross) >= CENT:
+        yield f"{number}: net and tax do not add up to {gross} {currency}."
+    if lines and abs(lines - net) >= CENT:
+        yield f"{number}: the lines add up to {lines} {currency}, the net is {net} {currency}."
+    if gross <= 0:
+        yield f"{number} is over {gross} {currency}."
+    claims = [parse_money(e.amount)[0] for e in call.entries if e.account.startswith("assets:receivable")]
+    if claims and abs(claims[0]) != gross:
+        yield f"{number}: the ledger would say {abs(claims[0])} {currency}, the paper {gross} {currency}."
+    if due := str(call.args.get("due") or ""):
+        today = desk.now.astimezone(desk.zone).date()
+        days = (date.fromisoformat(due) - today).days
+        if days < 0:
+            yield f"{number} would be due on {day_words(due)}, which has passed."
+        if days > DUE_DAYS_MAX:
+            yield f"{number} would be due only on {day_words(due)}."
+    if not call.args.get("attachments"):
+        yield f"{number} has no document."
+
+
+def _tax(text: str) -> Decimal:
+    try:
+        return parse_money(text.rpartition("· ")[2])[0]
+    except (InvalidOperation, ValueError):
+        return Decimal(0)
+
+
+# ── people ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _recipients(call: ActionCall, task: Task, desk: Desk) -> Iterator[str]:
+    clients = desk.records("client")
+    for address in _addresses(call):
+        owners = [record for record in clients if address.casefold() in _their(record)]
+        written = {str(w.data.get("email", "")).casefold() for w in call.writes if w.kind == "client"}
+        if call.client and owners and all(owner.key != call.client for owner in owners):
+            yield f"{address} belongs to {named(owners[0])}, but this is about {call.client}."
+        elif not owners and address.casefold() not in task.text.casefold() and address.casefold() not in written:
+            wrote = address.casefold() in _from(task)
+            yield f"{address} is not on the books" + (", but wrote to us." if wrote else " and you did not name it.")
+
+
+def _addresses(call: ActionCall) -> list[str]:
+    return [str(each) for key in ("to", "cc", "bcc", "attendees") for each in call.args.get(key) or ()]
+
+
+def _their(client: Record) -> set[str]:
+    held = [client.data.get("email"), client.data.get("billing_email"), *(client.data.get("emails") or [])]
+    return {str(each).casefold() for each in held if each}
+
+
+def _from(task: Task) -> str:
+    return str(task.item).casefold() if task.item else ""
+
+
+def _greeting(call: ActionCall, desk: Desk) -> Iterator[str]:
+    client = desk.record("client", call.client) if call.client else None
+    said = _GREETING.match(str(call.args.get("body") or ""))
+    if client is None or said is None or not contact(client):
+        return
+    name = said[1].casefold()
+    if name not in {part.casefold() for part in contact(client).split()} | {"there", "all", "team", "everyone"}:
+        yield f"The mail greets {said[1]}, but {named(client)}'s contact is {contact(client)}."
+
+
+# ── words ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _blanks(text: str) -> Iterator[str]:
+    for match in _BLANK.finditer(text):
+        yield f"{match[0]!r} was left to be filled in."
+
+
+def _amounts(text: str, calls: Sequence[ActionCall], task: Task, desk: Desk) -> Iterator[str]:
+    named_here = list(_money_in(text))
+    if not named_here:
+        return
+    known = {pair for source in _known_texts(calls, task, desk) for pair in _money_in(source)}
+    bare = {value for source in (task.text, task.guidance) for value in _bare_numbers(source)}
+    for value, currency in named_here:
+        if (value, currency) not in known and value not in bare:
+            yield f"It names {value:,.2f} {currency}, which is in no record of this client and not in your words."
+
+
+def _money_in(text: str) -> Iterator[tuple[Decimal, str]]:
+    for match in _AMOUNT.finditer(text):
+        digits, unit = (match[1], match[2]) if match[1] else (match[4], match[3])
+        yield Decimal(digits.replace(",", "")).quantize(CENT), _SIGNS.get(unit, unit)
+
+
+def _bare_numbers(text: str) -> Iterator[Decimal]:
+    for match in re.finditer(r"\d[\d,]*(?:\.\d+)?(k\b)?", text):
+        digits = match[0].rstrip("k").replace(",", "")
+        yield (Decimal(digits) * (1000 if match[1] else 1)).quantize(CENT)
+
+
+def _known_texts(calls: Sequence[ActionCall], task: Task, desk: Desk) -> Iterator[str]:
+    """Yield every text in which a figure of this letter may stand: the calls' facts, the client's records, the words."""
+    yield task.text
+    yield task.guidance
+    keys = {call.client for call in calls if call.client}
+    for call in calls:
+        yield from _flat({name: value for name, value in call.args.items() if name not in {"body", "subject", "text"}})
+        for write in call.writes:
+            yield from _flat(write.data)
+    for key in keys:
+        if client := desk.record("client", key):
+            yield from _flat(dict(client.data))
+        for kind in ("invoice", "credit", "proposal", "payment"):
+            for record in desk.records(kind, client=key):
+                yield from _flat(dict(record.data))
+                if kind == "invoice":
+                    yield from _left(record)
+
+
+def _left(invoice: Record) -> Iterator[str]:
+    total, currency = parse_money(str(invoice.data["total"]))
+    paid, _ = parse_money(str(invoice.data.get("paid") or f"0.00 {currency}"))
+    yield f"{total - paid} {currency}"
+
+
+def _flat(value: Json) -> Iterator[str]:
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from _flat(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _flat(inner)
+    elif value is not None:
+        yield str(value)
+
+
+def _numbers(text: str, calls: Sequence[ActionCall], task: Task, desk: Desk) -> Iterator[str]:
+    fresh = {write.key for call in calls for write in call.writes} | {str(call.args.get("number")) for call in calls}
+    for number in dict.fromkeys(_NUMBER.findall(text)):
+        known = desk.record("invoice", number) or desk.record("credit", number)
+        if known is None and number not in fresh and number not in task.text:
+            yield f"It names {number}, and there is no such paper."
+        elif known is not None:
+            keys = {call.client for call in calls if call.client}
+            if keys and known.data.get("client") not in keys:
+                yield f"It names {number}, which belongs to {known.data.get('client_name') or known.data.get('client')}."
+
+
+def _dates(text: str, desk: Desk) -> Iterator[str]:
+    today = desk.now.astimezone(desk.zone).date()
+    for match in _DAY.finditer(text):
+        year = int(match[3]) if match[3] else today.year
+        try:
+            day = date(year, _MONTHS.index(match[2]) + 1, int(match[1]))
+        except ValueError:
+            yield f"There is no {match[0]}."
+            continue
+        before = list(_WEEKDAY.finditer(text[: match.start() + 1]))
+        if before and before[-1].end() == match.start() and f"{day:%A}" != before[-1][1]:
+            yield f"{match[0]} is a {day:%A}, not a {before[-1][1]}."
+        ahead = re.search(
+            r"\b(?:by|until|before|no later than)\s*(?:\w+day,? )?(?:the )?$", text[: match.start()], re.IGNORECASE
+        )
+        if ahead and day < today:
+            yield f"It sets a date that has passed: {match[0]}."
+
+
+def _promises(text: str, task: Task) -> Iterator[str]:
+    said = f"{task.text} {task.guidance}".casefold()
+    for match in _PROMISE.finditer(text):
+        if match[0].casefold() not in said:
+            yield f"It promises something you did not say: {match[0]!r}."
+
+
+def _links(text: str, task: Task, desk: Desk) -> Iterator[str]:
+    own = {desk.company.get("website", ""), desk.company.get("email", "").rpartition("@")[2]} - {""}
+    for match in _LINK.finditer(text):
+        host = match[1].casefold()
+        if host not in task.text.casefold() and not any(host in each or host.endswith("." + each) for each in own):
+            yield f"It links to {host}, which is not yours and which you did not name."
+
+
+def _files(call: ActionCall, desk: Desk) -> Iterable[str]:
+    for file in call.args.get("attachments") or ():
+        try:
+            content = desk.files.get(str(file["sha256"]))
+        except KeyError:
+            yield f"The attachment {file.get('name')} is not in the store any more."
+            continue
+        if len(content) != int(file.get("size", len(content))):
+            yield f"The attachment {file.get('name')} is not as long as the card says."
+    text = str(call.args.get("body") or "")
+    if (
+        call.name == "mail.send"
+        and re.search(r"\battached\b|\battachment\b", text, re.IGNORECASE)
+        and not call.args.get("attachments")
+    ):
+        yield "The mail speaks of an attachment and has none."
