@@ -63,6 +63,7 @@ class Reading:
         tier: ``command``, ``phrasebook``, ``pattern``, ``local``, ``small``.
         others: Other ways to read it; when `intent` is empty, the likeliest first.
         rest: Further requests in the same message, each to be read as its own.
+        score: How much it is like what is known, 0 to 1; what is out of scope is low. For measuring.
         doubt: Why a model might know better: ``""``, ``"unsure"``, ``"missing"``, ``"condition"``.
     """
 
@@ -76,6 +77,7 @@ class Reading:
     ask: str = ""
     choices: tuple[Choice, ...] = ()
     rest: tuple[str, ...] = ()
+    score: float = 0.0
     doubt: str = ""
 
     def understood(self, order: str) -> Understood:
@@ -175,7 +177,7 @@ class Understanding:
         """Start training, or loading what was trained before, in a thread of its own. Twice is once."""
         with self._started:
             if self._training is None:
-                self._training = threading.Thread(target=self._train, name="soloist-intents", daemon=True)
+                self._training = threading.Thread(target=self._train, name="soloist-intents")
                 self._training.start()
 
     def ready(self, timeout_s: float = PATIENCE_S) -> bool:
@@ -472,7 +474,7 @@ class Understanding:
             one = events.Reading(intent=intent.id(), confidence_pct=pct, slots=fitted.slots)
             return Reading(confidence_pct=pct, tier=tier, evidence=evidence, others=(one,), assumed=fitted.assumed,
                            ask=fitted.ask, doubt="missing")  # fmt: skip
-        return Reading(intent.id(), fitted.slots, pct, tier, evidence, assumed=fitted.assumed)
+        return Reading(intent.id(), fitted.slots, pct, tier, evidence, assumed=fitted.assumed, score=chance)
 
     def _unready(self, text: str) -> Reading:
         return Reading(ask="I am still warming up. Commands work at once: /help lists them. Say it again in a moment.")

@@ -170,7 +170,7 @@ def _build(  # noqa: PLR0917
         understanding = Understanding.of(
             {name: type(agent) for name, agent in minds.items()},
             embedder=lambda: _small_embedder(given.home),
-            cache=given.home / "intents",
+            cache=_intents_folder(given.home),
         )
         understanding.warm()
         reader = WordReader(
@@ -211,6 +211,11 @@ def _build(  # noqa: PLR0917
 def models_folder() -> Path:
     """Return where `make setup` puts the exported embedding model: beside the rooms, shared by every home."""
     return Path(settings.__file__).resolve().parent.parent / ".models" / "minilm"
+
+
+def _intents_folder(home: Path) -> Path:
+    shared = models_folder().parent
+    return shared / "intents" if shared.exists() else home / "intents"
 
 
 def _small_embedder(home: Path) -> embed.OnnxEmbedder | None:

@@ -302,7 +302,7 @@ def _params(method: Callable[..., Any]) -> tuple[Param, ...]:
     for name, parameter in inspect.signature(method).parameters.items():
         if name in INJECTED:
             continue
-        roles = [extra for extra in getattr(hints.get(name), "__metadata__", ()) if isinstance(extra, Role)]
+        roles = [extra for extra in _metadata(hints.get(name)) if isinstance(extra, Role)]
         params.append(
             Param(
                 name=name,
@@ -312,6 +312,12 @@ def _params(method: Callable[..., Any]) -> tuple[Param, ...]:
             )
         )
     return tuple(params)
+
+
+def _metadata(hint: Any) -> tuple[Any, ...]:
+    """Return what an annotation carries, also inside an optional one (``Attachments | None``)."""
+    own = tuple(getattr(hint, "__metadata__", ()))
+    return own or tuple(extra for part in typing.get_args(hint) for extra in _metadata(part))
 
 
 def _argument_docs(doc: str) -> dict[str, str]:
