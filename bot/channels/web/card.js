@@ -294,7 +294,7 @@ function files(card) {
 /** What is at stake, once more beside the button: a tall card must not be approved without it in view. */
 function stake(card) {
   const of = (role) => card.rows.filter((row) => row.vital && row.role === role);
-  const whom = of("recipients").flatMap((row) => row.value.split(/[\n,;]+/).map((one) => one.trim()).filter(Boolean)
+  const whom = of("recipients").flatMap((row) => row.value.split("\n").filter(Boolean)
     .map((one) => ({ one, mark: row.mark })));
   const parts = of("amount").map((row) => h("b", null, row.value));
   if (whom.length > STAKE_MAX) parts.push(h("span", null, `to ${whom.length} recipients, all listed above`));

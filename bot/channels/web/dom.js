@@ -19,6 +19,34 @@ const PATHS = {
   undo: "M8.5 5 4 9.5 8.5 14M4 9.5h10a5 5 0 0 1 0 10h-4",
 };
 
+// Characters that nobody sees, or that turn round what stands beside them. Two different texts must never look the same
+// on a card, so these are shown by their number. Emoji and Arabic script need some of them, and keep them there.
+const UNSEEN = new RegExp(
+  "[\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f"
+  + "\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u2800\\u3164\\ufe00-\\ufe0e\\ufeff\\uffa0\\ufff0-\\ufffb"
+  + "\\u{110bd}\\u{110cd}\\u{13430}-\\u{13455}\\u{1bca0}-\\u{1bca3}\\u{1d173}-\\u{1d17a}\\u{e0000}-\\u{e0fff}]"
+  + "|\\p{Cf}(?<![\\u0600-\\u0605\\u06dd\\u0890\\u0891\\u08e2\\u200c\\u200d])"
+  + "|(?<!\\p{Script=Arabic})\\u200c|(?<![\\p{Extended_Pictographic}\\ufe0f\\u{1f3fb}-\\u{1f3ff}])\\u200d"
+  + "|(?<!\\p{Extended_Pictographic})\\ufe0f",
+  "gu",
+);
+
+/** A text with everything unseen made visible. */
+function seen(text) {
+  if (typeof text !== "string" || text.search(UNSEEN) < 0) return text;
+  const parts = [];
+  let from = 0;
+  for (const { 0: character, index } of text.matchAll(UNSEEN)) {
+    const mark = document.createElement("span");
+    mark.className = "unseen-mark";
+    mark.textContent = `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
+    mark.title = "A character that cannot be seen";
+    parts.push(text.slice(from, index), mark);
+    from = index + character.length;
+  }
+  return [...parts, text.slice(from)];
+}
+
 /** h("p", {class: "note", onclick: f}, "text", child): an element. Null children are left out. */
 export function h(tag, props, ...children) {
   const element = document.createElement(tag);
@@ -28,7 +56,8 @@ export function h(tag, props, ...children) {
     else if (name === "value") element.value = value;
     else element.setAttribute(name, value === true && !name.startsWith("data-") ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  const wanted = children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+  element.append(...wanted.flatMap(seen));
   return element;
 }
 

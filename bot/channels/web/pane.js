@@ -53,7 +53,7 @@ function waitingLine(card, openCard) {
 
 /** "Unpaid: 1,428.00 EUR in 1 invoice" reads better with the label apart. */
 function noteLine(text) {
-  const match = /^([^:\n]{1,28}): (.+)$/s.exec(text);
+  const match = /^([^:\n]{1,28}): (.+)$/s.exec(text) || /^([^:\d\n]{1,28}?) (-?\d[\d.,]* [A-Z]{3}\b.*)$/s.exec(text);
   return match ? [h("span", { class: "note-label" }, match[1]), h("span", { class: "note-value" }, match[2])] : h("span", null, text);
 }
 

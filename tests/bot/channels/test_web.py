@@ -487,7 +487,9 @@ async def test_earlier_turns_are_fetched_by_number(guest: Guest, house: PaperHou
         assert (len(tab.snapshot["turns"]), tab.snapshot["has_more"]) == (60, True)
         first = tab.snapshot["turns"][0]["seq"]
     async with guest.request("GET", f"/history?before={first}") as answer:
-        older = (await answer.json())["turns"]
+        words = await answer.json()
+        older = words["turns"]
+        assert words["has_more"] is False
     assert [turn["message"]["text"] for turn in older] == [f"line {number}" for number in range(20)]
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bot.channels.base import Row
@@ -482,9 +485,49 @@ def test_hostile_text_stays_text_everywhere(driver: Any, served: Served) -> None
     driver.get_log("browser")  # that one refusal is meant to be there
 
 
-def replace_name(file: Any, name: str) -> Any:
-    import msgspec
+RENDER = """
+const [card, values, done] = arguments;
+import("/page/card.js").then(({ CardView }) => {
+  const house = { online: () => true };
+  done(values.map((value) => {
+    const rows = [{ ...card.rows[0], value, mark: "" }];
+    const view = new CardView({ ...card, rows, body: value, title: value, files: [] }, house);
+    return ["h3", ".fact .value", ".stake", ".body-text"].map((css) => view.element.querySelector(css).textContent);
+  }));
+}, (error) => done(String(error)));
+"""
 
+
+def test_two_different_texts_never_look_the_same_on_a_card(driver: Any, served: Served) -> None:
+    dice = random.Random(20260302)
+    signs = "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u0890\u0891\u08e2"  # of this category, and can be seen
+    formats = [chr(c) for c in range(0x110000) if unicodedata.category(chr(c)) == "Cf" and chr(c) not in signs]
+    unseen = [*formats, "\u115f", "\u3164", "\u034f", "\ufe0e", "\ufe0f"]
+    hidden = frozenset(unseen)
+    plain = "billing@acme.example"
+    bent = []
+    for number in range(2000):
+        place = dice.randrange(len(plain) + 1)
+        some = unseen[number % len(unseen)] + "".join(dice.choices(unseen, k=dice.randrange(3)))
+        bent.append(plain[:place] + some + plain[place:])
+    visit(driver, served)
+    card = json.loads(msgspec.json.encode(served.house.invoice()))
+
+    def look(text: str) -> str:
+        return "".join(c for c in text if c not in hidden)
+
+    shown = driver.execute_async_script(RENDER, card, [plain, *bent])
+    honest = [look(text) for text in shown[0]]
+    assert honest[1] == plain
+    for value, texts in zip(bent, shown[1:], strict=True):
+        for text, same in zip(texts, honest, strict=True):
+            assert look(text) != same, ascii(value)
+    assert all(look(value) == plain for value in bent)  # without the marks, all of them would look the same
+    emoji = "👩\u200d💻 ❤\ufe0f می\u200cخواهم"
+    assert driver.execute_async_script(RENDER, card, [emoji])[0][3] == emoji
+
+
+def replace_name(file: Any, name: str) -> Any:
     return msgspec.structs.replace(file, name=name)
 
 
