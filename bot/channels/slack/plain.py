@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
-from itertools import pairwise
 
 HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"})
 # Letters and symbols by category, blanks to the eye: Hangul fillers, Braille blank, grapheme joiner, Khmer vowels.
@@ -42,38 +41,35 @@ def vital(text: str, *, strict: bool = False) -> str:
 
 def prose(text: str) -> str:
     """Return a long text with everything hidden made visible; line breaks, tabs and emoji stay as they are."""
-    text = text.replace("\r\n", "\n")
-    if text.isascii() and not ODD.search(text):
-        return ENTITY.sub(mark("&"), text)
-    shown = "".join(
-        char if char in "\n\t" or _in_emoji(before, char) else _seen(char, fact=False)
-        for before, char in pairwise(f" {text}")
-    )
-    return ENTITY.sub(mark("&"), shown)
+
+    def written(found: re.Match[str]) -> str:
+        char = found[0]
+        return char if char == "\t" or _in_emoji(_before(found), char) else _seen(char, fact=False)
+
+    return ENTITY.sub(mark("&"), ODD.sub(written, text.replace("\r\n", "\n")))
+
+
+def _before(found: re.Match[str]) -> str:
+    return found.string[found.start() - 1] if found.start() else ""
 
 
 def _in_emoji(before: str, char: str) -> bool:
     """Whether a joiner or selector belongs to an emoji, where leaving it out would show another picture."""
-    return char in "\ufe0f\u200d" and (unicodedata.category(before) in {"So", "Sk"} or before == "\ufe0f")
+    return (
+        char in "\ufe0f\u200d" and before != "" and (unicodedata.category(before) in {"So", "Sk"} or before == "\ufe0f")
+    )
 
 
 def _per_word(text: str, *, strict: bool) -> str:
-    if text.isascii() and not ODD.search(text):
-        return text
-    foreign = frozenset() if strict else _mixed(text)
-    shown: list[str] = []
-    before = ""
-    for position, char in enumerate(text):
-        if char == "\n":
-            shown.append(char)
-        elif char.isascii():
-            shown.append(_seen(char, fact=True))
-        elif (strict or position in foreign or _composes(before, char)) and _seen(char, fact=True) == char:
-            shown.append(char + mark(char))
-        else:
-            shown.append(_seen(char, fact=True))
-        before = char
-    return "".join(shown)
+    foreign = frozenset() if strict or text.isascii() else _mixed(text)
+
+    def written(found: re.Match[str]) -> str:
+        char = found[0]
+        shown = _seen(char, fact=True)
+        odd = not char.isascii() and (strict or found.start() in foreign or _composes(_before(found), char))
+        return shown + mark(char) if odd and shown == char else shown
+
+    return ODD.sub(written, text)
 
 
 @lru_cache(maxsize=4096)

@@ -202,9 +202,7 @@ async def house(slack: LocalSlack, *, port: int = 0, people=(OPERATOR,), **setti
             running = asyncio.ensure_future(channel.run(ear))
             try:
                 if port:
-                    async with asyncio.timeout(10):
-                        while channel._bot is None or channel._hearing.ear is None:
-                            await asyncio.sleep(0.005)
+                    await asyncio.wait_for(channel.ready.wait(), 10)
                 else:
                     await edge.connected()
                 yield House(slack, edge, channel, ear, refusals, port, session, secret)

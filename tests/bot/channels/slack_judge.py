@@ -11,7 +11,9 @@ from bot.channels.slack.blocks import Part, Sheet
 
 LOOKALIKES = str.maketrans("аеорсухіјѕАВЕКМНОРСТХο", "aeopcyxijsABEKMHOPCTXo")
 PAGE = re.compile(r"Card 12\.1, part \d+ of \d+")
-UNSEEN = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad\u034f\u180e\u115f\u1160\u3164\U000e0000-\U000e007f\ufe00-\ufe0f]")
+UNSEEN = re.compile(
+    r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad\u034f\u180e\u115f\u1160\u3164\U000e0000-\U000e007f\ufe00-\ufe0f]"
+)
 
 
 def size(text: str) -> int:
@@ -114,8 +116,7 @@ def seen(sheet: Sheet) -> str:
     for part in everything(sheet):
         for item in part.blocks:
             kind = item["type"]
-            for text in block({**item, "block_id": ""}):
-                shown.append(f"[{kind}] {text}")
+            shown += [f"[{kind}] {text}" for text in block(item)]
     text = "\n".join(shown).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     text = unicodedata.normalize("NFKC", UNSEEN.sub("", text)).translate(LOOKALIKES)
     return re.sub(r"[^\S\n]+", " ", text) + sheet.body.decode("utf-8", "backslashreplace")

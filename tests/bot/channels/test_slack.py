@@ -33,7 +33,9 @@ def texts(message: dict) -> str:
 
 
 def actions(message: dict) -> list[dict]:
-    return [element for block in message.get("blocks", ()) if block["type"] == "actions" for element in block["elements"]]
+    return [
+        element for block in message.get("blocks", ()) if block["type"] == "actions" for element in block["elements"]
+    ]
 
 
 async def press(home: House, message: dict, verb: str, user: str = ALICE, option: int | None = None) -> None:
@@ -56,8 +58,8 @@ async def press(home: House, message: dict, verb: str, user: str = ALICE, option
 async def quiet(home: House) -> None:
     """Let what comes after an acknowledgement finish."""
     async with asyncio.timeout(10):
-        while len(home.channel._hearing.group._tasks) > 0:
-            await asyncio.sleep(0.005)
+        while tasks := home.channel._hearing.group._tasks:
+            await asyncio.wait(set(tasks))
 
 
 async def test_a_direct_message_is_heard_with_its_event_id_and_place(slack) -> None:
@@ -146,7 +148,7 @@ async def test_a_draft_is_edited_in_a_form_and_only_what_changed_counts(slack) -
         [message] = await slack.messages(there.conversation)
         async with slack.window() as window:
             await press(home, message, "edit")
-            view = (await window.until("view", lambda event: bool(event.get("view") or event.get("stack"))))
+            view = await window.until("view", lambda event: bool(event.get("view") or event.get("stack")))
             shown = view.get("view") or view["stack"][-1]
             assert "Kind regards" not in json.dumps(shown)
             assert "our invoice for March." in json.dumps(shown)
@@ -366,7 +368,15 @@ async def test_a_pairing_that_is_not_kept_is_not_acknowledged(slack) -> None:
         assert "Paired" in (await home.edge.ack("e2"))["text"]
 
 
-FORGERIES = ("foreign user", "foreign team", "nobody", "bot", "another app's message", "altered handle", "removed delegate")
+FORGERIES = (
+    "foreign user",
+    "foreign team",
+    "nobody",
+    "bot",
+    "another app's message",
+    "altered handle",
+    "removed delegate",
+)
 
 
 def forged(kind: str, number: int) -> dict:
@@ -427,7 +437,14 @@ async def test_without_the_check_forged_presses_would_count_t9_twin(slack, monke
 
 async def test_other_bots_are_refused_without_an_answer(slack) -> None:
     async with house(slack) as home:
-        event = {"type": "app_mention", "channel": GENERAL, "user": "U9BOT", "bot_id": "B9", "text": f"<@{BOT}> approve 12.1", "ts": "5.1"}
+        event = {
+            "type": "app_mention",
+            "channel": GENERAL,
+            "user": "U9BOT",
+            "bot_id": "B9",
+            "text": f"<@{BOT}> approve 12.1",
+            "ts": "5.1",
+        }
         for number in range(5):
             await home.edge.envelope("events_api", _event(f"Ev{number}", event), f"e{number}")
             await home.edge.ack(f"e{number}")
@@ -447,7 +464,15 @@ def _event(event_id: str, event: dict) -> dict:
 def _dm(event_id: str, text: str = "hello") -> dict:
     return _event(
         event_id,
-        {"type": "message", "channel": "D1", "channel_type": "im", "user": ALICE, "text": text, "ts": "5.000001", "team": TEAM},
+        {
+            "type": "message",
+            "channel": "D1",
+            "channel_type": "im",
+            "user": ALICE,
+            "text": text,
+            "ts": "5.000001",
+            "team": TEAM,
+        },
     )
 
 
@@ -470,11 +495,12 @@ async def test_duplicates_over_new_envelopes_and_connections_count_once_t4(slack
         for turn in range(3):
             for number in range(turn * 200, turn * 200 + 200):
                 for copy in range(1 + number % 5):
-                    await home.edge.envelope("events_api", _dm(f"Ev{max(0, number - (copy == 4) * 150)}"), f"{number}/{copy}")
+                    await home.edge.envelope(
+                        "events_api", _dm(f"Ev{max(0, number - (copy == 4) * 150)}"), f"{number}/{copy}"
+                    )
                     sent += 1
-            async with asyncio.timeout(20):
-                while len(home.edge.acks) < sent:
-                    await asyncio.sleep(0.01)
+            async with asyncio.timeout(20), home.edge.acked:
+                await home.edge.acked.wait_for(lambda sent=sent: len(home.edge.acks) >= sent)
             if turn < 2:
                 await home.edge.hang_up()
                 await asyncio.sleep(0)
@@ -497,7 +523,7 @@ async def test_a_broken_connection_comes_back_and_misses_nothing_that_is_sent_ag
 async def test_a_revoked_token_is_one_clear_sentence_and_it_comes_back(slack, caplog) -> None:
     async with house(slack) as home:
         home.edge.fault = lambda method, _: "error:token_revoked"
-        with pytest.raises(UndeliverableError, match="Slack refuses our bot token .token_revoked.") as told:
+        with pytest.raises(UndeliverableError, match=r"Slack refuses our bot token \(token_revoked\)") as told:
             await home.channel.say(await place(home), Message("1.m1", "hello"))
         assert told.value.retry_after_s == 60.0
         assert "OAuth & Permissions" in str(told.value)
@@ -523,7 +549,13 @@ async def test_it_starts_while_slack_is_away_and_gets_there_by_itself(slack) -> 
 
 async def test_no_send_shows_a_preview_or_makes_a_link_t12(slack) -> None:
     """200 messages and cards full of links, mentions and markup; and every send says: no previews."""
-    hooks = ("https://evil.test/?q=secret", "<https://evil.test/?q=secret|click>", "<!channel>", f"<@{ALICE}>", "![x](https://e.test/p.png)")
+    hooks = (
+        "https://evil.test/?q=secret",
+        "<https://evil.test/?q=secret|click>",
+        "<!channel>",
+        f"<@{ALICE}>",
+        "![x](https://e.test/p.png)",
+    )
     async with house(slack) as home:
         there = await place(home)
         for number in range(100):
@@ -533,9 +565,9 @@ async def test_no_send_shows_a_preview_or_makes_a_link_t12(slack) -> None:
         sends = [call["detail"] for call in await slack.log() if call.get("summary") == "chat.postMessage"]
         assert len(sends) == 200
         for send in sends:
-            assert send["unfurl_links"] is False and send["unfurl_media"] is False
+            assert (send["unfurl_links"], send["unfurl_media"]) == (False, False)
             assert not clickable(send["blocks"])
-            assert "<https" not in send["text"] and "<!" not in send["text"] and "<@" not in send["text"]
+            assert "<" not in send["text"]
 
 
 def clickable(blocks: list[dict]) -> list[str]:
@@ -544,7 +576,11 @@ def clickable(blocks: list[dict]) -> list[str]:
     for block in blocks:
         objects = [block.get("text"), *block.get("fields", ()), *block.get("elements", ())]
         for item in objects:
-            if isinstance(item, dict) and item.get("type") == "mrkdwn" and ("<" in item["text"] or "://" in item["text"]):
+            if (
+                isinstance(item, dict)
+                and item.get("type") == "mrkdwn"
+                and ("<" in item["text"] or "://" in item["text"])
+            ):
                 found.append(item["text"])
             if isinstance(item, dict) and ("url" in item or "image_url" in item):
                 found.append(str(item))

@@ -30,15 +30,17 @@ def generated(chance: random.Random, number: int) -> blocks.Card:
     def words() -> str:
         piece = chance.choice(NAUGHTY)
         if chance.random() < 0.3:
-            piece += "".join(chr(chance.choice([chance.randint(32, 126), chance.randint(160, 0x2FFF)])) for _ in range(30))
+            piece += "".join(
+                chr(chance.choice([chance.randint(32, 126), chance.randint(160, 0x2FFF)])) for _ in range(30)
+            )
         return piece * chance.choice([1, 1, 1, 2])
 
     roles = [Role.RECIPIENTS, Role.AMOUNT, Role.LINES, Role.ATTACHMENTS, Role.DETAIL, Role.WHEN]
     rows = tuple(
         Row(chance.choice(["To", "Amount", "Items", "", "*", words()[:40]]), words(), chance.choice(roles), vital=True)
-        for _ in range(chance.choice([1, 3, 8, 40]) if number % 50 else 200)
+        for _ in range(chance.choice([1, 2, 4]) if number % 20 else chance.choice([40, 200]))
     )
-    padding = "x" * 1_000_000 if number % 500 == 0 else ""
+    padding = "x" * 1_000_000 if number % 500 == 10 else ""
     files = tuple(Attachment(name=words() or "f", sha256="ab" * 32, size=9) for _ in range(chance.randint(0, 3)))
     return card(
         rows=rows,
@@ -97,7 +99,7 @@ def pairs(count: int) -> list[tuple[blocks.Card, blocks.Card]]:
 
 def test_2000_generated_cards_break_no_limit_and_hide_no_fact_t8() -> None:
     chance = random.Random(2)
-    for number in range(1_000):
+    for number in range(2_000):
         made = generated(chance, number)
         sheet = blocks.sheet(made)
         for part in judge.everything(sheet):
@@ -114,8 +116,12 @@ def test_2000_generated_cards_break_no_limit_and_hide_no_fact_t8() -> None:
             assert bool(sheet.thread or sheet.body) == long
         for part in sheet.parts[:-1]:
             assert all(block["type"] != "actions" for block in part.blocks)
+        if number % 10:
+            continue
         judge.view(views.home(Home(waiting=(made,), stuck=made.reasons, money=made.sources)))
-        fields = tuple(EditField(f"0.f{n}", row.label or "x", row.value, long=True) for n, row in enumerate(made.rows[:20]))
+        fields = tuple(
+            EditField(f"0.f{n}", row.label or "x", row.value, long=True) for n, row in enumerate(made.rows[:20])
+        )
         judge.view(views.form(replace(made, fields=fields), views.Ticket("12.1", "h" * 40, "D1")))
         for part in blocks.message(Message("1.m1", made.body[:50_000], buttons=made.buttons)):
             judge.message(part)
@@ -136,7 +142,9 @@ def test_without_writing_out_the_invisible_they_would_t8_twin(monkeypatch: pytes
 def test_text_from_outside_never_stands_where_markup_is_read_t12() -> None:
     chance = random.Random(3)
     for number in range(1, 200):
-        made = replace(generated(chance, number), rows=tuple(Row("To", trick, Role.RECIPIENTS, vital=True) for trick in NAUGHTY))
+        made = replace(
+            generated(chance, number), rows=tuple(Row("To", trick, Role.RECIPIENTS, vital=True) for trick in NAUGHTY)
+        )
         for part in judge.everything(blocks.sheet(made)):
             assert "<" not in part.text
             for block in part.blocks:
@@ -168,7 +176,9 @@ def test_what_is_invisible_or_imitates_is_written_out() -> None:
 def test_a_card_that_nobody_could_read_cannot_be_approved() -> None:
     rows = tuple(Row("To", f"{'x' * 2_500}{n}@a.test", Role.RECIPIENTS, vital=True) for n in range(100))
     sheet = blocks.sheet(card(rows=rows))
-    verbs = {e["action_id"].split(":")[0] for b in sheet.parts[-1].blocks if b["type"] == "actions" for e in b["elements"]}
+    verbs = {
+        e["action_id"].split(":")[0] for b in sheet.parts[-1].blocks if b["type"] == "actions" for e in b["elements"]
+    }
     assert "approve" not in verbs
     assert {"reject", "edit"} <= verbs
     assert "cannot be approved here" in judge.facts(sheet)
@@ -194,9 +204,9 @@ def test_pieces_lose_nothing_and_fit() -> None:
 
 
 def test_what_was_typed_is_read_back_from_slacks_form() -> None:
-    assert plain.typed("mail <mailto:a@b.test|a@b.test> see <http://acme.test|acme.test> &lt;5 &amp;amp; <@U1|bob>") == (
-        "mail a@b.test see acme.test <5 &amp; @bob"
-    )
+    assert plain.typed(
+        "mail <mailto:a@b.test|a@b.test> see <http://acme.test|acme.test> &lt;5 &amp;amp; <@U1|bob>"
+    ) == ("mail a@b.test see acme.test <5 &amp; @bob")
     assert plain.typed("<https://evil.test|your bank>") == "your bank (https://evil.test)"
 
 

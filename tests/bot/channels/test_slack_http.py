@@ -51,7 +51,12 @@ async def test_messages_commands_and_presses_come_over_signed_http(way) -> None:
         await home.channel.ask(Place(channel="slack", conversation=dm), card())
         message = (await way.slack.messages(dm))[-1]
         button = message["blocks"][-1]["elements"][0]
-        action = {"type": "button", "block_id": "card:12.1:1", "action_id": button["action_id"], "value": button["value"]}
+        action = {
+            "type": "button",
+            "block_id": "card:12.1:1",
+            "action_id": button["action_id"],
+            "value": button["value"],
+        }
         await way.slack.control("interact", channel=dm, messageTs=message["ts"], user=ALICE, action=action)
 
         assert [said.text for said in home.ear.said] == ["hello", "stuck & more"]
@@ -139,7 +144,7 @@ async def test_replays_have_no_second_effect_and_a_rotated_secret_holds_at_once_
             home.secret[0] = f"{number:032x}"
             assert (await home.post(event(f"Old{number}"), secret=old))[0] == 401
         assert [said.event_id for said in home.ear.said] == [f"Ev{number}" for number in range(100)]
-        assert SECRET != home.secret[0]
+        assert home.secret[0] != SECRET
 
 
 async def test_without_the_window_an_old_request_would_count_t14_twin(way, monkeypatch) -> None:
@@ -149,7 +154,16 @@ async def test_without_the_window_an_old_request_would_count_t14_twin(way, monke
 
 
 STAMPS = ["", "now", "1e9", "1.5", "-1", "9" * 5_000, "١٢٣", "0x10", " 1", "1 ", "NaN", "true", "12_000", "\t"]
-SIGNATURES = ["", "v0=", "v1=" + "0" * 64, "v0=" + "g" * 64, "v0=" + "0" * 63, "v0=" + "0" * 65, "é" * 64, "v0=" + "A" * 64]
+SIGNATURES = [
+    "",
+    "v0=",
+    "v1=" + "0" * 64,
+    "v0=" + "g" * 64,
+    "v0=" + "0" * 63,
+    "v0=" + "0" * 65,
+    "é" * 64,
+    "v0=" + "A" * 64,
+]
 
 
 def malformed(chance: random.Random) -> tuple[dict[str, str], bytes]:
@@ -167,7 +181,13 @@ def malformed(chance: random.Random) -> tuple[dict[str, str], bytes]:
             del headers[name]
         elif any(sign in headers[name] for sign in "\r\n"):
             headers[name] = "x"
-    kinds = ["application/json", "application/x-www-form-urlencoded", "text/plain", "application/json; charset=utf-7", "x"]
+    kinds = [
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "text/plain",
+        "application/json; charset=utf-7",
+        "x",
+    ]
     return headers | {"Content-Type": chance.choice(kinds)}, body
 
 
