@@ -205,7 +205,7 @@ class VectorIndex:
         if not len(rows):
             return np.empty(0, np.float32), np.empty(0, np.uint32)
         if self.centre is None:
-            distances = -(rows @ vector)
+            distances = -(rows.astype(np.float32, copy=False) @ vector)
             best = np.argsort(distances, kind="stable")[:limit]
         else:
             distances, best = _hamming(bits(vector[None], self.centre), rows, max(limit, CANDIDATES))

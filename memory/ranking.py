@@ -74,7 +74,8 @@ class Weights:
     window_share: float = 0.5  # how much each neighbour weighs in that vector
     neighbour: float = 0.6
     neighbour_reach: int = 2  # turns
-    who: float = 0.5
+    who: float = 0.5  # it was said by somebody the question names
+    whose: float = 1.0  # it is about a client the question names
     named: float = 0.25  # a name of the question stands in the text
     when: float = 0.6
     question: float = 0.15  # taken away: a question is rarely the evidence
@@ -125,6 +126,11 @@ class Question:
     names: tuple[str, ...]  # the names of the house that occur in it, as they are written there
     times: tuple[Day | Period, ...]
     mode: Mode
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """The names in lower case."""
+        return frozenset(name.lower() for name in self.names)
 
     def holds(self, when: datetime | None) -> bool:
         """Return whether a time lies in one that the question names."""
@@ -227,7 +233,8 @@ class Evidence:
     cosine: float = 0.0
     bm25: float = 0.0
     window: float = 0.0  # cosine with the turn and its neighbours together
-    speaker: bool = False  # who said it, or whose client it is, is named in the question
+    speaker: bool = False  # who said it is named in the question
+    client: bool = False  # whose it is, is
     named: bool = False  # its text has a name of the question
     timely: bool = False
     asks: bool = False
@@ -262,6 +269,7 @@ def score(
         more = {
             "neighbour": weights.neighbour * max((base[other] for other in beside.get(id_, ())), default=0.0),
             "who": weights.who * e.speaker,
+            "whose": weights.whose * e.client,
             "named": weights.named * e.named,
             "when": weights.when * e.timely,
             "question": -weights.question * e.asks,

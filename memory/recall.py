@@ -16,8 +16,8 @@ This is all that a retrieval benchmark needs::
         for hit in memory.recall("What are Dana's terms?", scope=Scope(client=""), k=10):
             print(hit.record.id, hit.score, hit.terms, hit.record.text)
 
-``thread`` and ``position`` give a turn its neighbours, ``speaker`` and ``at`` answer who and when, ``client`` is a wall:
-with ``Scope(client="acme")`` nothing of another client is found, not even as a neighbour.
+``thread`` and ``position`` give a turn its neighbours, ``speaker`` and ``at`` answer who and when, ``client`` is a
+wall: with ``Scope(client="acme")`` nothing of another client is found, not even as a neighbour.
 
 The methods block (a write waits for its commit): from an event loop call them with ``asyncio.to_thread``. The store is
 the truth; the index under ``folder/index`` may be deleted at any time, and recall goes on with words alone until it is
@@ -131,6 +131,7 @@ class Memory:
         database: Database,
         folder: Path,
         embedder: Embedder | None,
+        *,
         weights: Weights = DEFAULT,
         step: Callable[[str], None] = lambda _: None,
         exact_max: int = EXACT_MAX,
@@ -175,7 +176,7 @@ class Memory:
             ForeignTombstonesError: The folder belongs to another database.
             StorageError: The database cannot be read or written.
         """
-        memory = cls(database, folder, embedder, weights, step, exact_max)
+        memory = cls(database, folder, embedder, weights=weights, step=step, exact_max=exact_max)
         memory._mend()
         if embedder is not None:
             memory._open_index(embedder)
@@ -365,8 +366,9 @@ class Memory:
         alone = score(evidence, {}, question, self.weights)
         best = sorted(alone, key=lambda id_: (-round(sum(alone[id_].values()), 9), id_))[:NEIGHBOURS_OF]
         self._with_neighbours(tx, found, best)
-        evidence = {id_: self._evidence(found, id_) for id_ in sorted({*best, *found.beside})}
-        terms = score(evidence, found.beside, question, self.weights)
+        known_of = {} if self.weights.window else evidence
+        whole = {id_: known_of.get(id_) or self._evidence(found, id_) for id_ in sorted({*best, *found.beside})}
+        terms = score(whole, found.beside, question, self.weights)
         ranked = sorted(((round(sum(t.values()), 9), id_) for id_, t in terms.items()), key=lambda s: (-s[0], s[1]))
         return [Hit(rows_of.known(found.rows[id_]), value, terms[id_]) for value, id_ in ranked[:k]]
 
@@ -431,14 +433,14 @@ class Memory:
 
     def _evidence(self, found: _Pass, id_: int) -> Evidence:
         row, question = found.rows[id_], found.question
-        who = {row.speaker.lower(), row.author.lower(), row.client.lower()} - {""}
-        lowered = row.text.lower()
+        asked, lowered = question.asked, row.text.lower()
         return Evidence(
             cosine=found.cosine.get(id_, 0.0),
             bm25=found.bm25.get(id_, 0.0),
             window=found.window.get(id_, found.cosine.get(id_, 0.0)),
-            speaker=any(name.lower() in who for name in question.names),
-            named=any(name.lower() in lowered for name in question.names),
+            speaker=bool(row.speaker or row.author) and not asked.isdisjoint((row.speaker.lower(), row.author.lower())),
+            client=row.client.lower() in asked,
+            named=any(name in lowered for name in asked),
             timely=bool(question.times)
             and (question.holds(rows_of.moment(row.at)) or question.holds(rows_of.moment(row.valid_from))),
             asks=row.text.rstrip().endswith("?"),
@@ -564,7 +566,7 @@ class Memory:
             self.database.write_now(lambda tx: rows_of.keep_setting(tx, "centre", centre.tobytes()))
             tail = index.tail
             index = self._empty_index(index.dims, centre.tobytes())
-            whole = _Segment(tail.ids, tail.spaces, bits(tail.rows, centre))
+            whole = _Segment(tail.ids, tail.spaces, bits(tail.rows.astype(np.float32, copy=False), centre))
         else:
             whole = index.joined()
         index.seal(self._stamp(whole, index.dims), whole, self._step)

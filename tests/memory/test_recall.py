@@ -59,7 +59,7 @@ def test_a_record_is_found_at_once_and_says_why(memory) -> None:
     assert texts(hits)[0] == "Acme pays within 14 days."
     assert hits[0].source == "mail:7"
     assert hits[0].score == pytest.approx(sum(hits[0].terms.values()))
-    assert {"meaning", "words", "who"} <= set(hits[0].terms)
+    assert {"meaning", "words", "whose"} <= set(hits[0].terms)
     assert "words" in hits[0].why()
     assert (hits.lexical_only, hits.note, hits.pending) == (False, "", 0)
 
