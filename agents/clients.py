@@ -78,6 +78,7 @@ class AddClient(Intent):
         "onboard Globex",
     )
     patterns: ClassVar[tuple[str, ...]] = (
+        "add client {name}, {email}, {retainer}",
         "add client {name}, {email}, {retainer}/month",
         "add client {name}, {email}, {retainer} a month",
         "add client {name}, {email}",
