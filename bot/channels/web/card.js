@@ -134,9 +134,10 @@ export class CardView {
         ? h("button", { type: "button", class: "link", onclick: () => this.house.forget(this.pressing.id) }, "Don’t send")
         : null));
     const panel = this.panel && open ? this.openPanel(card) : null;
+    const small = panel && this.panel !== "edit"; // stays in reach like the buttons do
+    if (open && !shadow && card.kind === "approval" && (small || (!panel && buttons.length))) parts.push(stake(card));
     if (panel) parts.push(panel);
     else if (buttons.length || (open && !shadow)) {
-      if (open && !shadow && card.kind === "approval") parts.push(stake(card));
       parts.push(h("div", { class: "buttons", "aria-busy": String(busy) },
         buttons.map((button) => this.button(button, busy)),
         open && !shadow && card.kind === "approval" && this.house.reply
@@ -144,7 +145,7 @@ export class CardView {
             title: "Say in words what should change" }, icon("reply"), "Ask for changes")
           : null));
     }
-    return h("div", { class: "ending", "data-sticks": open && !panel }, parts);
+    return h("div", { class: "ending", "data-sticks": open && (!panel || small) }, parts);
   }
 
   button(button, busy) {
@@ -172,7 +173,9 @@ export class CardView {
     this.word = null;
     this.show(this.card);
     this.element.querySelector(".panel [data-first]")?.focus({ preventScroll: true });
-    this.element.querySelector(".panel").scrollIntoView({ block: "nearest" });
+    // On a wide screen a small panel sticks where the buttons were, and is in view already.
+    const panel = this.element.querySelector(".panel");
+    if (getComputedStyle(panel.parentElement).position !== "sticky") panel.scrollIntoView({ block: "nearest" });
   }
 
   close() {
