@@ -9,13 +9,12 @@ The page is a view. Everything on it comes from `Window` and is sent whole when 
 
 A page gives each message and each press an id of its own and sends it again until it is answered; the answer goes out
 only after `Ear` has returned, so "sent" on the page means "on disk" here. GET changes nothing, ever. Who gets in is
-`bot.channels.web.door`; what goes over the socket is `bot.channels.web.frames`.
+`bot.channels.web.door`; what goes over the socket is `bot.channels.web.frames`; files are `bot.channels.web.shelf`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
@@ -23,13 +22,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSMsgType, web
 
 from bot.channels.base import Card, Ear, Message, NotWrittenError, RefusedPressError
-from bot.channels.web import frames
+from bot.channels.web import frames, shelf
+from bot.channels.web.answers import problem, words
 from bot.channels.web.door import Door, OpenDoorError, harden
+from bot.channels.web.tab import TICK_S, Tab
 from bot.channels.web.window import TaskLine, TimelineLine, Turn, Window
-from memory.events import Actor, Attachment, Origin, Place
+from memory.events import Actor, Origin, Place
 
 __all__ = ["Door", "OpenDoorError", "PortTakenError", "TaskLine", "TimelineLine", "Turn", "Web", "Window"]
 
@@ -41,11 +42,8 @@ OPERATOR = Actor(platform="web", user="operator", account="local", origin=Origin
 
 HISTORY_PAGE = 60  # turns sent at a time: several screens, and well under a frame
 TASKS_MAX = 100  # lines in the list of tasks
-FILE_BYTES_MAX = 25_000_000  # one dropped file; what mail providers commonly take
 TABS_MAX = 50  # sockets open at once; nobody has more, and each costs memory
-BEHIND_MAX = 500  # frames a slow tab may lag behind before it is asked to start over
 SEQ_DIGITS_MAX = 18  # a larger number is no 64-bit integer
-TICK_S = 20.0  # a tab that hears nothing for longer than twice this knows the connection is dead
 HOME_EVERY_S = 0.25  # a burst of messages redraws the single pane once
 
 SUGGESTIONS = (
@@ -60,13 +58,6 @@ PAGE_FILES = {
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }
-
-# Shown by the browser itself; everything else is handed over as a download that runs nothing.
-INLINE_TYPES = {"application/pdf"}
-KNOWN_TYPES = {
-    "application/pdf", "application/xml", "text/plain", "text/csv", "text/calendar", "message/rfc822",
-    "image/png", "image/jpeg", "image/gif", "image/webp", "application/zip",
-}  # fmt: skip
 
 
 class PortTakenError(Exception):
@@ -180,7 +171,7 @@ class Web:
     # ── pages and files ───────────────────────────────────────────────────────────────────────────────────────────
 
     def _application(self, ear: Ear) -> web.Application:
-        app = web.Application(middlewares=[self._guard], client_max_size=FILE_BYTES_MAX)
+        app = web.Application(middlewares=[self._guard], client_max_size=shelf.FILE_BYTES_MAX)
         app.on_response_prepare.append(_harden)
         app.add_routes(
             [
@@ -192,7 +183,7 @@ class Web:
                 web.get("/tasks", self._get_tasks),
                 web.get("/timeline/{task}", self._get_timeline),
                 web.get("/file/{sha256}", self._get_file),
-                web.post("/files", _bound(self._take_file, ear)),
+                web.post("/files", _bound(shelf.taken, ear)),
             ]
         )
         return app
@@ -211,9 +202,9 @@ class Web:
         except web.HTTPException:
             raise
         except NotWrittenError as error:
-            return _problem(503, str(error))
+            return problem(503, str(error))
         except Exception:  # noqa: BLE001 - the outer rim: our own mistake is logged whole, and the page hears of it
-            return _problem(500, _log_mistake("a request for the console"))
+            return problem(500, _log_mistake("a request for the console"))
 
     async def _get_page(self, request: web.Request) -> web.Response:
         if request.query_string:
@@ -225,7 +216,7 @@ class Web:
         name = request.match_info["name"]
         kind = PAGE_FILES.get(Path(name).suffix)
         if kind is None or name not in self._page:
-            return _problem(404, "There is no such page.")
+            return problem(404, "There is no such page.")
         return web.Response(body=self._page[name], content_type=kind, charset="utf-8")
 
     async def _get_icon(self, _: web.Request) -> web.Response:
@@ -235,62 +226,31 @@ class Web:
     async def _get_history(self, request: web.Request) -> web.Response:
         before = request.query.get("before", "")
         if not before.isascii() or not before.isdigit() or len(before) > SEQ_DIGITS_MAX:
-            return _problem(400, "'before' must be the number of a turn, like /history?before=120.")
+            return problem(400, "'before' must be the number of a turn, like /history?before=120.")
         turns = self._window.history(HISTORY_PAGE, int(before))
-        return _json(frames.write("history", turns=turns, has_more=len(turns) == HISTORY_PAGE))
+        return words(frames.write("history", turns=turns, has_more=len(turns) == HISTORY_PAGE))
 
     async def _get_tasks(self, _: web.Request) -> web.Response:
-        return _json(frames.write("tasks", tasks=self._window.tasks(TASKS_MAX)))
+        return words(frames.write("tasks", tasks=self._window.tasks(TASKS_MAX)))
 
     async def _get_timeline(self, request: web.Request) -> web.Response:
         task = request.match_info["task"]
         lines = self._window.timeline(task) if len(task) <= 64 else ()  # noqa: PLR2004 - no task id is longer
         if not lines:
-            return _problem(404, "There is no such task.")
-        return _json(frames.write("timeline", task=task, lines=lines))
+            return problem(404, "There is no such task.")
+        return words(frames.write("timeline", task=task, lines=lines))
 
     async def _get_file(self, request: web.Request) -> web.Response:
-        digest = request.match_info["sha256"]
-        if not _is_digest(digest):
-            return _problem(404, "Files are asked for by their SHA-256 in hex.")
-        try:
-            content, name, media_type = self._window.file(digest)
-        except KeyError:
-            return _problem(404, "No file with this digest is kept here. It may have been forgotten at your request.")
-        kind = media_type if media_type in KNOWN_TYPES else "application/octet-stream"
-        how = "inline" if kind in INLINE_TYPES else "attachment"
-        return web.Response(
-            body=content,
-            headers={
-                "Content-Type": kind,
-                "Content-Disposition": f"{how}; filename*=UTF-8''{quote(_file_name(name), safe='')}",
-                # What came from outside runs nothing and reaches nothing, whatever it claims to be.
-                "Content-Security-Policy": FILE_POLICY,
-            },
-        )
-
-    async def _take_file(self, request: web.Request, ear: Ear) -> web.Response:
-        if isinstance(request.content_length, int) and request.content_length > FILE_BYTES_MAX:
-            return _problem(413, f"A file can have at most {FILE_BYTES_MAX // 1_000_000} MB.")
-        try:
-            content = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            return _problem(413, f"A file can have at most {FILE_BYTES_MAX // 1_000_000} MB.")
-        if not content:
-            return _problem(400, "The file is empty.")
-        claimed = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        kind = claimed if claimed in KNOWN_TYPES else "application/octet-stream"
-        kept = ear.keep(content, _file_name(request.query.get("name", "")), kind)
-        return _json(frames.write("file", file=kept))
+        return shelf.served(self._window, request.match_info["sha256"])
 
     # ── the socket ────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _socket(self, request: web.Request, ear: Ear) -> web.StreamResponse:
         if len(self._tabs) >= TABS_MAX:
-            return _problem(429, f"{TABS_MAX} consoles are open already. Close one.")
+            return problem(429, f"{TABS_MAX} consoles are open already. Close one.")
         socket = web.WebSocketResponse(heartbeat=TICK_S, max_msg_size=frames.FRAME_BYTES_MAX)
         if not socket.can_prepare(request).ok:
-            return _problem(400, "This address is the console's socket; open / in a browser instead.")
+            return problem(400, "This address is the console's socket; open / in a browser instead.")
         await socket.prepare(request)
         tab = Tab(socket)
         self._tabs.add(tab)
@@ -343,7 +303,7 @@ class Web:
         text = frames.plain(frame.text).strip()
         if not text and not frame.files:
             raise RefusedPressError("There is nothing in that message.")
-        files = tuple(_checked(file, ear) for file in frame.files)
+        files = tuple(shelf.checked(file, ear) for file in frame.files)
         task = await ear.heard(frame.id, text, OPERATOR, PLACE, files=files, reply_to=frame.reply_to)
         tab.push(frames.write("ack", id=frame.id, task=task, text=""))
         turn = {"who": "operator", "text": text, "files": files, "at": self._now(), "task": task}
@@ -375,7 +335,7 @@ class Web:
             commands=self._commands,
             suggestions=self._suggestions,
             text_max=frames.TEXT_MAX,
-            file_bytes_max=FILE_BYTES_MAX,
+            file_bytes_max=shelf.FILE_BYTES_MAX,
         )
 
     def _push(self, frame: str, *, but: Tab | None = None) -> None:
@@ -395,44 +355,6 @@ class Web:
             await asyncio.sleep(HOME_EVERY_S)
 
 
-class Tab:
-    """One open page: its socket, and what still has to go there."""
-
-    def __init__(self, socket: web.WebSocketResponse) -> None:
-        self.socket = socket
-        self._frames: asyncio.Queue[str | None] = asyncio.Queue(BEHIND_MAX)
-
-    def push(self, frame: str) -> None:
-        """Queue a frame. A tab too far behind is closed: it comes back by itself and starts from a snapshot."""
-        try:
-            self._frames.put_nowait(frame)
-        except asyncio.QueueFull:
-            self.end()
-
-    def end(self) -> None:
-        """Forget what is queued and close."""
-        while not self._frames.empty():
-            self._frames.get_nowait()
-        self._frames.put_nowait(None)
-
-    async def write(self) -> None:
-        """Send what is queued until the socket closes."""
-        with contextlib.suppress(ConnectionError):
-            while (frame := await self._next()) is not None:
-                await self.socket.send_str(frame)
-        await self.socket.close(code=WSCloseCode.GOING_AWAY, message=b"start over")
-
-    async def _next(self) -> str | None:
-        try:
-            async with asyncio.timeout(TICK_S):
-                return await self._frames.get()
-        except TimeoutError:
-            return frames.write("tick")
-
-
-FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
-
-
 async def _harden(request: web.Request, answer: web.StreamResponse) -> None:
     harden(request, answer)
 
@@ -446,14 +368,6 @@ def _bound(
     return handle
 
 
-def _json(line: str) -> web.Response:
-    return web.Response(text=line, content_type="application/json")
-
-
-def _problem(status: int, text: str) -> web.Response:
-    return web.Response(status=status, text=frames.write("error", id="", text=text), content_type="application/json")
-
-
 def _log_mistake(what: str) -> str:
     """Log the exception being handled, whole, and return the sentence for the page."""
     number = secrets.token_hex(3)
@@ -462,27 +376,3 @@ def _log_mistake(what: str) -> str:
         f"Something broke inside Soloist over {what}. It may not have been kept; sending it again is safe. "
         f"The log has the details under {number}."
     )
-
-
-def _checked(file: Attachment, ear: Ear) -> Attachment:
-    """The file as we keep it: the page names it, the bytes and their size are ours."""
-    if not _is_digest(file.sha256):
-        raise RefusedPressError(f"{_file_name(file.name)} is not a file that was dropped here. Drop it again.")
-    kind = file.media_type if file.media_type in KNOWN_TYPES else "application/octet-stream"
-    named = Attachment(name=_file_name(file.name), sha256=file.sha256, size=file.size, media_type=kind)
-    try:
-        size = len(ear.file(named))
-    except KeyError:
-        raise RefusedPressError(f"{named.name} is no longer here. Drop it again.") from None
-    return Attachment(name=named.name, sha256=named.sha256, size=size, media_type=kind)
-
-
-def _is_digest(text: str) -> bool:
-    return len(text) == 64 and all(c in "0123456789abcdef" for c in text)  # noqa: PLR2004 - SHA-256 in hex
-
-
-def _file_name(name: str) -> str:
-    """A name without folders and without characters that hide or turn round what stands behind them."""
-    base = name.replace("\\", "/").rpartition("/")[2]
-    kept = "".join(c for c in base if c.isprintable()).strip(". ")[:120]
-    return kept or "file"

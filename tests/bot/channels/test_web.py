@@ -514,7 +514,7 @@ async def test_a_tab_that_cannot_keep_up_is_asked_to_start_over_and_holds_nobody
             closed.append(True)
 
     tab = web_module.Tab(Socket())  # type: ignore[arg-type]
-    for _ in range(web_module.BEHIND_MAX + 1):
+    for _ in range(web_module.tab.BEHIND_MAX + 1):
         tab.push("{}")
     await tab.write()
     assert closed == [True]
@@ -575,7 +575,7 @@ async def test_a_file_that_cannot_be_taken_is_refused_in_words(
 ) -> None:
     async with guest.request("POST", "/files?name=a", data=b"") as answer:
         assert (answer.status, (await answer.json())["text"]) == (400, "The file is empty.")
-    monkeypatch.setattr(web_module, "FILE_BYTES_MAX", 10)
+    monkeypatch.setattr(web_module.shelf, "FILE_BYTES_MAX", 10)
     async with guest.request("POST", "/files?name=a", data=b"x" * 11) as answer:
         assert answer.status == 413
 
