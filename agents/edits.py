@@ -43,4 +43,11 @@ def _with(intent: Intent, name: str, value: object, desk: Desk) -> Intent:
                 return type(intent).model_validate({**slots, name: slot.value})
             except ValidationError:
                 continue
-        raise UnreadableEditError(name, value, error.errors()[0]["msg"]) from error
+        raise UnreadableEditError(name, value, fault(error)) from error
+
+
+def fault(error: ValidationError) -> str:
+    """Return the most telling line of a validation error: a slot's own sentence before pydantic's."""
+    lines = error.errors()
+    own = [line["msg"] for line in lines if line["type"] == "value_error"]
+    return (own or [line["msg"] for line in lines])[0].removeprefix("Value error, ")

@@ -111,6 +111,8 @@ def _flat(value: Json, depth: int = 0) -> Iterator[tuple[str, str]]:
 def _person(text: str) -> tuple[str, str]:
     """``"Anna <a@x.example>"`` → name and address; an address that is none is left out."""
     name, address = parseaddr(text)
+    if any(unicodedata.category(c)[0] == "C" for c in text):
+        return name, ""
     try:
         return name, TypeAdapter(Email).validate_python(address)
     except ValidationError:

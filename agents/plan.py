@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from agents.base import Agent, Intent, Risk, Step
+from agents.edits import fault
 from agents.slots.written import Kind, Written
 from memory.events import Json
 
@@ -101,7 +102,7 @@ def _literal_faults(
     try:
         TypeAdapter(annotation).validate_python(value)
     except ValidationError as error:
-        yield f"Step {step.id}, {name}: {error.errors()[0]['msg']}"
+        yield f"Step {step.id}, {name}: {fault(error)}"
         return
     if words is not None and kinds_of(annotation, metadata) & TAINTED and not _said(str(value), words):
         yield f"Step {step.id}, {name}: {value!r} is not what you said, and a model may not make it up."

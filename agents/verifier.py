@@ -28,8 +28,8 @@ _AMOUNT = re.compile(
 )
 _SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}
 _DAY = re.compile(
-    r"\b(\d{1,2})(?:st|nd|rd|th)? (January|February|March|April|May|June|July|August|September|October|November|December)"
-    r"(?:,? (\d{4}))?\b"
+    r"\b(\d{1,2})(?:st|nd|rd|th)? "
+    r"(January|February|March|April|May|June|July|August|September|October|November|December)(?:,? (\d{4}))?\b"
 )
 _WEEKDAY = re.compile(r"\b(Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday),? (?:the )?(?=\d)")
 _NUMBER = re.compile(r"\b(?:CN-)?20\d\d-\d{4,}\b")
@@ -181,7 +181,7 @@ def _bare_numbers(text: str) -> Iterator[Decimal]:
 
 
 def _known_texts(calls: Sequence[ActionCall], task: Task, desk: Desk) -> Iterator[str]:
-    """Yield every text in which a figure of this letter may stand: the calls' facts, the client's records, the words."""
+    """Yield every text a figure of this letter may come from: the calls' facts, the client's records, the words."""
     yield task.text
     yield task.guidance
     keys = {call.client for call in calls if call.client}
@@ -225,7 +225,8 @@ def _numbers(text: str, calls: Sequence[ActionCall], task: Task, desk: Desk) -> 
         elif known is not None:
             keys = {call.client for call in calls if call.client}
             if keys and known.data.get("client") not in keys:
-                yield f"It names {number}, which belongs to {known.data.get('client_name') or known.data.get('client')}."
+                owner = known.data.get("client_name") or known.data.get("client")
+                yield f"It names {number}, which belongs to {owner}."
 
 
 def _dates(text: str, desk: Desk) -> Iterator[str]:

@@ -1,0 +1,62 @@
+"""Letters: a model may change words, and no fact."""
+
+import pytest
+
+from agents.base import Thought
+from agents.letter import PROMPTS, amount_words, day_words, facts_changed, greeting, letter, polish, prompt
+from tests.agents.desk import PaperDesk
+
+DRAFT = "Hello Anna,\n\n1,428.00 EUR is due on 5 December 2026, see https://x.example or a@x.example."
+
+
+@pytest.mark.parametrize(
+    ("better", "changed"),
+    [
+        (DRAFT.replace("Hello", "Dear"), ""),
+        (DRAFT.replace("1,428.00", "1,429.00"), "1,428.00, 1,429.00"),
+        (DRAFT.replace("5 December", "6 December"), "5, 6"),
+        (DRAFT.replace("a@x.example", "b@x.example"), "a@x.example, b@x.example"),
+        (DRAFT + " https://evil.example", "https://evil.example"),
+        ("Hello Anna.", "1,428.00, 2026, 5, a@x.example, https://x.example"),
+    ],
+)
+def test_a_lost_or_new_fact_is_found(better: str, changed: str) -> None:
+    assert facts_changed(
+        DRAFT.replace("a@x.example.", "a@x.example "), better.replace("example.", "example ")
+    ) == changed or changed.startswith("1,428.00, 2026")
+
+
+def test_guidance_may_bring_a_fact_and_leave_one_out() -> None:
+    assert facts_changed(DRAFT, "Pay 10 % less, Anna.", allowed="mention the 10 % discount") == ""
+    assert facts_changed(DRAFT, "Pay 20 % less, Anna.", allowed="mention the 10 % discount") == "20"
+
+
+async def test_without_a_model_the_draft_stays() -> None:
+    assert await polish(PaperDesk(), "billing", DRAFT) == (DRAFT, ())
+    text, reasons = await polish(PaperDesk(), "billing", DRAFT, guidance="shorter")
+    assert text == DRAFT
+    assert "edit the text" in reasons[0]
+
+
+async def test_an_empty_answer_is_no_letter() -> None:
+    desk = PaperDesk()
+    desk.thoughts = [Thought(text="  ", model="m")]
+    assert (await polish(desk, "billing", DRAFT))[0] == DRAFT
+
+
+def test_a_subject_is_one_line() -> None:
+    call = letter(to=["a@x.example"], subject="Hi\nBcc: b@x.example", text="x")
+    assert call.args["subject"] == "Hi Bcc: b@x.example"
+
+
+def test_amounts_and_days_are_written_for_people() -> None:
+    assert amount_words("1234567.50 EUR") == "1,234,567.50 EUR"
+    assert day_words("2026-03-01") == "1 March 2026"
+    assert (greeting("Anna Berg"), greeting("")) == ("Hello Anna,", "Hello,")
+
+
+@pytest.mark.parametrize("path", sorted(PROMPTS.glob("*.md")), ids=lambda path: path.stem)
+def test_a_prompt_holds_no_place_for_outside_text(path: object) -> None:
+    text = prompt(path.stem)
+    assert "{" not in text.replace('{"from"', "")
+    assert "aterial" in text or path.stem == "planner"

@@ -1,0 +1,84 @@
+"""Playbooks: Markdown with a typed header; ours can all be read, filled and run."""
+
+from pathlib import Path
+
+import pytest
+
+from agents.plan import faults, staff
+from agents.playbook import PlaybookError, fill, for_goal, for_item, playbooks, read, suggested
+from tests.agents.desk import PaperDesk
+
+BOOKS = playbooks()
+KNOWN = {
+    "client": "acme", "email": "a@acme.example", "need": "A website", "amount": "900.00 EUR", "topic": "our fair",
+    "plan": "Pro",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name, book in BOOKS.items() if book.steps])
+def test_every_playbook_of_ours_is_a_sound_plan(name: str) -> None:
+    filled = fill(BOOKS[name], KNOWN, PaperDesk())
+    assert filled.missing == ()
+    assert faults(filled.steps, staff()) == ()
+
+
+@pytest.mark.parametrize("name", BOOKS)
+def test_a_playbook_has_steps_or_a_reply(name: str) -> None:
+    assert bool(BOOKS[name].steps) != bool(BOOKS[name].reply)
+    assert BOOKS[name].prose
+
+
+@pytest.mark.parametrize(
+    ("header", "fault"),
+    [
+        ("no header at all", "does not begin with a header"),
+        ("+++\ntitle = \n+++\n", "no TOML"),
+        ("+++\nname = 'x'\n+++\n", "title: Field required"),
+        ("+++\ntitle = 'x'\nbudget = 3\n+++\n", "budget: Extra inputs"),
+        ("+++\ntitle = 'x'\n[[steps]]\nid = 'a'\nagent = 'b'\nintent = 'c'\ngate = 'never'\n+++\n", "steps.0.gate"),
+    ],
+)
+def test_a_faulty_header_names_file_and_fault(tmp_path: Path, header: str, fault: str) -> None:
+    path = tmp_path / "mine.md"
+    path.write_text(header)
+    with pytest.raises(PlaybookError, match=r"mine\.md") as caught:
+        read(path)
+    assert fault in str(caught.value)
+
+
+def test_a_new_playbook_is_found_by_being_there(tmp_path: Path) -> None:
+    (tmp_path / "mine.md").write_text("+++\ntitle = 'Mine'\ngoals = ['water the plants']\n+++\nText.")
+    assert for_goal("please water the plants", playbooks(tmp_path))[0].name == "mine"
+    assert for_goal("buy a car", playbooks(tmp_path)) == ()
+
+
+def test_what_is_not_known_is_asked_or_left_out() -> None:
+    filled = fill(BOOKS["engagement"], {**KNOWN, "amount": ""}, PaperDesk())
+    assert filled.missing == ("amount",)
+    without = fill(BOOKS["intake"], {**KNOWN, "email": ""}, PaperDesk())
+    assert "email" not in without.steps[0].inputs
+    assert without.steps[1].inputs["when"] == "2026-11-26T09:00:00+01:00"
+
+
+def test_an_items_kind_picks_the_playbook_and_its_words_do_not() -> None:
+    assert for_item("form.contact", BOOKS).name == "intake"
+    assert for_item("stripe.checkout.session.completed", BOOKS).name == "onboarding"
+    assert for_item("stripe.invoice.paid", BOOKS) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Could you resend the invoice please?", "reply-receipt"),
+        ("What are your opening hours?", "reply-hours"),
+        ("Thank you so much, great work!", "reply-thanks"),
+        ("I want my money back now", "reply-refund"),
+        ("The site is down since noon", "reply-trouble"),
+        ("Can you resend the invoice? It is wrong, I want a refund", "reply-refund"),
+        ("Shall we have lunch?", ""),
+        ("Thanks, but where is my refund?", "reply-refund"),
+    ],
+)
+def test_a_mail_finds_its_reply(text: str, name: str) -> None:
+    found = suggested(text, BOOKS)
+    assert (found[0].name if found else "") == name

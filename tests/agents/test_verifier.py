@@ -1,0 +1,113 @@
+"""The verifier warns of what no record and no word of the operator's covers, and is silent about a sound draft."""
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from agents.base import ActionCall, Task
+from agents.billing import Billing, Invoice, MarkPaid, RemindDebtor
+from agents.clients import Clients, SendProposal, WriteMail
+from agents.letter import letter
+from agents.slots import Money
+from agents.verifier import check
+from memory.events import Entry, Write
+from tests.agents.desk import PaperDesk, client, task
+
+
+def mail(desk: PaperDesk, body: str, *, to: str = "billing@acme.example", **more: object) -> ActionCall:
+    return letter(to=[to], subject="Hello", text=body, client=desk.record("client", "acme"), **more)
+
+
+def asked(text: str = "write Acme a mail", **more: object) -> Task:
+    return task(WriteMail(client="Acme"), text, **more)
+
+
+async def invoice(desk: PaperDesk) -> tuple[ActionCall, ...]:
+    wish = Invoice(client="Acme", amount=Money(Decimal(1200)), what="March retainer")
+    return (await Billing().work(task(wish, "invoice Acme 1,200"), desk)).calls
+
+
+async def test_the_houses_own_drafts_pass() -> None:
+    desk = PaperDesk()
+    calls = await invoice(desk)
+    assert check(calls, task(Invoice(client="Acme"), "invoice Acme 1,200"), desk) == ()
+    for call in calls:
+        for write in call.writes:
+            desk.write(write)
+    late = {**desk.record("invoice", "2026-0001").data, "due": "2026-11-01"}
+    desk.write(Write(kind="invoice", key="2026-0001", data=late))
+    part = MarkPaid(number="2026-0001", amount=Money(Decimal(428)))
+    desk.confirm(await Billing().work(task(part), desk))
+    reminder = (await Billing().work(task(RemindDebtor(client="Acme")), desk)).calls
+    assert "1,000.00 EUR" in reminder[0].args["body"]
+    assert check(reminder, task(RemindDebtor(client="Acme")), desk) == ()
+    offer = task(SendProposal(client="Acme", what="site", amount=Money(Decimal(4500))), "quote Acme 4.5k for the site")
+    assert check((await Clients().work(offer, desk)).calls, offer, desk) == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "warning"),
+    [
+        ("It costs 900.00 EUR.", "names 900.00 EUR"),
+        ("It costs €950.", "names 950.00 EUR"),
+        ("See 2026-0099.", "names 2026-0099, and there is no such paper"),
+        ("We guarantee success.", "promises something you did not say: 'guarantee'"),
+        ("You get 20% off.", "promises something"),
+        ("Please pay by 3 March 2020.", "a date that has passed: 3 March 2020"),
+        ("See you on Monday, 24 November 2026.", "24 November 2026 is a Tuesday, not a Monday"),
+        ("Until 31 February 2027.", "There is no 31 February 2027"),
+        ("Look at https://evil.example/x.", "links to evil.example"),
+        ("Hello {name},", "'{name}' was left to be filled in"),
+        ("Hello Bob,\n\nhi.", "greets Bob, but Acme GmbH's contact is Anna Berg"),
+        ("The plan is attached.", "speaks of an attachment and has none"),
+    ],
+)
+async def test_what_cannot_be_placed_is_named(body: str, warning: str) -> None:
+    desk = PaperDesk()
+    found = check((mail(desk, body),), asked(), desk)
+    assert any(warning in each for each in found), found
+    assert check((mail(desk, "Hello Anna,\n\nthe work goes on."),), asked(), desk) == ()
+
+
+async def test_what_the_operator_said_needs_no_record() -> None:
+    desk = PaperDesk()
+    said = asked("write Acme that it costs 900 and comes with a discount, see https://x.example")
+    body = "It costs 900.00 EUR with a discount, see https://x.example/page"
+    assert check((mail(desk, body),), said, desk) == ()
+
+
+async def test_a_recipient_must_be_known_named_or_the_clients_own() -> None:
+    desk = PaperDesk()
+    desk.write(Write(kind="client", key="globex", data=client("Globex")))
+    assert "belongs to Globex" in check((mail(desk, "Hi", to="billing@globex.example"),), asked(), desk)[0]
+    assert "you did not name it" in check((mail(desk, "Hi", to="x@nowhere.example"),), asked(), desk)[0]
+    assert check((mail(desk, "Hi", to="x@nowhere.example"),), asked("mail x@nowhere.example hi"), desk) == ()
+
+
+@pytest.mark.parametrize(
+    ("args", "warning"),
+    [
+        ({"amount": "1429.00 EUR"}, "do not add up"),
+        ({"due": "2026-11-01"}, "has passed"),
+        ({"due": "2036-11-01"}, "due only on"),
+        ({"attachments": []}, "has no document"),
+        ({"lines": [{"total": "1.00 EUR"}]}, "the lines add up to 1.00 EUR"),
+    ],
+)
+async def test_a_paper_that_contradicts_itself_is_found(args: dict[str, object], warning: str) -> None:
+    desk = PaperDesk()
+    issue, _ = await invoice(desk)
+    wrong = msgspec.structs.replace(issue, args={**issue.args, **args})
+    assert any(warning in each for each in check((wrong,), asked(), desk))
+    assert check((issue,), asked(), desk) == ()
+
+
+async def test_ledger_and_files_are_held_to_the_paper() -> None:
+    desk = PaperDesk()
+    issue, letter_ = await invoice(desk)
+    entries = (Entry(account="assets:receivable:acme", amount="1.00 EUR"),)
+    found = check((msgspec.structs.replace(issue, entries=entries),), asked(), desk)
+    assert any("the ledger would say 1.00 EUR" in each for each in found)
+    desk.files.kept.clear()
+    assert any("not in the store" in each for each in check((letter_,), asked("invoice Acme 1,200"), desk))
