@@ -6,6 +6,7 @@ long for one message becomes several; its buttons stand under the last. A long t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,7 @@ WORDS_MAX = 1_500  # of what may be shortened: the agent's words, reasons, sourc
 CHANGES_MAX = 2_800
 
 SNOOZES = (("1 hour", "1h"), ("4 hours", "4h"), ("Tomorrow morning", "tomorrow"), ("Monday morning", "monday"))
+PLAIN_WORDS = re.compile(r"[A-Za-z][A-Za-z0-9 ,.()/&'-]{0,60}")
 STATES = {
     "pending": "Waiting for you",
     "approved": "Approved",
@@ -145,12 +147,16 @@ def _head(card: Card) -> list[Block]:
 
 
 def _facts(card: Card) -> list[Block]:
-    """Return the rows, neighbours of one label together; short ones beside their label, long ones below it."""
+    """Return the rows, each with its label; short values stand beside it, long ones below it."""
     blocks: list[Block] = []
     fields: list[Block] = []
-    for label, value in _grouped((*card.rows, *_unlisted(card))):
+    label = ""
+    for row in (*card.rows, *_unlisted(card)):
+        label = row.label or label  # a row without one goes on with the one before
+        value = plain.vital(row.value, strict=row.role is Role.RECIPIENTS) or "—"
+        value += f"  ← {plain.vital(row.mark)}" if row.mark else ""
         short = plain.length(value) <= SHORT_VALUE_MAX
-        fields += [_bold(label), _plain(value)] if short else []
+        fields += [_label(label), _plain(value)] if short else []
         if fields and (not short or len(fields) >= FIELDS_MAX):
             blocks.append({"type": "section", "fields": fields})
             fields = []
@@ -160,18 +166,6 @@ def _facts(card: Card) -> list[Block]:
     for warning in card.warnings:
         blocks += [_section(piece) for piece in plain.pieces(f"⚠ {plain.vital(warning)}", PIECE_MAX)]
     return blocks
-
-
-def _grouped(rows: Iterable[Row]) -> list[tuple[str, str]]:
-    groups: list[tuple[str, list[str]]] = []
-    for row in rows:
-        value = plain.vital(row.value, strict=row.role is Role.RECIPIENTS) or "—"
-        value += f"  ← {plain.vital(row.mark)}" if row.mark else ""
-        if groups and row.label in {"", groups[-1][0]}:
-            groups[-1][1].append(value)
-        else:
-            groups.append((row.label, [value]))
-    return [(label or "·", "\n".join(values)) for label, values in groups]
 
 
 def _unlisted(card: Card) -> list[Row]:
@@ -337,7 +331,7 @@ def texts(block: Block) -> list[str]:
 
 
 def _labelled(label: str, value: str) -> list[Block]:
-    first = {"type": "section", "text": _bold(label)}
+    first = {"type": "section", "text": _label(label)}
     return [first, *(_section(piece) for piece in _solid(plain.pieces(value, PIECE_MAX)))]
 
 
@@ -351,18 +345,15 @@ def _section(text: str) -> Block:
 
 
 def _context(lines: Sequence[str]) -> list[Block]:
-    shown = [_plain(line) for line in lines if line.strip()]
-    return [{"type": "context", "elements": shown}] if shown else []
+    return [{"type": "context", "elements": [_plain(line)]} for line in lines if line.strip()]
 
 
 def _plain(text: str) -> Block:
     return {"type": "plain_text", "text": text, "emoji": False}
 
 
-def _bold(label: str) -> Block:
-    """Labels are our own words; escaped all the same, without what would end the bold."""
-    return {
-        "type": "mrkdwn",
-        "text": f"*{plain.mrkdwn(plain.vital(label)).replace('*', '∗')[: FIELD_MAX - 10]}*",
-        "verbatim": True,
-    }
+def _label(label: str) -> Block:
+    """Labels are bold; one that holds anything Slack could read as markup stands in plain text like the values."""
+    if PLAIN_WORDS.fullmatch(label):
+        return {"type": "mrkdwn", "text": f"*{plain.mrkdwn(label)}*", "verbatim": True}
+    return _plain(f"{plain.cut(plain.label(plain.vital(label), FIELD_MAX), FIELD_MAX - 2)} :")

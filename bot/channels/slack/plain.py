@@ -78,12 +78,18 @@ def _seen(char: str, *, fact: bool) -> str:
         return mark(char)
     if char == " " or (char.isascii() and char.isprintable()):
         return char
-    hidden = unicodedata.category(char) in HIDDEN or char in BLANK or _selector(char)
-    if hidden:
+    if unicodedata.category(char) in HIDDEN or char in BLANK or _selector(char):
         return mark(char)
-    # Ａ (full width), ﬁ (ligature), Å (Ångström sign): same shape as something else.
-    imitates = fact and unicodedata.normalize("NFKC", char) != char
-    return char + mark(char) if imitates else char
+    return char + mark(char) if fact and _imitates(char) else char
+
+
+def _imitates(char: str) -> bool:
+    """Whether a character is another one in a different coat: full-width Ａ, the ligature ﬁ, the Ångström sign Å."""
+    if unicodedata.normalize("NFKC", char) == char:
+        return False
+    coat, _, _ = unicodedata.decomposition(char).partition(" ")
+    letter = unicodedata.category(char).startswith("L")
+    return coat in {"<wide>", "<narrow>", "<font>"} or not coat.startswith("<") or (coat == "<compat>" and letter)
 
 
 def _selector(char: str) -> bool:

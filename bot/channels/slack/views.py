@@ -145,13 +145,9 @@ def _card(card: Card) -> list[Block]:
     """Return a card whole with its buttons, or a line that says where it stands whole."""
     laid = sheet(card)
     if len(laid.parts) == 1 and not laid.thread and not laid.body:
-        return [block if block["type"] != "header" else _bold_line(block) for block in laid.parts[0].blocks]
+        return list(laid.parts[0].blocks)
     title = plain.cut(plain.vital(card.title), 300)
     return [_section(f"{title}\nCard {card.id} is too long for this page; it stands whole in our direct messages.")]
-
-
-def _bold_line(header: Block) -> Block:
-    return {"type": "section", "text": {**header["text"]}}
 
 
 def _lines(lines: tuple[str, ...]) -> list[str]:
