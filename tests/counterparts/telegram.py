@@ -17,6 +17,7 @@ token.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import itertools
 import json
@@ -107,7 +108,7 @@ class TelegramDouble:
     files: dict[str, Upload] = field(default_factory=dict)
     commands: list[Json] = field(default_factory=list)
     deliveries: list[tuple[int, int]] = field(default_factory=list)  # update id, HTTP status, in webhook mode
-    storm: Callable[[str, Json], Fault | None] = lambda method, params: None  # noqa: ARG005
+    storm: Callable[[str, Json], Fault | None] = lambda method, params: None
     judging: bool = True  # off for benches
 
     def __post_init__(self) -> None:
@@ -168,12 +169,14 @@ class TelegramDouble:
             await self._runner.cleanup()
             self._runner = None
 
-    async def until(self, condition: Callable[[], Any], *, timeout_s: float = 10.0) -> Any:
-        """Wait for something to become true here; its value is returned."""
+    async def until(self, condition: Callable[[], Any], *, timeout_s: float = 30.0) -> Any:
+        """Wait for something to become true, here or with whoever talks to us; its value is returned."""
         async with asyncio.timeout(timeout_s):
             while not (value := condition()):
                 self._changed.clear()
-                await self._changed.wait()
+                # What becomes true elsewhere does not stir us, so we also look by ourselves.
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), 0.01)
         return value
 
     def stir(self) -> None:
@@ -197,7 +200,7 @@ class TelegramDouble:
         if text:
             message["text"] = text
         if text.startswith("/"):
-            command = text.split()[0]
+            command = text.split(maxsplit=1)[0]
             message["entities"] = [{"type": "bot_command", "offset": 0, "length": units(command)}]
         return self._arrives("message", message)
 
@@ -207,7 +210,11 @@ class TelegramDouble:
     ) -> Json:  # fmt: skip
         """Have a person send a file; ``size`` pretends another length."""
         message = self._message(user, None, reply_to)
-        message["document"] = {**self._kept(content, name, media_type, size), "file_name": name, "mime_type": media_type}
+        message["document"] = {
+            **self._kept(content, name, media_type, size),
+            "file_name": name,
+            "mime_type": media_type,
+        }
         if caption:
             message["caption"] = caption
         return self._arrives("message", message)
@@ -329,17 +336,11 @@ class TelegramDouble:
             call = Call(method, params)
             self.calls.append(call)
             if request.match_info["token"] != self.token or self._revoked:
-                raise ApiError(401, "Unauthorized")
+                return _refusal(ApiError(401, "Unauthorized"))
             fault = self._next_fault(method, params)
             if fault is not None and not fault.after:
                 return self._fail(request, fault)
-            handler = getattr(self, "_do_" + re.sub("([A-Z])", r"_\1", method).lower(), None)
-            if handler is None:
-                raise ApiError(404, "Not Found: method not found")
-            self._judge_call(method, params)
-            result = handler(params)
-            result = await result if asyncio.iscoroutine(result) else result
-            call.carried_out = True
+            result = await self._carry_out(call)
             self.stir()
             if fault is not None:
                 return self._fail(request, fault)
@@ -347,6 +348,16 @@ class TelegramDouble:
         except ApiError as error:
             self.stir()
             return _refusal(error)
+
+    async def _carry_out(self, call: Call) -> Any:
+        handler = getattr(self, "_do_" + re.sub("([A-Z])", r"_\1", call.method).lower(), None)
+        if handler is None:
+            raise ApiError(404, "Not Found: method not found")
+        self._judge_call(call.method, call.params)
+        result = handler(call.params)
+        result = await result if asyncio.iscoroutine(result) else result
+        call.carried_out = True
+        return result
 
     def _fail(self, request: web.Request, fault: Fault) -> web.StreamResponse:
         self.stir()
@@ -421,7 +432,9 @@ class TelegramDouble:
 
     async def _do_get_updates(self, params: Json) -> list[Json]:
         if self.webhook["url"]:
-            raise ApiError(409, "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook first")
+            raise ApiError(
+                409, "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook first"
+            )
         self._polls += 1
         mine = self._polls
         self._allowed = params.get("allowed_updates", self._allowed)
@@ -433,7 +446,9 @@ class TelegramDouble:
             changed = self._next_change()
             await asyncio.wait({changed}, timeout=left)
             if self._polls != mine:
-                raise ApiError(409, "Conflict: terminated by other getUpdates request; make sure that only one bot runs")
+                raise ApiError(
+                    409, "Conflict: terminated by other getUpdates request; make sure that only one bot runs"
+                )
             if self._revoked:
                 raise ApiError(401, "Unauthorized")
         batch = self.pending[: int(params.get("limit", 100))]

@@ -55,11 +55,19 @@ class PaperEar:
     refusal: str = ""
     answer: str = "Approved."
     gate: asyncio.Event | None = None  # held back until it is set
+    _inbox: set[str] = field(default_factory=set)
 
     async def heard(
-        self, event_id: str, text: str, actor: Actor, place: Place, *, files: tuple[Attachment, ...] = (), reply_to: str = ""
+        self,
+        event_id: str,
+        text: str,
+        actor: Actor,
+        place: Place,
+        *,
+        files: tuple[Attachment, ...] = (),
+        reply_to: str = "",
     ) -> str:
-        if await self._is_new(event_id, self.heard_all):
+        if await self._is_new(event_id):
             self.heard_all.append(Heard(event_id, text, actor, place, files, reply_to))
             self.stir()
         return "1"
@@ -68,12 +76,12 @@ class PaperEar:
         self, event_id: str, handle: str, verb: str, actor: Actor, place: Place, *, reason: str = "",
         edits: dict[str, Any] | None = None, until: datetime | None = None,
     ) -> str:  # fmt: skip
-        if await self._is_new(event_id, self.pressed_all):
+        if await self._is_new(event_id):
             self.pressed_all.append(Pressed(event_id, handle, verb, actor, reason, edits, until))
             self.stir()
         return self.answer
 
-    async def _is_new(self, event_id: str, known: list[Any]) -> bool:
+    async def _is_new(self, event_id: str) -> bool:
         self.calls += 1
         self.stir()
         if self.gate is not None:
@@ -83,7 +91,9 @@ class PaperEar:
             raise NotWrittenError("The disk is full.")
         if self.refusal:
             raise RefusedPressError(self.refusal)
-        return all(one.event_id != event_id for one in known)
+        is_new = event_id not in self._inbox
+        self._inbox.add(event_id)
+        return is_new
 
     def card(self, card_id: str) -> Card | None:
         return self.cards.get(card_id)
@@ -130,6 +140,10 @@ class QuickClock:
         """Let time pass."""
         self.at += timedelta(seconds=seconds)
         self.since_s += seconds
+
+    def is_asleep(self) -> bool:
+        """Return whether somebody sleeps for long."""
+        return bool(self._long)
 
     def wakes(self) -> None:
         """End every long sleep."""

@@ -18,9 +18,12 @@ NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
 ENTITIES_MAX = 100
 
 _TAG = re.compile(r"<(/?)([a-zA-Z0-9-]+)([^<>]*)>")
+_PLAIN = re.compile(r"[^<&]+")
 _REFERENCE = re.compile(r"&(#x[0-9a-fA-F]+|#[0-9]+|[a-zA-Z]+);")
 _LINKS = {
-    "url": re.compile(r"(?:[a-z]+://[^\s<>]+)|(?:(?<![\w@.-])(?:[\w-]+\.)+[^\W\d_]{2,}(?:[/?#:][^\s<>]*)?)", re.IGNORECASE),
+    "url": re.compile(
+        r"(?:[a-z]+://[^\s<>]+)|(?:(?<![\w@.-])(?:[\w-]+\.)+[^\W\d_]{2,}(?:[/?#:][^\s<>]*)?)", re.IGNORECASE
+    ),
     "bot_command": re.compile(r"(?<!\S)/[a-z0-9_]{1,32}", re.IGNORECASE),
     "email": re.compile(r"[\w.+-]+@(?:[\w-]+\.)+[^\W\d_]{2,}"),
 }
@@ -57,7 +60,7 @@ def parse(source: str) -> Parsed:
         if character == "<":
             tag = _TAG.match(source, at)
             if tag is None or tag.group(2).lower() not in TAGS:
-                name = tag.group(2) if tag else source[at + 1 : at + 20].split(" ")[0]
+                name = tag.group(2) if tag else source[at + 1 : at + 20].split(" ", maxsplit=1)[0]
                 offset = len(source[:at].encode())
                 raise HtmlError(f'can\'t parse entities: Unsupported start tag "{name}" at byte offset {offset}')
             name = tag.group(2).lower()
@@ -71,6 +74,12 @@ def parse(source: str) -> Parsed:
             if length > start:
                 entities.append({"type": TAGS[name], "offset": start, "length": length - start})
             continue
+        plain = _PLAIN.match(source, at)
+        if plain is not None:
+            shown.append(plain.group())
+            length += units(plain.group())
+            at = plain.end()
+            continue
         piece = character
         reference = _REFERENCE.match(source, at) if character == "&" else None
         at += 1
@@ -79,13 +88,13 @@ def parse(source: str) -> Parsed:
         shown.append(piece)
         length += units(piece)
     if open_tags:
-        raise HtmlError(f'can\'t parse entities: Can\'t find end tag corresponding to start tag "{open_tags[-1][0]}"')
+        raise HtmlError(f"can't parse entities: Can't find end tag corresponding to start tag \"{open_tags[-1][0]}\"")
     return _trimmed("".join(shown), sorted(entities, key=lambda e: (e["offset"], e["length"]))[:ENTITIES_MAX])
 
 
 def _decoded(name: str) -> str | None:
     if name.startswith("#x"):
-        return chr(int(name[2:], 16))
+        return chr(int(name.removeprefix("#x"), base=16))
     if name.startswith("#"):
         return chr(int(name[1:]))
     return NAMED.get(name)
@@ -115,8 +124,8 @@ def detected(parsed: Parsed) -> list[dict[str, object]]:
             start, end = int(str(entity["offset"])) * 2, (int(str(entity["offset"])) + int(str(entity["length"]))) * 2
             free[start:end] = " ".encode("utf-16-le") * ((end - start) // 2)
     text = free.decode("utf-16-le", errors="replace")
-    found = []
-    for kind, pattern in _LINKS.items():
-        for match in pattern.finditer(text):
-            found.append({"type": kind, "offset": units(text[: match.start()]), "length": units(match.group())})
-    return found
+    return [
+        {"type": kind, "offset": units(text[: match.start()]), "length": units(match.group())}
+        for kind, pattern in _LINKS.items()
+        for match in pattern.finditer(text)
+    ]

@@ -24,6 +24,7 @@ HEAD_MAX = 300  # mark, id, title, part
 END = "⋯"  # ends every part: the platform trims white space at the end of a message, and a body's must not be lost
 BODY_PARTS_MAX = 6  # a longer body comes as a file; more messages than that are a flood, not a view
 VITAL_PARTS_MAX = 20  # more recipients than this cannot be read on a phone, so they cannot be approved there
+LOUD_SPANS_MAX = 7  # head and tail together stay within what `ENTITIES_MAX` leaves of the platform's 100
 VALUE_MAX = 1000  # of a row that is not vital; the rest is named by length and digest
 
 STATES = {
@@ -61,16 +62,17 @@ def show(card: Card) -> Shown:
     """Return the card as messages. The same content gives the same number of messages in every state."""
     body, file = _body(card)
     facts, rest, footer = _facts(card), _rest(card), _footer(card)
+    in_order = [block for _, block in facts]
     room = TEXT_MAX - HEAD_MAX - len(END) - 2
-    whole = pack([*facts, *body, *rest, *footer], room - TAIL_MAX)
+    whole = pack([*in_order, *body, *rest, *footer], room - TAIL_MAX)
     approvable = True
     if len(whole) == 1:
         parts = whole
     else:
-        ordered = [*(b for b in facts if not _is_vital(b)), *(b for b in facts if _is_vital(b)), *footer]
-        last = pack([*facts, *footer], room - TAIL_MAX)
+        last = pack([*in_order, *footer], room - TAIL_MAX)
         if len(last) > 1:
-            last = _tail_heavy(ordered, room)
+            # What decides comes last, next to the buttons.
+            last = _tail_heavy([*(block for _, block in sorted(facts, key=lambda fact: fact[0])), *footer], room)
         if len(last) > VITAL_PARTS_MAX:
             approvable, last = False, pack([_too_much(card)], room - TAIL_MAX)
         parts = [*(pack(body, room) if body else []), *(pack(rest, room) if rest else []), *last]
@@ -92,7 +94,7 @@ def _tail_heavy(ordered: list[Block], room: int) -> list[tuple[Span, ...]]:
 
 
 def _message(card: Card, part: tuple[Span, ...], number: int, count: int) -> tuple[Span, ...]:
-    head: Block = (Span(f"{CARD_MARK} {card.id} · "), *styled(tame(_clipped(one_line(card.title), HEAD_MAX - 80)), "b"))
+    head: Block = (Span(f"{CARD_MARK} {card.id} · "), *_loud(_clipped(one_line(card.title), HEAD_MAX - 80)))
     if count > 1:
         head = (*head, Span(f" · part {number} of {count}"))
     if number < count:
@@ -102,28 +104,34 @@ def _message(card: Card, part: tuple[Span, ...], number: int, count: int) -> tup
 
 def _tail(card: Card, count: int) -> Block:
     """Return what changes with the state. Never longer than `TAIL_MAX`."""
-    spans: list[Span] = []
-    for line in (KINDS[card.kind], STATES[card.state]):
-        if line and not (card.outcome and line == STATES[card.state] and card.state not in ("snoozed", "shadow")):
-            spans.append(Span(f"\n{line}", "b"))
+    is_told = bool(card.outcome) and card.state not in ("snoozed", "shadow")  # the outcome says it better
+    lines = (KINDS[card.kind], "" if is_told else STATES[card.state])
+    spans = [Span(f"\n{line}", "b") for line in lines if line]
     if card.outcome:
         mark = STATES[card.state].partition(" ")[0]
-        spans += styled(tame(f"\n{mark} {_clipped(prose(card.outcome), 400)}".rstrip()), "b")
+        spans += [Span("\n"), *_loud(f"{mark} {_clipped(prose(card.outcome), 400)}".strip())]
     if card.state in ("pending", "snoozed", "shadow"):
         if count > 1:
             spans.append(Span("\nRead the parts above first."))
         typed = typed_only(card.buttons)
         if typed:
-            spans += tame("\n" + _clipped("Or type: " + " · ".join(one_line(b.text) for b in typed), 200))
+            spans += [Span("\nOr type: "), *_loud(_clipped(" · ".join(one_line(b.text) for b in typed), 200))]
     assert length(spans) <= TAIL_MAX, "the tail of a card outgrew its room"
     return tuple(spans)
 
 
-def _facts(card: Card) -> list[Block]:
-    blocks: list[Block] = [(Span("⚠ ", "b"), *tame(_named(warning))) for warning in card.warnings]
-    blocks += [_row(row) for row in card.rows]
-    blocks += [(Span("Changed: ", "b"), *tame(_named(change))) for change in card.changes]
-    return blocks or [(Span("(nothing to show)"),)]
+def _loud(text: str) -> Block:
+    """Return a line in bold, tamed; one with many links is code as a whole, so that no entity is left over."""
+    spans = styled(tame(text), "b")
+    return spans if len(spans) <= LOUD_SPANS_MAX else (Span(text, "code"),)
+
+
+def _facts(card: Card) -> list[tuple[bool, Block]]:
+    """Return what decides, each with whether it may never be cut."""
+    facts: list[tuple[bool, Block]] = [(False, (Span("⚠ ", "b"), *tame(_named(warning)))) for warning in card.warnings]
+    facts += [(row.vital, _row(row)) for row in card.rows]
+    facts += [(False, (Span("Changed: ", "b"), *tame(_named(change)))) for change in card.changes]
+    return facts or [(False, (Span("(nothing to show)"),))]
 
 
 def _footer(card: Card) -> list[Block]:
@@ -132,19 +140,14 @@ def _footer(card: Card) -> list[Block]:
 
 
 def _row(row: Row) -> Block:
-    label = Span(f"{one_line(row.label)}: ", "b")
+    label = (*_loud(_clipped(one_line(row.label), 80)), Span(": ", "b"))
     mark = (Span(f" {one_line(row.mark)}", "b"),) if row.mark else ()
     if row.vital:
-        lines = row.value.split("\n")
         address = row.role is Role.RECIPIENTS
         # A further line starts with a bar, so that no value can look like a row of its own.
-        shown = "\n│ ".join(strict(line, address=address) for line in lines) if row.value else "(none)"
-        return (label, Span(shown, "code"), *mark)
-    return (label, *tame(_named(row.value)), *mark)
-
-
-def _is_vital(block: Block) -> bool:
-    return len(block) > 1 and block[0].style == "b" and block[1].style == "code"
+        lines = "\n│ ".join(strict(line, address=address) for line in row.value.split("\n"))
+        return (*label, Span(lines if row.value else "(none)", "code"), *mark)
+    return (*label, *tame(_named(row.value)), *mark)
 
 
 def _rest(card: Card) -> list[Block]:

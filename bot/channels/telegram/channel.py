@@ -19,6 +19,7 @@ import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -75,7 +76,7 @@ class Telegram:
 
     name = "telegram"
 
-    def __init__(  # noqa: PLR0913 - what wiring hands in, named
+    def __init__(
         self,
         token: str,
         store: PairingStore,
@@ -190,7 +191,7 @@ class Telegram:
     async def _edits(self, chat: int, pairs: Sequence[tuple[int, str, Keyboard]]) -> None:
         async with self._lanes.turn(chat, URGENT):
             for message, text, keys in pairs:
-                await self._call(chat, lambda m=message, t=text, k=keys: self._wire.edit(chat, m, t, k))
+                await self._call(chat, partial(self._wire.edit, chat, message, text, keys))
 
     async def _send(self, chat: int, what: str, pieces: list[_Piece], urgency: int) -> list[int]:
         """Send all pieces together; what broke off goes on where it stopped when it is sent again."""
@@ -200,7 +201,7 @@ class Telegram:
         async with self._lanes.turn(chat, urgency):
             try:
                 for piece in pieces[len(done) :]:
-                    done.append(await self._call(chat, lambda p=piece: self._put(chat, p)))
+                    done.append(await self._call(chat, partial(self._put, chat, piece)))
             except UndeliverableError as error:
                 if done and not error.forever:
                     self._unfinished[key] = done
@@ -456,7 +457,7 @@ async def _logged(work: Coroutine[Any, Any, None]) -> None:
         await work
     except UndeliverableError as error:
         _log.warning("An answer could not be delivered: %s", error)
-    except Exception:
+    except Exception:  # noqa: BLE001 - the outer rim: logged whole, and the listening goes on
         _log.exception("An answer of the channel's own broke")
 
 

@@ -70,7 +70,7 @@ class Mouth:
 class Hearing:
     """Takes updates one by one; returns when the Ear has them on disk."""
 
-    def __init__(  # noqa: PLR0913 - everything it listens with, named
+    def __init__(
         self,
         wire: Wire,
         ear: Ear,
@@ -115,7 +115,7 @@ class Hearing:
                 self._edited(update.edited_message)
         except NotWrittenError:
             raise
-        except Exception:
+        except Exception:  # noqa: BLE001 - the outer rim, named above
             _log.exception("Telegram update %s could not be handled", update.update_id)
             self._apologise(update)
 
@@ -179,7 +179,7 @@ class Hearing:
                 self._mouth.tell(message.chat.id, sentence, message.message_id)
             return
         try:
-            if await self._is_sent_back(event_id, message, text, files, actor, place):
+            if await self._is_sent_back(event_id, message, text, files, actor=actor, place=place):
                 return
             await self._ear.heard(
                 event_id, text, actor, place, files=files, reply_to=self._card_answered(message) or ""
@@ -221,7 +221,7 @@ class Hearing:
         return message.text or message.caption or ""
 
     async def _is_sent_back(
-        self, event_id: str, message: Message, text: str, files: tuple[Attachment, ...], actor: Actor, place: Place
+        self, event_id: str, message: Message, text: str, files: tuple[Attachment, ...], *, actor: Actor, place: Place
     ) -> bool:
         """Take a draft that came back as the edit it is; return whether it was one."""
         own = self._own_text(message.reply_to_message)

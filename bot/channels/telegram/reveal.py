@@ -1,10 +1,10 @@
-"""Text as an eye cannot be fooled by it: what is invisible gets a visible sign, and no two texts become one.
+r"""Text as an eye cannot be fooled by it: what is invisible gets a visible sign, and no two texts become one.
 
 Every function here is one-to-one: different texts in, different texts out. A character that would not be seen, or
 would turn others around, is spelled ``⟨U+202E⟩``; the few signs used for that are themselves spelled when somebody
 writes them::
 
-    strict("pay@acme.example\\u200b")  # "pay@acme.example⟨U+200B⟩"
+    strict("pay@acme.example\u200b")  # "pay@acme.example⟨U+200B⟩"
     strict("аcme")                      # with a Cyrillic а: "а⟨U+0430⟩cme"
 
 `strict` is for what decides (recipients, amounts, names of files), `prose` for what is read (bodies, notes).
@@ -19,6 +19,7 @@ import unicodedata
 SPACE, NEWLINE, NO_BREAK, TAB, RETURN = "␠", "⏎", "⍽", "⇥", "␍"
 OPEN, CLOSE = "⟨", "⟩"
 SIGNS = frozenset(SPACE + NEWLINE + NO_BREAK + TAB + RETURN + OPEN + CLOSE)
+STYLES = frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))  # variation selectors draw nothing
 JOINERS = "\u200c\u200d"
 EMOJI_STYLE = "\ufe0f"
 # Latin letters people's names are made of. The rest of Latin holds look-alikes (ı, ɑ, ſ) and is spelled.
@@ -38,7 +39,7 @@ LOOK_ALIKES = frozenset({"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", 
 
 
 def spelled(character: str) -> str:
-    """``"\\u200b"`` → ``"⟨U+200B⟩"``."""
+    r"""``"\u200b"`` → ``"⟨U+200B⟩"``."""
     return f"{OPEN}U+{ord(character):04X}{CLOSE}"
 
 
@@ -58,14 +59,14 @@ def strict(text: str, *, address: bool = False) -> str:
         if character == " ":
             lonely = edges[0] <= index < edges[1] and " " not in (text[index - 1 : index], text[index + 1 : index + 2])
             shown.append(character if lonely else SPACE)
-        elif character.isascii() and character.isprintable():
-            shown.append(character)
-        elif character in LATIN and not address:
-            shown.append(character)
-        elif character in PLAIN_SIGNS:
+        elif (
+            (character.isascii() and character.isprintable())
+            or (character in LATIN and not address)
+            or character in PLAIN_SIGNS
+        ):
             shown.append(character)
         elif _is_plain_letter(character):
-            # One written from right to left is always spelled: alone between Latin signs it cannot turn anything around.
+            # One written from right to left is always spelled: between Latin signs it cannot turn anything around.
             turns = unicodedata.bidirectional(character) in ("R", "AL")
             shown.append(character + spelled(character) if spell or turns else character)
         elif character.isprintable() and unicodedata.category(character)[0] in "LNPS" and character not in SIGNS:
@@ -110,9 +111,7 @@ def _seen(line: str, index: int) -> str:
     kind = unicodedata.category(character)
     if kind in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") or (kind == "Zs" and character != " "):
         return spelled(character)
-    if kind == "Mn" and 0xFE00 <= ord(character) <= 0xFE0F or 0xE0100 <= ord(character) <= 0xE01EF:
-        return spelled(character)
-    if character in _BLANKS or (kind in ("Mn", "Me") and (index == 0 or line[index - 1] == " ")):
+    if character in _BLANKS or character in STYLES or (kind in ("Mn", "Me") and (index == 0 or line[index - 1] == " ")):
         return spelled(character)
     return character
 
@@ -121,7 +120,7 @@ _BLANKS = frozenset("\u115f\u1160\u3164\uffa0\u2800\u17b4\u17b5\u034f")  # lette
 
 
 def _joins(line: str, index: int) -> bool:
-    """Return whether a joiner or style sign does its proper work: inside an emoji, or inside an Indic or Arabic word."""
+    """Return whether a joiner or style sign does its proper work: in an emoji, or in an Indic or Arabic word."""
     before, after = line[index - 1 : index] if index else "", line[index + 1 : index + 2]
     if line[index] == EMOJI_STYLE:
         return bool(before) and unicodedata.category(before) == "So"

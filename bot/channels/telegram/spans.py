@@ -14,7 +14,9 @@ from typing import Literal
 
 TEXT_MAX = 4096  # UTF-16 units of one message; core.telegram.org/bots/api#sendmessage
 CAPTION_MAX = 1024  # likewise of a caption; core.telegram.org/bots/api#senddocument
-ENTITIES_MAX = 90  # the platform keeps 100 and silently drops the rest; a dropped one would make a link live again
+ENTITIES_MAX = 75  # the platform keeps 100 and silently drops the rest, which would make links live again
+
+LAST_OF_PLANE_0 = "\uffff"  # what lies beyond takes two UTF-16 units
 
 Style = Literal["", "b", "i", "code", "pre"]
 
@@ -38,7 +40,7 @@ Block = tuple[Span, ...]
 
 def units(text: str) -> int:
     """Return the length in UTF-16 code units."""
-    return len(text) + sum(1 for character in text if ord(character) > 0xFFFF) if not text.isascii() else len(text)
+    return len(text) if text.isascii() else len(text) + sum(1 for character in text if character > LAST_OF_PLANE_0)
 
 
 def length(spans: Iterable[Span]) -> int:
@@ -141,11 +143,9 @@ class _Packer:
         self._entities = 0
 
     def add(self, block: Block) -> None:
-        if not self._fits(block) and self.parts[-1]:
-            if self._would_fit_alone(block):
-                self._turn()
-            elif self._used > self._room // 2:
-                self._turn()
+        is_late = self._would_fit_alone(block) or self._used > self._room // 2
+        if self.parts[-1] and not self._fits(block) and is_late:
+            self._turn()
         if self.parts[-1]:
             self._put(Span("\n"))
         for span in block:

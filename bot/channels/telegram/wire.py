@@ -278,30 +278,27 @@ class Wire:
 
     async def send(self, chat: int, html: str, keyboard: Keyboard = (), reply_to: int | None = None) -> int:
         """Send a message; return its id."""
-        sent = await self._do(
-            self._bot.send_message(
-                chat,
-                html,
-                parse_mode=ParseMode.HTML,
-                link_preview_options=NO_PREVIEW,
-                reply_markup=_markup(keyboard),
-                reply_parameters=_reply(reply_to),
-            )  # fmt: skip
+        sent = self._bot.send_message(
+            chat,
+            html,
+            parse_mode=ParseMode.HTML,
+            link_preview_options=NO_PREVIEW,
+            reply_markup=_markup(keyboard),
+            reply_parameters=_reply(reply_to),
         )
-        return sent.message_id
+        return (await self._do(sent)).message_id
 
     async def edit(self, chat: int, message: int, html: str, keyboard: Keyboard = ()) -> None:
         """Make a message say this; saying it already is success."""
-        await self._unless_same(
-            self._bot.edit_message_text(
-                html,
-                chat,
-                message,
-                parse_mode=ParseMode.HTML,
-                link_preview_options=NO_PREVIEW,
-                reply_markup=_markup(keyboard),
-            )  # fmt: skip
+        edited = self._bot.edit_message_text(
+            html,
+            chat,
+            message,
+            parse_mode=ParseMode.HTML,
+            link_preview_options=NO_PREVIEW,
+            reply_markup=_markup(keyboard),
         )
+        await self._unless_same(edited)
 
     async def edit_keyboard(self, chat: int, message: int, keyboard: Keyboard) -> None:
         """Give a message other buttons."""

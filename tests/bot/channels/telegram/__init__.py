@@ -1,0 +1,1 @@
+"""Tests of Telegram, file for file."""
