@@ -26,62 +26,34 @@ made again, and says so in `Hits.note`.
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
 from memory import recollections as rows_of
 from memory.database import Database
 from memory.embed import Embedder
+from memory.erasure import scrub
 from memory.events import Origin
-from memory.index import EXACT_MAX, Stamp, TornIndexError, VectorIndex, bits, build, sweep
-from memory.index import Segment as _Segment
-from memory.ranking import DEFAULT, Evidence, Question, Weights, read, score
+from memory.index import EXACT_MAX, sweep
+from memory.ranking import DEFAULT, Weights, read
 from memory.recollections import EVERYWHERE, Known, Record, RecordError, Scope, micros
+from memory.search import Hit, Mode, Search
 from memory.tombstones import TombstoneFile
+from memory.vectors import DRAIN_BATCH, Vectors
 
 __all__ = ["EVERYWHERE", "Forgotten", "Hit", "Hits", "Known", "Memory", "Record", "RecordError", "Scope", "Weights"]
 
-Mode = Literal["auto", "current", "history"]
 
-CANDIDATES = 300  # from words and from vectors each; below that nothing came among the first ten
-NEIGHBOURS_OF = 100  # the best of them bring their neighbours along
 INLINE_MAX = 16  # records embedded while `remember` waits: 0.1 s; more wait in the queue
 WRITE_BATCH = 4_000  # records in one write: bounds how long others wait for the writer
-DRAIN_BATCH = 256
-REPLAY_BATCH = 50_000
-MERGE_PAGES = 2_000  # of the full-text index in one write, while forgetting
-CHECKPOINT_TRIES = 50  # 0.1 s apart: a reader in the way is gone by then
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One record found, and why: the terms add up to the score."""
-
-    record: Known
-    score: float
-    terms: dict[str, float]
-
-    @property
-    def source(self) -> str:
-        """Where to look it up."""
-        return self.record.source or f"memory:{self.record.id}"
-
-    def why(self) -> str:
-        """Return the score term by term, largest first."""
-        several = sorted(self.terms.items(), key=lambda term: -abs(term[1]))
-        return f"{self.score:.3f} = " + " ".join(f"{value:+.3f} {name}" for name, value in several)
 
 
 class Hits(list[Hit]):
@@ -106,21 +78,7 @@ class Forgotten:
     note: str = ""
 
 
-@dataclass(slots=True)
-class _Pass:
-    """One recall: what is asked, and what is gathered before it is scored."""
-
-    question: Question
-    vector: npt.NDArray[np.float32] | None
-    scope: Scope
-    at: datetime | None
-    mode: Mode
-    among: npt.NDArray[np.int64] | None  # only these ids; None: the whole scope
-    bm25: dict[int, float] = field(default_factory=dict)
-    cosine: dict[int, float] = field(default_factory=dict)
-    window: dict[int, float] = field(default_factory=dict)
-    beside: dict[int, list[int]] = field(default_factory=dict)
-    rows: dict[int, Row[Any]] = field(default_factory=dict)
+NO_MODEL = "There is no embedding model: found by words alone."
 
 
 class Memory:
@@ -139,15 +97,13 @@ class Memory:
         self.database = database
         self._exact_max = exact_max
         self.folder = folder
-        self.embedder = embedder
         self.weights = weights
         self._step = step  # called before each step that a kill may hit; tests kill the process there
-        self._change = threading.RLock()  # held over commit and index together, so that both tell the same story
-        self._index: VectorIndex | None = None
-        self._note = "" if embedder else "There is no embedding model: found by words alone."
         self._names: list[str] | None = None
-        self._gone: set[int] = set()
-        self._builder: threading.Thread | None = None
+        self._vectors: Vectors | None = None
+        if embedder is not None:
+            self._vectors = Vectors(database, folder / "index", embedder, step=step, exact_max=exact_max)
+        self._change = self._vectors.change if self._vectors else threading.RLock()
 
     @classmethod
     def open(
@@ -178,8 +134,8 @@ class Memory:
         """
         memory = cls(database, folder, embedder, weights=weights, step=step, exact_max=exact_max)
         memory._mend()
-        if embedder is not None:
-            memory._open_index(embedder)
+        if memory._vectors is not None:
+            memory._vectors.open()
             if wait:
                 memory.wait_ready()
         return memory
@@ -228,9 +184,9 @@ class Memory:
             ids, last = self.database.write_now(work)
             self._step("add: committed")
             self._names = None
-            if rows is not None and self._index is not None:
+            if rows is not None and self._vectors is not None:
                 fresh = [n for n, id_ in enumerate(ids) if id_ > last]
-                self._admit([ids[n] for n in fresh], [records[n].client for n in fresh], rows[fresh])
+                self._vectors.admit([ids[n] for n in fresh], [records[n].client for n in fresh], rows[fresh])
         return ids
 
     def _settle(self, tx: Connection, records: Sequence[Record], ids: Sequence[int]) -> None:
@@ -338,114 +294,24 @@ class Memory:
         Raises:
             StorageError: The database cannot be read.
         """
-        index = self._index
-        note = self._note
+        vectors = self._vectors
+        index = vectors.index if vectors else None
+        note = vectors.note if vectors else NO_MODEL
         with self.database.read() as tx:
             question = read(query, self._known_names(tx), at)
             vector = None
-            if index is not None and self.embedder is not None and query.strip():
-                vector = self.embedder.embed([question.topic])[0]
+            if index is not None and vectors is not None and query.strip():
+                vector = vectors.embedder.embed([question.topic])[0]
             among = rows_of.in_scope(tx, scope) if scope.narrows() else None
-            found = _Pass(question, vector, scope, at, mode, among)
-            hits = self._ranked(tx, found, k)
+            search = Search(tx, self.weights, question, index, vector, scope, at, mode, among)
+            hits = search.best(k)
             if at is not None and len(hits) < k and among is None:
                 # What held at that time was crowded out by what came later: look among it alone.
                 scope = _as_of(scope, at)
-                found = _Pass(question, vector, scope, at, mode, rows_of.in_scope(tx, scope))
-                hits = self._ranked(tx, found, k)
+                among = rows_of.in_scope(tx, scope)
+                hits = Search(tx, self.weights, question, index, vector, scope, at, mode, among).best(k)
             pending = self._waiting(tx) if index is not None else 0
         return Hits(hits, lexical_only=vector is None, note=note, pending=pending)
-
-    def _ranked(self, tx: Connection, found: _Pass, k: int) -> list[Hit]:
-        question = found.question
-        words = question.words or tuple(word.lower() for name in question.names for word in name.split())
-        found.bm25 = rows_of.lexical(tx, [word for word in words if word.isalnum()], found.scope, CANDIDATES)
-        self._by_meaning(tx, found)
-        self._see(tx, found, {*found.bm25, *found.cosine})
-        evidence = {id_: self._evidence(found, id_) for id_ in sorted(found.rows)}
-        alone = score(evidence, {}, question, self.weights)
-        best = sorted(alone, key=lambda id_: (-round(sum(alone[id_].values()), 9), id_))[:NEIGHBOURS_OF]
-        self._with_neighbours(tx, found, best)
-        known_of = {} if self.weights.window else evidence
-        whole = {id_: known_of.get(id_) or self._evidence(found, id_) for id_ in sorted({*best, *found.beside})}
-        terms = score(whole, found.beside, question, self.weights)
-        ranked = sorted(((round(sum(t.values()), 9), id_) for id_, t in terms.items()), key=lambda s: (-s[0], s[1]))
-        return [Hit(rows_of.known(found.rows[id_]), value, terms[id_]) for value, id_ in ranked[:k]]
-
-    def _see(self, tx: Connection, found: _Pass, ids: set[int]) -> None:
-        rows = rows_of.fetch(tx, sorted(ids - set(found.rows)), found.scope)
-        found.rows |= {id_: row for id_, row in rows.items() if visible(row, found.question, found.at, found.mode)}
-
-    def _by_meaning(self, tx: Connection, found: _Pass) -> None:
-        index, vector = self._index, found.vector
-        if index is None or vector is None:
-            return
-        clients = found.scope.clients
-        spaces = None if clients is None else [rows_of.space_number(client) for client in clients]
-        near = index.near(vector, CANDIDATES, spaces=spaces, among=found.among)
-        ids, vectors = rows_of.vectors_of(tx, sorted({*near.tolist(), *found.bm25}), index.dims)
-        cosines = np.round((vectors @ vector).astype(float), 6)
-        best = np.lexsort((np.array(ids, np.int64), -cosines))[:CANDIDATES]
-        keep = {ids[n] for n in best.tolist()} | set(found.bm25)
-        found.cosine = {id_: float(value) for id_, value in zip(ids, cosines, strict=True) if id_ in keep}
-
-    def _with_neighbours(self, tx: Connection, found: _Pass, best: Sequence[int]) -> None:
-        """Bring the neighbours of the best along: they may be the answer, and they lend each other their score."""
-        if not (threaded := _threaded(found, best)):
-            return
-        pairs = rows_of.neighbours(tx, threaded, self.weights.neighbour_reach, found.scope)
-        self._see(tx, found, {other for _, other, _ in pairs})
-        seen: set[tuple[int, int, int]] = set()
-        for id_, other, distance in pairs:
-            if other in found.rows:
-                seen |= {(id_, other, distance), (other, id_, distance)}
-        for id_, other, _ in sorted(seen):
-            found.beside.setdefault(id_, []).append(other)
-        if found.vector is not None:
-            self._windows(tx, found, found.vector, sorted({*best, *found.beside}), sorted(seen))
-
-    def _windows(
-        self,
-        tx: Connection,
-        found: _Pass,
-        vector: npt.NDArray[np.float32],
-        wanted: Sequence[int],
-        pairs: Sequence[tuple[int, int, int]],
-    ) -> None:
-        """Score the newcomers, and each turn together with the turns at its side.
-
-        The vector of a window is the sum of its turns' vectors, made here and kept nowhere: forgetting one turn leaves
-        nothing of it in the others' vectors.
-        """
-        ids, vectors = rows_of.vectors_of(tx, wanted, len(vector))
-        place = {id_: n for n, id_ in enumerate(ids)}
-        cosines = np.round((vectors @ vector).astype(float), 6)
-        found.cosine |= {id_: float(cosines[n]) for id_, n in place.items()}
-        if not self.weights.window:
-            return
-        sums = vectors.copy()
-        for id_, other, distance in pairs:
-            if distance == 1 and id_ in place and other in place:
-                sums[place[id_]] += self.weights.window_share * vectors[place[other]]
-        lengths = np.linalg.norm(sums, axis=1)
-        close = np.round((sums @ vector) / np.where(lengths > 0, lengths, 1), 6)
-        found.window = {id_: float(close[n]) for id_, n in place.items()}
-
-    def _evidence(self, found: _Pass, id_: int) -> Evidence:
-        row, question = found.rows[id_], found.question
-        asked, lowered = question.asked, row.text.lower()
-        return Evidence(
-            cosine=found.cosine.get(id_, 0.0),
-            bm25=found.bm25.get(id_, 0.0),
-            window=found.window.get(id_, found.cosine.get(id_, 0.0)),
-            speaker=bool(row.speaker or row.author) and not asked.isdisjoint((row.speaker.lower(), row.author.lower())),
-            client=row.client.lower() in asked,
-            named=any(name in lowered for name in asked),
-            timely=bool(question.times)
-            and (question.holds(rows_of.moment(row.at)) or question.holds(rows_of.moment(row.valid_from))),
-            asks=row.text.rstrip().endswith("?"),
-            operator=row.origin == Origin.OPERATOR,
-        )
 
     def _known_names(self, tx: Connection) -> list[str]:
         if self._names is None:
@@ -460,147 +326,27 @@ class Memory:
 
     def drain(self, limit: int = DRAIN_BATCH) -> int:
         """Give waiting records their vectors, oldest first; return how many. Call it when there is nothing better."""
-        embedder, done = self.embedder, 0
-        while embedder is not None and done < limit:
-            with self.database.read() as tx:
-                rows = tx.exec_driver_sql(
-                    "SELECT id, client, text FROM recollections WHERE pending = 1 ORDER BY id LIMIT ?",
-                    (min(DRAIN_BATCH, limit - done),),
-                ).fetchall()
-            if not rows:
-                break
-            vectors = embedder.embed([row[2] for row in rows]).astype(np.float16)
-            self._step("queue: embedded")
-            with self._change:
-                ids = [row[0] for row in rows]
-                kept = set(self.database.write_now(partial(rows_of.keep_vectors, ids=ids, rows=vectors)))
-                self._step("queue: committed")
-                place = [n for n, row in enumerate(rows) if row[0] in kept]
-                if self._index is not None:
-                    self._admit([rows[n][0] for n in place], [rows[n][1] for n in place], vectors[place])
-            done += len(rows)
-        return done
-
-    def _admit(self, ids: Sequence[int], clients: Sequence[str], rows: npt.NDArray[np.float16]) -> None:
-        index = self._index
-        if index is None or not ids:
-            return
-        spaces = np.array([rows_of.space_number(client) for client in clients], np.uint32)
-        index.add(np.array(ids, np.uint32), spaces, rows.astype(np.float32))
-        if index.needs_seal:
-            self._seal(index)
-
-    # ── the index ─────────────────────────────────────────────────────────────────────────────────────────────────
+        return self._vectors.drain(limit) if self._vectors else 0
 
     @property
     def ready(self) -> bool:
         """Whether records are found by their meaning."""
-        return self._index is not None
+        return self._vectors is not None and self._vectors.index is not None
 
     @property
     def index_bytes(self) -> int:
         """What the index takes in memory."""
-        return 0 if self._index is None else self._index.nbytes
-
-    def wait_ready(self) -> None:
-        """Wait until a rebuild that is under way has ended."""
-        if self._builder is not None:
-            self._builder.join()
-
-    def _open_index(self, embedder: Embedder) -> None:
-        self.database.write_now(lambda tx: _adopt(tx, embedder.stamp))
-        with self.database.read() as tx:
-            centre = rows_of.setting(tx, "centre")
-        index = self._empty_index(embedder.dims, centre)
-        if not centre:
-            sweep(index.folder, None) if index.folder.is_dir() else None
-            self._replay(index, None)
-            self._serve(index)
-            return
-        try:
-            stamp = index.load(self._complaint)
-        except TornIndexError as torn:
-            self._note = f"{torn} Meanwhile records are found by words alone."
-            self._builder = threading.Thread(target=self.rebuild, name="soloist-index", daemon=True)
-            self._builder.start()
-            return
-        self._replay(index, stamp)
-        self._serve(index)
-
-    def _empty_index(self, dims: int, centre: bytes) -> VectorIndex:
-        bits_around = np.frombuffer(centre, np.float32) if centre else None
-        return VectorIndex(self.folder / "index", dims, bits_around, self._exact_max)
-
-    def _serve(self, index: VectorIndex) -> None:
-        self._index = index
-        self._note = ""
-        if index.needs_seal:
-            with self._change:
-                self._seal(index)
-
-    def _complaint(self, stamp: Stamp) -> str:
-        """Say what is wrong with a generation, "" when the store agrees with it."""
-        embedder = self.embedder
-        with self.database.read() as tx:
-            uid = tx.exec_driver_sql("SELECT uid FROM recollections WHERE id = ?", (stamp.last_id,)).scalar()
-            buried = rows_of.tombstone_count(tx)
-        if embedder is None or (stamp.embedder, stamp.dims) != (embedder.stamp, embedder.dims):
-            return "it was made with another model"
-        if stamp.forgotten != buried:
-            return "something was forgotten since it was made"
-        if stamp.count and uid != stamp.last_uid:
-            return "it was made from another store"
-        return ""
-
-    def _replay(self, index: VectorIndex, stamp: Stamp | None) -> None:
-        after = stamp.last_id if stamp else 0
-        with self.database.read() as tx:
-            for ids, spaces, vectors in _batches(tx, index.dims, after, stamp.holes if stamp else ()):
-                index.add(ids, spaces, vectors)
-
-    def _seal(self, index: VectorIndex) -> None:
-        """Write a new generation of everything and go on from it. Called with the change lock held."""
-        if index.centre is None:
-            centre = index.tail.rows.mean(axis=0, dtype=np.float32)
-            self._step("seal: centre")
-            self.database.write_now(lambda tx: rows_of.keep_setting(tx, "centre", centre.tobytes()))
-            tail = index.tail
-            index = self._empty_index(index.dims, centre.tobytes())
-            whole = _Segment(tail.ids, tail.spaces, bits(tail.rows.astype(np.float32, copy=False), centre))
-        else:
-            whole = index.joined()
-        index.seal(self._stamp(whole, index.dims), whole, self._step)
-        self._index = index
-
-    def _stamp(self, whole: _Segment, dims: int) -> Stamp:
-        last = int(whole.ids[-1]) if len(whole) else 0
-        with self.database.read() as tx:
-            uid = tx.exec_driver_sql("SELECT uid FROM recollections WHERE id = ?", (last,)).scalar()
-            holes = tx.exec_driver_sql("SELECT id FROM recollections WHERE pending = 1 AND id < ? ORDER BY id", (last,))
-            return Stamp(
-                self.embedder.stamp if self.embedder else "", dims, len(whole), last, uid or 0,
-                rows_of.tombstone_count(tx), tuple(row[0] for row in holes),
-            )  # fmt: skip
+        return self._vectors.index.nbytes if self._vectors and self._vectors.index else 0
 
     def rebuild(self) -> None:
         """Make the index anew from the store. Recall by words goes on meanwhile; so do adding and forgetting."""
-        embedder = self.embedder
-        if embedder is None:
-            return
-        with self.database.read() as tx:
-            centre = rows_of.setting(tx, "centre")
-            index = self._empty_index(embedder.dims, centre)
-            whole = None if index.centre is None else build(_batches(tx, index.dims, 0, ()), index.centre)
-        with self._change:
-            if whole is not None:
-                whole = whole.without(whole.places(np.array(sorted(self._gone), np.int64)))
-                stamp = self._stamp(whole, index.dims)
-                self._step("rebuild: built")
-                index.seal(stamp, whole, self._step)
-                self._replay(index, stamp)
-            else:
-                self._replay(index, None)
-            self._serve(index)
+        if self._vectors:
+            self._vectors.rebuild()
+
+    def wait_ready(self) -> None:
+        """Wait until a rebuild that is under way has ended."""
+        if self._vectors:
+            self._vectors.wait()
 
     # ── forget ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -636,11 +382,9 @@ class Memory:
             self.database.write_now(lambda tx: rows_of.bury(tx, doomed, numbers))
             self._step("forget: index")
             self._names = None
-            self._gone.update(doomed)
-            if self._index is not None:
-                if self._index.drop(doomed):
-                    self._seal(self._index)
-            elif self._builder is None:
+            if self._vectors is not None:
+                self._vectors.drop(doomed)
+            else:
                 sweep(self.folder / "index", None)
         done = self.scrub()
         note = "" if done else "A reader was in the way: the last bytes are overwritten at the next start."
@@ -655,39 +399,8 @@ class Memory:
         return rows_of.with_what_follows(tx, wanted)
 
     def scrub(self) -> bool:
-        """Take the bytes of what was forgotten out of the full-text index and the write-ahead log.
-
-        A deleted word stays in an older segment of the full-text index until that is merged, and a deleted page stays
-        in the log until it is checkpointed. Returns False when a reader kept the log open; it is due again then.
-        """
-        with self.database.read() as tx:
-            if not rows_of.setting(tx, "scrub"):
-                return True
-        self._step("scrub: merge")
-        pages = -MERGE_PAGES  # the first one gathers all segments, the others go on with it in small writes
-        while self.database.write_now(partial(_merge, pages=pages)):
-            pages = MERGE_PAGES
-        self.database.write_now(lambda tx: tx.exec_driver_sql(
-            "INSERT INTO recollections_fts(recollections_fts) VALUES ('optimize')"
-        ))  # fmt: skip
-        self._step("scrub: checkpoint")
-        if not self._checkpoint():
-            return False
-        self.database.write_now(lambda tx: tx.exec_driver_sql("DELETE FROM recollection_settings WHERE name = 'scrub'"))
-        return True
-
-    def _checkpoint(self) -> bool:
-        connection = self.database.engine.raw_connection()
-        try:
-            for _ in range(CHECKPOINT_TRIES):
-                with contextlib.suppress(sqlite3.OperationalError):
-                    busy = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-                    if not busy:
-                        return True
-                time.sleep(0.1)
-        finally:
-            connection.close()
-        return False
+        """Overwrite what was forgotten on disk, if that is due; False when a reader was in the way. See `erasure`."""
+        return scrub(self.database, self._step)
 
     def _mend(self) -> None:
         """Finish what a kill left, and let what was forgotten go again if a restored backup brought it back."""
@@ -701,7 +414,7 @@ class Memory:
             file.add(key, sorted(missing))
         if zombies := listed - buried:
             self.database.write_now(lambda tx: _bury_again(tx, sorted(zombies)))
-        if self.embedder is None:
+        if self._vectors is None:
             # Nobody keeps the index without a model; what was forgotten now must not wait in it.
             with self.database.read() as tx:
                 due = bool(rows_of.setting(tx, "scrub"))
@@ -725,43 +438,12 @@ def may_replace(new: Record, old: Record) -> bool:
     return new.origin == old.origin and same
 
 
-def visible(row: Row[Any], question: Question, at: datetime | None, mode: Mode) -> bool:
-    """Return whether a record counts: by when it was said, and by when it held. Age alone hides nothing."""
-    if at is not None:
-        then = micros(at) or 0
-        if row.at is not None and row.at > then:
-            return False
-        return mode == "history" or (
-            (row.valid_from is None or row.valid_from <= then) and (row.valid_to is None or then < row.valid_to)
-        )
-    if row.superseded_by is None or mode == "history":
-        return True
-    if mode == "current":
-        return False
-    return question.mode == "history" or bool(question.times)
-
-
-def _threaded(found: _Pass, ids: Sequence[int]) -> list[int]:
-    return [id_ for id_ in ids if found.rows[id_].thread and found.rows[id_].position is not None]
-
-
 def _as_of(scope: Scope, at: datetime) -> Scope:
     end = at + timedelta(microseconds=1)
     return replace(scope, until=end if scope.until is None else min(end, scope.until))
 
 
 # ── small steps inside a write ────────────────────────────────────────────────────────────────────────────────────
-
-
-def _adopt(tx: Connection, stamp: str) -> None:
-    """Make the store this embedder's: vectors of another one go, and their records wait in the queue."""
-    before = rows_of.setting(tx, "embedder").decode()
-    if before == stamp:
-        return
-    if before:
-        rows_of.requeue(tx)
-        rows_of.keep_setting(tx, "centre", b"")
-    rows_of.keep_setting(tx, "embedder", stamp.encode())
 
 
 def _same_secret(tx: Connection, file: TombstoneFile) -> bytes:
@@ -776,35 +458,3 @@ def _same_secret(tx: Connection, file: TombstoneFile) -> bytes:
 def _bury_again(tx: Connection, numbers: Sequence[int]) -> None:
     ids = rows_of.with_what_follows(tx, rows_of.ids_of(tx, numbers))
     rows_of.bury(tx, ids, sorted({*numbers, *rows_of.numbers_of(tx, ids)}))
-
-
-def _merge(tx: Connection, pages: int) -> bool:
-    """Merge a little of the full-text index; return whether there is more to do."""
-    before = tx.exec_driver_sql("SELECT total_changes()").scalar() or 0
-    tx.exec_driver_sql("INSERT INTO recollections_fts(recollections_fts, rank) VALUES ('merge', ?)", (pages,))
-    after = tx.exec_driver_sql("SELECT total_changes()").scalar() or 0
-    # One change is the command itself (FTS5 documentation, "The 'merge' Command").
-    return bool(after - before > 1)
-
-
-def _batches(
-    tx: Connection, dims: int, after: int, holes: Sequence[int]
-) -> Iterator[tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], npt.NDArray[np.float32]]]:
-    """Yield the store's vectors with ids and namespaces, ids ascending within a batch."""
-    spaces: dict[str, int] = {}
-    extra = f" OR v.id IN ({','.join(map(str, holes))})" if holes else ""
-    result = tx.exec_driver_sql(
-        "SELECT v.id, r.client, v.vector FROM recollection_vectors v JOIN recollections r ON r.id = v.id "
-        f"WHERE v.id > ?{extra} ORDER BY v.id",
-        (after,),
-    )
-    while rows := result.fetchmany(REPLAY_BATCH):
-        for row in rows:
-            if row[1] not in spaces:
-                spaces[row[1]] = rows_of.space_number(row[1])
-        vectors = np.frombuffer(b"".join(row[2] for row in rows), np.float16).reshape(len(rows), dims)
-        yield (
-            np.array([row[0] for row in rows], np.uint32),
-            np.array([spaces[row[1]] for row in rows], np.uint32),
-            vectors.astype(np.float32),
-        )

@@ -450,7 +450,7 @@ def test_recall_during_a_rebuild_is_flagged(database, home) -> None:
             seen.append((hits.lexical_only, hits.note, len(hits) > 0))
 
     later = [Memory(database, home / "memory", PaperEmbedder(), step=look, exact_max=50)]
-    later[0]._open_index(later[0].embedder)
+    later[0]._vectors.open()
     later[0].wait_ready()
     assert [(flag, "words alone" in note, some) for flag, note, some in seen] == [(True, True, True)]
     assert later[0].recall("rate").note == ""
