@@ -30,7 +30,8 @@ REFERENCES_MAX = 40  # of a thread; the root and the newest are kept
 AUTOMATIC = ("", "auto-generated", "auto-replied")
 _ADDRESS = re.compile(r"(?:(?P<name>[^<>]*)<(?P<inner>[^<>]*)>|(?P<bare>[^<>]*))")
 _SPEC = re.compile(r"[^\s<>()\[\]\\,;:@\"]+@(?P<domain>[^\s<>()\[\]\\,;:@\"]+)")
-_MESSAGE_ID = re.compile(r"<[^\s<>]{1,250}>")
+_MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")  # visible ASCII without the brackets
+_DOMAIN = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def address(text: str) -> Address:
     local, _, domain = spec.rpartition("@")
     try:
         ascii_domain = domain.encode("idna").decode()
-        if not re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", ascii_domain):
+        if not _DOMAIN.fullmatch(ascii_domain):
             raise RefusedError(f"{text!r}: {domain!r} is not a domain, such as acme.example.")
         name = (match["name"] or "").strip().strip('"').strip()
         return Address(display_name=name, username=local, domain=ascii_domain)
@@ -145,7 +146,7 @@ def _guard_automatic(automatic: str, sender: str, everybody: Sequence[str]) -> N
 def _thread(mail: EmailMessage, letter: Letter) -> None:
     ids = [*letter.references, *([letter.in_reply_to] if letter.in_reply_to else [])]
     for each in ids:
-        if not _MESSAGE_ID.fullmatch(each) or not each.isascii():
+        if not _MESSAGE_ID.fullmatch(each):
             raise RefusedError(
                 f"{each!r} is not a Message-ID such as <abc@acme.example>, so no thread can be named by it."
             )
