@@ -408,7 +408,7 @@ class RecallFact(Intent):
         "remember that Acme pays late", "what's the capital of France", "who is Globex", "what is unpaid",
         "look up the weather",
     )  # fmt: skip
-    patterns: ClassVar[tuple[str, ...]] = ("recall {query}", "what do you know about {query}")
+    patterns: ClassVar[tuple[str, ...]] = ("recall {query}",)
     command: ClassVar[str] = "recall"
     asks: ClassVar[Mapping[str, str]] = {"query": "What do you want to know?"}
 

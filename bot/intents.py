@@ -47,6 +47,7 @@ OFFERED = 0.20  # from here three buttons
 ENOUGH_TOGETHER = 0.60  # the first three readings together; below, a model may be asked
 PART_SURE = 0.60  # each part of a message must be understood this well to cut it
 BUTTONS = 3
+NUMBERED_SURE = 0.90  # "decline 9.2, too cheap" names its card and can be taken back
 UNSURE = 0.49  # what a sentence unlike all examples may reach at most: enough for buttons, too little to act
 PATIENCE_S = 20.0  # how long a first message waits for the classifier; commands and patterns never do
 
@@ -157,6 +158,11 @@ class Understanding:
         self._started = threading.Lock()
         self._training: threading.Thread | None = None
         self._names: tuple[tuple[tuple[str, str], ...], Directory] = ((), Directory.of(()))
+        # Intents that hold somebody's words ("tell Acme that ...") may hold any value in them.
+        self._quotes = {
+            name: any(re.search(r"(?:\bthat|\bto|\babout|\bon|:|\bup|\bout) \{(\w+)\}$", p) and slots_of(i)[p.rpartition("{")[2][:-1]] == "text" for p in i.patterns)
+            for name, i in self.intents.items()
+        }
         self._leads = {
             bare(text).split()[0].lower().strip(",:'’")
             for intent in self.intents.values()
@@ -204,34 +210,15 @@ class Understanding:
             self._ready.set()
 
     def training(self) -> tuple[list[Sample], list[str]]:
-        """Return what the classifier learns from: every example, and what is nobody's."""
+        """Return what the classifier learns from: examples, patterns, the help line, and what is nobody's."""
         samples, labels = [], []
         for name, intent in self.intents.items():
-            for text in intent.examples:
-                samples.append(sample_of(text))
-                labels.append(name)
+            told = [*intent.examples, *(spelled(intent, pattern) for pattern in intent.patterns), says(intent)]
+            samples += [sample_of(text) for text in told]
+            labels += [name] * len(told)
         own = {sample.words for sample in samples}
-        for text in (*NOBODYS, *self._strays()):
-            sample = sample_of(text)
-            if sample.words not in own:
-                samples.append(sample)
-                labels.append(NOBODY)
-        return samples, labels
-
-    def _strays(self) -> list[str]:
-        """Return the "not mine" sentences that are nobody else's either: those unlike every example of the others."""
-        examples = {
-            name: [sample_of(text).words for text in (*intent.examples, *intent.patterns)]
-            for name, intent in self.intents.items()
-        }
-        strays = []
-        for name, intent in self.intents.items():
-            others = [words for other, texts in examples.items() if other != name for words in texts]
-            for text in intent.not_mine:
-                best = process.extractOne(sample_of(text).words, others, scorer=fuzz.token_sort_ratio)
-                if best is not None and best[1] < STRAY_PCT:
-                    strays.append(text)
-        return strays
+        strangers = [sample for sample in map(sample_of, NOBODYS) if sample.words not in own]
+        return [*samples, *strangers], [*labels, *[NOBODY] * len(strangers)]
 
     def learn(self, text: str, intent: str, clients: Sequence[tuple[str, str]] = ()) -> None:
         """Take a correction to heart at once: this sentence, with any client and any amount, means this.
@@ -389,7 +376,8 @@ class Understanding:
         guess = self._guess(text, scene)
         if guess is None:
             return self._unready(text)
-        return self._weighed(text, guess, scene)
+        reading = self._weighed(text, guess, scene)
+        return replace(reading, score=0.0 if reading.doubt == "condition" else guess.score)
 
     def _templated(self, text: str, scene: Scene) -> tuple[Template, dict[str, str]] | None:
         message = scene.coded(text)
@@ -413,7 +401,11 @@ class Understanding:
         intent = self.intents[name]
         if not guess.known:
             chance = min(chance, UNSURE)
-        others = tuple(events.Reading(intent=other, confidence_pct=round(100 * p)) for other, p in ranked[:BUTTONS])
+        fitted = self._fit(intent, text, scene)
+        others = (
+            events.Reading(intent=name, confidence_pct=round(100 * chance), slots=fitted.slots),
+            *(events.Reading(intent=other, confidence_pct=round(100 * p)) for other, p in ranked[1:BUTTONS]),
+        )
         evidence = (f"like {name}: {guess.score:.2f}",)
         doubt = "" if sum(p for _, p in ranked[:BUTTONS]) >= ENOUGH_TOGETHER and guess.known else "unsure"
         free = any(kind == "text" for kind in slots_of(intent).values())
@@ -432,26 +424,35 @@ class Understanding:
                     confidence_pct=round(100 * chance), evidence=evidence, others=others, ask=ask, doubt=doubt
                 )
             chance = min(chance, UNSURE)
-        if chance < NEEDED[intent.effect] or name in EXACT:
+        numbered = intent.effect is Risk.REVERSIBLE and "card" in fitted.slots and chance >= NUMBERED_SURE
+        if chance < NEEDED[intent.effect] or (name in EXACT and not numbered):
             return Reading(
                 confidence_pct=round(100 * chance), evidence=evidence, others=others,
                 ask="I am not sure what you mean. One of these?", choices=self._buttons(ranked, text), doubt=doubt,
             )  # fmt: skip
         return replace(
-            self._filled(intent, self._fit(intent, text, scene), chance, "local", evidence), others=others[1:]
+            self._filled(intent, fitted, chance, "local", evidence), others=others if fitted.ask else others[1:]
         )
 
     def _plausible(self, guess: Guess, text: str, scene: Scene) -> list[tuple[str, float]]:
-        """Rank again by what the message holds: an intent that needs a value which is not there is half as likely."""
-        present = {slot.kind for slot in scene.spans(text)}
+        """Rank again by what the message holds: less for a value that is needed and not there, or there and homeless."""
+        spans = scene.spans(text)
+        present = {slot.kind for slot in spans if slot.value != scene.now}  # "now" asks for no slot
         weighed = []
         for name, chance in guess.ranked:
-            needs = {
-                kind for slot, kind in slots_of(self.intents[name]).items()
-                if self.intents[name].model_fields[slot].is_required() and kind in {"every", "money", "invoice", "email"}
-            }  # fmt: skip
-            weighed.append((name, chance * 0.5 ** len(needs - present)))
-        return sorted(weighed, key=lambda pair: -pair[1])
+            intent = self.intents[name]
+            kinds = slots_of(intent)
+            needed = {kind for slot, kind in kinds.items() if intent.model_fields[slot].is_required()} & NEEDS
+            takes = {wider for kind in kinds.values() for wider in WIDER.get(kind, ())}
+            for kind in needed - present:
+                chance *= NEEDS_FACTOR if not (WIDER[kind][1:] and present & set(WIDER[kind])) else 1.0
+            if not self._quotes[name]:
+                for kind in present - takes:
+                    chance *= HOMELESS.get(kind, 1.0)
+            weighed.append((name, chance))
+        total = sum(chance for _, chance in guess.ranked)
+        scale = total / sum(chance for _, chance in weighed)
+        return sorted(((name, chance * scale) for name, chance in weighed), key=lambda pair: -pair[1])
 
     def _buttons(self, ranked: Sequence[tuple[str, float]], text: str) -> tuple[Choice, ...]:
         """Return a button for each of the likeliest; pressing one types the command with the same words."""
@@ -459,8 +460,7 @@ class Understanding:
         for name, _ in ranked[:BUTTONS]:
             intent = self.intents[name]
             said = "" if name in EXACT and not re.search(r"\d", text) else f" {text}"
-            label = (intent.__doc__ or name).strip().splitlines()[0].rstrip(".")
-            buttons.append(Choice(label=label, text=f"/{intent.command or name}{said}"))
+            buttons.append(Choice(label=says(intent), text=f"/{intent.command or name}{said}"))
         return tuple(buttons)
 
     def _fit(self, intent: type[Intent], text: str, scene: Scene, words: dict[str, str] | None = None) -> Fitted:
@@ -548,8 +548,22 @@ class Understanding:
 
 
 MODEL_SURE = 0.80  # as sure as a card needs, and no surer
+NEEDS = frozenset({"every", "money", "invoice", "email"})
+NEEDS_FACTOR = 0.5  # for each required value that is not in the message
+HOMELESS = {"every": 0.3, "money": 0.5, "invoice": 0.4, "terms": 0.4, "moment": 0.6, "day": 0.6, "period": 0.8, "email": 0.7}
+"""For each value in the message that the intent has no slot for."""
 ANSWER_WORDS_MAX = 6  # a longer message is a new request, not an answer
-STRAY_PCT = 72  # rapidfuzz ratio under which a "not mine" resembles nobody's examples
+
+
+def says(intent: type[Intent]) -> str:
+    """Return what an intent does, in its own first line."""
+    return (intent.__doc__ or intent.id().replace("_", " ")).strip().splitlines()[0].rstrip(".")
+
+
+def spelled(intent: type[Intent], pattern: str) -> str:
+    """Return a pattern as a sentence, with a value of each kind in its place."""
+    kinds = slots_of(intent)
+    return re.sub(r"\{(\w+)\}", lambda match: "12.1" if match[1] in {"card", "task"} else PLAIN.get(kinds[match[1]], "it"), pattern)
 
 
 def sample_of(text: str, names: Directory | None = None) -> Sample:

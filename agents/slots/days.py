@@ -336,8 +336,7 @@ def _period_last(match: re.Match[str], context: Context) -> Found | None:
 def _quarter(match: re.Match[str], context: Context) -> Found | None:
     groups = match.groupdict()
     which = int(groups["q"]) if groups.get("q") else context.language.ordinal(groups["ord"])
-    which = 4 if which < 0 else which
-    if which > 4:  # noqa: PLR2004 - a year has four
+    if not 1 <= which <= 4:  # noqa: PLR2004 - a year has four; "the last quarter" is the one before this
         return None
     said = groups.get("year")
     first = date(int(said) if said else context.today.year, 3 * which - 2, 1)

@@ -28,7 +28,7 @@ _TIMES = frozenset({"day", "moment", "every", "span"})
 _EDGES = " .,!?:;\n"
 _LEAD_WORDS = 3  # words before a time that is still at the edge of a request
 _FOR_WORDS = re.compile(
-    r"(?:\bto\b|\bthat\b|\babout\b|\bon\b|\bregarding\b|\bsaying\b|\bcalled\b|\bnamed\b|:|\bfor\b|\bof\b)\s+(.+)",
+    r"(?:\b(?:to|that|about|on|regarding|saying|called|named|for|of)\b|:)\s+(?=(.+))",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -53,7 +53,8 @@ class _Work:
     zone: ZoneInfo
     currency: str
     today: date
-    times: tuple[Slot, ...] = ()  # every span of time, used up or not
+    values: tuple[Slot, ...] = ()  # every span, used up or not
+    times: tuple[Slot, ...] = ()  # those of time
     slots: dict[str, Json] = field(default_factory=dict)
     assumed: list[str] = field(default_factory=list)
     ask: str = ""
@@ -86,7 +87,7 @@ def fit(
     """
     ordered = sorted(spans, key=lambda slot: slot.start)
     times = tuple(slot for slot in ordered if slot.kind in _TIMES)
-    work = _Work(intent, text, ordered, zone, currency, now.astimezone(zone).date(), times)
+    work = _Work(intent, text, ordered, zone, currency, now.astimezone(zone).date(), tuple(ordered), times)
     kinds = slots_of(intent)
     given = _homed(kinds, said or {}, times)
     for exactly in (True, False):
@@ -181,6 +182,8 @@ def _is_bare_value(work: _Work, slot: Slot, kind: str) -> bool:
         return re.search(r"(?:invoice|inv|bill|no\.?|nr\.?|number|#)\s*$", before, re.IGNORECASE) is not None
     if kind == "int":
         return True
+    if "invoice" not in slots_of(work.intent).values():
+        before = re.sub(r"(?:invoice|inv|bill)\s*$", "", before, flags=re.IGNORECASE)
     return _COUNTED.match(after) is None and _NUMBERED.search(before) is None
 
 
@@ -261,10 +264,17 @@ def _rest(work: _Work, *, required: bool) -> str:
         before, after = text[: slot.start], text[slot.end :]
         if not after.strip(_EDGES) or len(before.split()) <= _LEAD_WORDS:  # "remind me on Friday to"
             text = f"{before.rstrip(' ,')} {after.lstrip(' ,')}".strip()
-    match = _FOR_WORDS.search(text)
-    if match:
-        return match[1].strip()
+    for match in _FOR_WORDS.finditer(text):
+        words = match[1].strip() if required else _clause(work, match[1])
+        if words:
+            return words
     return text.split(None, 1)[1] if required and len(text.split()) > 1 else ""
+
+
+def _clause(work: _Work, words: str) -> str:
+    """What stands before the next value or comma; nothing when that is a name: "for Acme" says for whom, not what."""
+    stops = [words.find(slot.text) for slot in work.values if slot.text in words]
+    return re.split(r"[,;]", words[: min(stops, default=len(words))])[0].strip()
 
 
 def _checked(work: _Work) -> Fitted:

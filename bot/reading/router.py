@@ -22,9 +22,14 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 NOBODY = ""  # the class of what no agent can do
+SHARE = 0.4  # of the embedding's half in the fused log-probabilities
+STRENGTHS = (10.0, 15.0)  # inverse regularisation of the letters' and of the embedding's half
+FLAG_WEIGHTS = (0.5, 0.15)  # of a flag beside words of length 1, and beside a vector of length 1
+STEEPNESS = 8.0  # of the step from "more like nobody's" to "more like somebody's", in cosine
+LEAN = 0.2  # how much the winner's own probability weighs in the score
 FOLDS = 5
 REFUSED_SHARE = 0.05  # of one's own sentences: the price of catching what is nobody's
-VERSION = 3  # of what is kept on disk
+VERSION = 4  # of what is kept on disk
 
 
 class Embedder(Protocol):
@@ -56,8 +61,8 @@ class Guess:
     Attributes:
         ranked: (intent, probability), the likeliest first, without nobody's class; probabilities are calibrated.
         nobody: The probability that it is nobody's.
-        score: √(probability x likeness to the winner's nearest example), 0 to 1.
-        known: Whether `score` is one that the winner's own sentences reach.
+        score: How much it is somebody's, 0 to 1; see `_score`.
+        known: Whether `score` is one that 95 of 100 sentences reach which are somebody's.
     """
 
     ranked: tuple[tuple[str, float], ...]
@@ -124,7 +129,7 @@ class Router:
 
     @classmethod
     def train(
-        cls, samples: Sequence[Sample], labels: Sequence[str], embedder: Embedder | None, *, share: float = 0.6
+        cls, samples: Sequence[Sample], labels: Sequence[str], embedder: Embedder | None, *, share: float = SHARE
     ) -> Router:
         """Learn from labelled samples; ``NOBODY`` labels what is nobody's.
 
@@ -140,8 +145,8 @@ class Router:
         vectors = embedder.embed([sample.plain for sample in samples]) if embedder is not None else None
         dense_rows = None if vectors is None else _dense(vectors, samples)
         router = cls(
-            intents, letters, words, _fit_half(lexical_rows, owners, len(intents), 20.0),
-            None if dense_rows is None else _fit_half(dense_rows, owners, len(intents), 20.0),
+            intents, letters, words, _fit_half(lexical_rows, owners, len(intents), STRENGTHS[0]),
+            None if dense_rows is None else _fit_half(dense_rows, owners, len(intents), STRENGTHS[1]),
             vectors, owners, 1.0, share if dense_rows is not None else 0.0, 0.0, embedder,
         )  # fmt: skip
         router._calibrate(lexical_rows, dense_rows)
@@ -166,7 +171,7 @@ class Router:
         order = [int(i) for i in np.argsort(-chances) if self.intents[i] != NOBODY]
         nobody = float(chances[self.intents.index(NOBODY)]) if NOBODY in self.intents else 0.0
         winner = order[0]
-        score = _score(float(chances[winner]), winner, likeness, self.owners)
+        score = _score(chances, self.intents.index(NOBODY) if NOBODY in self.intents else -1, likeness, self.owners)
         ranked = tuple((self.intents[i], float(chances[i])) for i in order[:5])
         return Guess(ranked, nobody, score, score >= self.threshold and nobody < chances[winner])
 
@@ -188,10 +193,10 @@ class Router:
         fused = np.zeros((len(self.owners), len(self.intents)))
         likeness = np.zeros((len(self.owners), len(self.owners)), dtype=np.float32)
         for inside, outside in StratifiedKFold(folds, shuffle=True, random_state=0).split(lexical_rows, self.owners):
-            own = _fit_half(lexical_rows[inside], self.owners[inside], len(self.intents), 20.0)
+            own = _fit_half(lexical_rows[inside], self.owners[inside], len(self.intents), STRENGTHS[0])
             other = None
             if dense_rows is not None and self.vectors is not None:
-                half = _fit_half(dense_rows[inside], self.owners[inside], len(self.intents), 20.0)
+                half = _fit_half(dense_rows[inside], self.owners[inside], len(self.intents), STRENGTHS[1])
                 other = half.logits(dense_rows[outside])
                 likeness[np.ix_(outside, inside)] = self.vectors[outside] @ self.vectors[inside].T
             fused[outside] = self._fused(own.logits(lexical_rows[outside]), other)
@@ -202,10 +207,7 @@ class Router:
         for row, owner in enumerate(self.owners):
             if owner == nobody:
                 continue
-            ordered = [int(i) for i in np.argsort(-chances[row]) if i != nobody]
-            scores.append(
-                _score(chances[row, ordered[0]], ordered[0], None if dense_rows is None else likeness[row], self.owners)
-            )
+            scores.append(_score(chances[row], nobody, None if dense_rows is None else likeness[row], self.owners))
         self.threshold = float(np.quantile(scores, REFUSED_SHARE))
 
     # ── on disk ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -268,20 +270,28 @@ def _lexical(samples: Sequence[Sample], words: Any, letters: Any, *, fit: bool =
 
     texts = [sample.words for sample in samples]
     how = "fit_transform" if fit else "transform"
-    flags = csr_matrix(np.array([sample.flags for sample in samples], dtype=np.float64).reshape(len(samples), -1) * 0.5)
+    flags = csr_matrix(np.array([sample.flags for sample in samples], dtype=np.float64).reshape(len(samples), -1) * FLAG_WEIGHTS[0])
     return hstack([getattr(words, how)(texts), getattr(letters, how)(texts), flags]).tocsr()
 
 
 def _dense(vectors: Any, samples: Sequence[Sample]) -> Floats:
     flags = np.array([sample.flags for sample in samples], dtype=np.float64).reshape(len(samples), -1)
-    return np.hstack([vectors, 0.25 * flags])
+    return np.hstack([vectors, FLAG_WEIGHTS[1] * flags])
 
 
-def _score(chance: float, winner: int, likeness: Any, owners: npt.NDArray[np.int64]) -> float:
+def _score(chances: Floats, nobody: int, likeness: Any, owners: npt.NDArray[np.int64]) -> float:
+    """How much a sentence is somebody's: not nobody's class, a clear winner, and more like the examples of somebody.
+
+    Measured beside √(probability x likeness to the winner's nearest example) on the half for tuning, at 5 % refused:
+    far 0.97 instead of 0.92 caught, near 0.68 instead of 0.65.
+    """
+    if nobody < 0:
+        return float(chances.max())
+    score = float((1 - chances[nobody]) * np.delete(chances, nobody).max() ** LEAN)
     if likeness is None:
-        return float(chance)
-    nearest = float(likeness[owners == winner].max(initial=0.0))
-    return float(np.sqrt(chance * max(nearest, 0.0)))
+        return score
+    ahead = float(likeness[owners != nobody].max(initial=0.0) - likeness[owners == nobody].max(initial=0.0))
+    return score / (1 + float(np.exp(-STEEPNESS * ahead)))
 
 
 def _temperature(fused: Floats, owners: npt.NDArray[np.int64]) -> float:

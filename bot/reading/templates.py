@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from agents.base import Intent
 from agents.slots import Slot
 from bot.reading.mask import KINDS
-from bot.reading.slotkinds import WIDER, kind_of
+from bot.reading.slotkinds import WIDER, kind_of, slots_of
 
 WORDS_OF_NAME_MAX = 5
 CARD = re.compile(r"#?\d+(?:\.\w+){0,2}")  # "12", "12.1", "12.1.1"
 _NO_NAME = re.compile(
-    r"^(?:the|my|our|a|an|me|it|that|this|them|him|her|us|all|every|each|any|some|to|for|about|up|on|with|and)\b|[?:;]",
+    r"^(?:the|my|our|a|an|me|it|that|this|them|him|her|us|all|every|each|any|some|to|for|about|up|on|with|and|when|what|who|how|why|if|did|has|is)\b"
+    r"|\b(?:about|on|for|to|that|with|because|the|from|again|their|his|her|my|regarding|asap|when|if)\b|[?:;,]",
     re.IGNORECASE,
 )
 _SLOT = re.compile(r"\{(\w+)\}")
@@ -121,6 +122,8 @@ def fits(template: Template, message: Coded) -> dict[str, str] | None:
     match = template.regex.fullmatch(message.text)
     if match is None:
         return None
+    if any(_holds_values(template, name, match) for name, kind in template.kinds.items() if kind == "text"):
+        return None
     words = {name: message.plain(*match.span(name)) for name in template.kinds}
     for name, said in words.items():
         if name in {"card", "task"} and not CARD.fullmatch(re.sub(r"^(?:card|task)\s+", "", said)):
@@ -128,3 +131,19 @@ def fits(template: Template, message: Coded) -> dict[str, str] | None:
         if template.kinds[name] == "client" and (len(said.split()) > WORDS_OF_NAME_MAX or _NO_NAME.search(said)):
             return None
     return words
+
+
+_TIMES = frozenset(_CODES[kind] for kind in ("day", "moment", "every", "period"))
+_CONTENT = re.compile(r"(?:\bthat|:|\bbecause|\bfyi|\bnow on|\bforget|\bmemory|\babout|\bto)\s*$", re.IGNORECASE)
+
+
+def _holds_values(template: Template, name: str, match: re.Match[str]) -> bool:
+    """Whether plain words end in a time or hold a client, which a better reading would put into a slot.
+
+    What follows "that" or a colon is somebody's words and may hold anything.
+    """
+    words = match[name]
+    if _CONTENT.search(template.pattern.split(f"{{{name}}}")[0]):
+        return False
+    names = _CODES["client"] in words and "client" not in template.kinds.values() and "client" in slots_of(template.intent).values()
+    return words[-1] in _TIMES or names

@@ -219,7 +219,8 @@ LANGUAGE = Language(
         ("moment.day_end", r"(?:by |before )?(?:eod|cob|end of (?:the )?(?:business )?day|close of business)"),
         ("day.weekend", rf"{_BY}(?:(?:the|this|next) )?(?P<weekend>weekend)"),
         # periods
-        ("period.unit", rf"(?:in |for |during |from |over |of |until |before |by |since )?(?P<which>last|this|next|current|previous|past|the coming|coming) {_BIG}"),
+        ("period.unit", rf"(?:in |for |during |from |over |of |until |before |by |since )?(?P<which>last|this|next|current|previous|past|coming) {_BIG}"),
+        ("period.unit", rf"(?:in |for |during |over |of |since )?the (?P<which>last|current|previous|past|coming|next) {_BIG}"),
         ("period.last_n", r"(?:in |for |over |during |from )?(?:the )?(?:last|past|previous) <n> <unit>"),
         ("period.quarter", r"(?:in |for |during |of |the )?q(?P<q>[1-4])(?:[ /-]<year>)?"),
         ("period.quarter", r"(?:in |for |during )?(?:the )?<ord> quarter(?:(?: of)? <year>)?"),
@@ -234,6 +235,7 @@ LANGUAGE = Language(
         ("span.hm", r"(?:for )?(?P<h>\d{1,2}) ?h(?:ours?)? ?(?:and )?(?P<m>\d{1,2}) ?(?:m|min|minutes?)?"),
         ("span.quarter", r"(?:for )?(?:a )?quarter of an hour|three quarters of an hour"),
         ("span.unit", r"(?:for )?<n>[- ]?<unit>"),
+        ("span.unit", r"<n> (?:free|spare|open|quiet) <unit>"),
         ("span.short", r"(?:for )?(?P<n>\d{1,3})(?P<unit>m|min|mins|h|d|w)"),
         # times
         ("time.hm", r"(?:at |@ ?|by |from )?(?P<h>[01]?\d|2[0-3])[:.h](?P<m>[0-5]\d) ?(?P<half>am|pm|a\.m\.|p\.m\.)?"),

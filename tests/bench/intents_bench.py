@@ -1,0 +1,215 @@
+"""Understanding on the labelled set of 600 operator messages, beside semantic-router with the same embedding model.
+
+Run with ``python -m tests.bench.intents_bench MODEL`` (the folder of ``python -m memory.embed``); ``--part dev`` while
+tuning, the held-out half is the default. semantic-router 1.1.1 is measured when it can be imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from agents.base import Risk
+from bot.intents import Reading, Understanding
+from bot.reading.slotkinds import slots_of
+from tests.bench.operator_messages.declared import everything
+
+FOLDER = Path(__file__).parent / "operator_messages"
+ZONE = ZoneInfo("Europe/Berlin")
+NOW = datetime(2026, 11, 19, 10, 0, tzinfo=ZONE)
+CLIENTS = [
+    ("northwind", "Northwind Ltd"), ("bluebird", "Bluebird Cafe"), ("kestrel", "Kestrel Studio"), ("maple", "Maple & Co"),
+    ("ortega", "Ortega GmbH"), ("lindqvist", "Lindqvist AB"), ("delta", "Delta Foods"), ("petra", "Petra Novak"),
+    ("quill", "Quill Press"), ("sunrise", "Sunrise Yoga"), ("bramble", "Bramble Books"), ("hofmann", "Hofmann Bau"),
+]  # fmt: skip
+REFUSED_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One message and what it means."""
+
+    text: str
+    intent: str
+    slots: dict[str, str]
+    kind: str
+    rest: tuple[str, ...]
+    locale: str
+
+
+def messages(part: str) -> list[Labelled]:
+    """Return ``dev`` or ``held_out``."""
+    rows = [json.loads(line) for line in (FOLDER / f"{part}.jsonl").read_text().splitlines()]
+    return [
+        Labelled(
+            row["text"], row["intent"], row.get("slots", {}), row.get("kind", ""), tuple(row.get("rest", ())), row.get("locale", "en_GB")
+        )
+        for row in rows
+    ]
+
+
+def read(understanding: Understanding, message: Labelled) -> Reading:
+    return understanding.read(
+        message.text, now=NOW, zone=ZONE, locale=message.locale, currency="EUR", clients=CLIENTS
+    )
+
+
+def guessed(reading: Reading) -> list[str]:
+    """What it was taken for, the likeliest first, acted on or asked."""
+    first = [reading.intent] if reading.intent else []
+    return [*first, *(other.intent for other in reading.others if other.intent != reading.intent)]
+
+
+def slots_right(understanding: Understanding, message: Labelled, reading: Reading) -> bool:
+    slots = reading.slots if reading.intent else reading.others[0].slots if reading.others else {}
+    kinds = slots_of(understanding.intents[message.intent])
+    found = {name: _local(str(value)) for name, value in slots.items() if kinds[name] != "text" or name in message.slots}
+    return found == message.slots
+
+
+def _local(value: str) -> str:
+    try:
+        return datetime.fromisoformat(value).astimezone(ZONE).strftime("%Y-%m-%dT%H:%M") if "T" in value else value
+    except ValueError:
+        return value
+
+
+def evaluate(understanding: Understanding, part: str, *, show: bool = False) -> dict[str, float]:
+    """Return the issue's figures for one half."""
+    rows = messages(part)
+    read(understanding, rows[0])
+    readings, cpu = [], []
+    for message in rows:
+        start = time.thread_time()
+        readings.append(read(understanding, message))
+        cpu.append(1000 * (time.thread_time() - start))
+    pairs = list(zip(rows, readings, strict=True))
+    inside = [(m, r) for m, r in pairs if m.intent != "oos"]
+    right = [(m, r) for m, r in inside if guessed(r)[:1] == [m.intent]]
+    acted = [(m, r) for m, r in inside if r.intent]
+    silent = [(m, r) for m, r in pairs if r.intent and understanding.intents[r.intent].effect in {Risk.READS, Risk.REVERSIBLE}]
+    cards = [(m, r) for m, r in pairs if r.intent and (m, r) not in silent]
+    several = [(m, r) for m, r in inside if m.kind == "several"]
+    slotted = [(m, r) for m, r in right if m.slots]
+    exact = [(m, r) for m, r in right if slots_right(understanding, m, r)]
+    threshold = float(np.quantile([r.score for _, r in inside], REFUSED_SHARE))
+    figures = {
+        "messages": len(rows),
+        "right intent": len(right) / len(inside),
+        "among the top three": sum(m.intent in guessed(r)[:3] for m, r in inside) / len(inside),
+        "acted: precision": sum(m.intent == r.intent for m, r in acted) / len(acted),
+        "acted: precision with out of scope": sum(m.intent == r.intent for m, r in pairs if r.intent) / sum(bool(r.intent) for _, r in pairs),
+        "acted: coverage": len(acted) / len(inside),
+        "silent: precision": sum(m.intent == r.intent for m, r in silent) / len(silent),
+        "wrong silent changes": sum(
+            m.intent != r.intent and understanding.intents[r.intent].effect is Risk.REVERSIBLE for m, r in silent
+        ),
+        "wrong effects taken silently": 0.0 + sum(r.intent == "" for _, r in cards),
+        "wrong cards for money or outside": sum(m.intent != r.intent for m, r in cards),
+        "asked back in scope": 1 - len(acted) / len(inside),
+    }
+    for kind in ("far", "near"):
+        outs = [r for m, r in pairs if m.kind == kind]
+        figures[f"out of scope {kind}: not acted on"] = sum(not r.intent for r in outs) / len(outs)
+        figures[f"out of scope {kind}: caught at 5 % refused"] = sum(r.score < threshold for r in outs) / len(outs)
+    figures |= {
+        "slots exact (of the right)": len(exact) / len(right),
+        "slots exact (with slots)": sum(slots_right(understanding, m, r) for m, r in slotted) / len(slotted),
+        "several split right": sum(len(r.rest) == len(m.rest) for m, r in several) / len(several),
+        "cut without need": sum(bool(r.rest) for m, r in inside if m.kind != "several"),
+        "zero tokens": sum(not r.doubt for _, r in inside) / len(inside),
+        "CPU ms p50": float(np.quantile(cpu, 0.5)),
+        "CPU ms p99": float(np.quantile(cpu, 0.99)),
+    }
+    if show:
+        _show(understanding, pairs)
+    return figures
+
+
+def _show(understanding: Understanding, pairs: Sequence[tuple[Labelled, Reading]]) -> None:
+    for m, r in pairs:
+        if m.intent == "oos":
+            if r.intent:
+                print(f"OOS   {m.kind:5} {m.text!r} → {r.intent} {r.confidence_pct} {r.tier}")
+        elif guessed(r)[:1] != [m.intent]:
+            print(f"WRONG {m.intent:16} {m.text!r} → {r.intent or '∅'} {[(o.intent, o.confidence_pct) for o in r.others]} {r.score:.2f} {r.ask[:40]}")
+        elif not slots_right(understanding, m, r):
+            slots = r.slots if r.intent else r.others[0].slots
+            print(f"SLOTS {m.intent:16} {m.text!r} → {slots} not {m.slots} {r.ask}")
+        elif not r.intent:
+            print(f"ASKED {m.intent:16} {m.text!r} {r.confidence_pct} {r.score:.2f} {r.ask[:50]}")
+        if m.intent != "oos" and len(r.rest) != len(m.rest):
+            print(f"SPLIT {m.intent:16} {m.text!r} → {r.rest}")
+
+
+def semantic_router(embedder: Any, part: str) -> dict[str, float]:
+    """The same declarations and vectors in semantic-router, its thresholds fitted on the examples."""
+    from semantic_router import Route
+    from semantic_router.encoders import DenseEncoder
+    from semantic_router.routers import SemanticRouter
+
+    class Encoder(DenseEncoder):
+        name: str = "minilm"
+        score_threshold: float = 0.3
+
+        def __call__(self, docs: list[str]) -> list[list[float]]:
+            return [list(map(float, row)) for row in embedder.embed(list(docs))]
+
+    routes = [Route(name=intent.id(), utterances=list(intent.examples)) for intent in everything()]
+    router = SemanticRouter(encoder=Encoder(), routes=routes, auto_sync="local", aggregation="max", top_k=5)
+    rows = messages(part)
+    answers, cpu = [], []
+    for message in rows:
+        start = time.thread_time()
+        answers.append(router(message.text))
+        cpu.append(1000 * (time.thread_time() - start))
+    inside = [(m, a) for m, a in zip(rows, answers, strict=True) if m.intent != "oos"]
+    outs = {kind: [a for m, a in zip(rows, answers, strict=True) if m.kind == kind] for kind in ("far", "near")}
+    scores = [a.similarity_score or 0.0 for _, a in inside]
+    threshold = float(np.quantile(scores, REFUSED_SHARE))
+    return {
+        "right intent": sum(a.name == m.intent for m, a in inside) / len(inside),
+        **{
+            f"out of scope {kind}: caught at 5 % refused": sum((a.similarity_score or 0.0) < threshold for a in found) / len(found)
+            for kind, found in outs.items()
+        },
+        "CPU ms p99": float(np.quantile(cpu, 0.99)),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path, nargs="?", help="folder of the exported embedding model; without: words alone")
+    parser.add_argument("--part", default="held_out", choices=("dev", "held_out"))
+    parser.add_argument("--show", action="store_true", help="print every miss")
+    args = parser.parse_args()
+    from memory import embed
+
+    embedder = embed.load(args.model, int8=True) if args.model else None
+    understanding = Understanding(everything(), embedder=lambda: embedder)
+    start = time.perf_counter()
+    assert understanding.ready(300)
+    print(f"trained in {time.perf_counter() - start:.1f} s, {len(understanding.intents)} intents")
+    ours = evaluate(understanding, args.part, show=args.show)
+    theirs: dict[str, float] = {}
+    if embedder is not None:
+        try:
+            theirs = semantic_router(embedder, args.part)
+        except ImportError as error:
+            print(f"semantic-router is not installed here ({error}).")
+    print(f"{'':42}{'soloist':>10}{'semantic-router':>18}")
+    for name, value in ours.items():
+        print(f"{name:42}{value:>10.3f}{theirs[name]:>18.3f}" if name in theirs else f"{name:42}{value:>10.3f}")
+
+
+if __name__ == "__main__":
+    main()
