@@ -31,7 +31,19 @@ from agents.base import (
 from agents.bill import Bill, Line
 from agents.directory import address, cited, contact, free_key, look_up, named, slug, whom
 from agents.edits import UnreadableEditError, intent_of
-from agents.letter import amount_words, attached, body, day_words, letter, pinned, polish, total_words
+from agents.letter import (
+    amount_words,
+    attached,
+    body,
+    day_words,
+    every_words,
+    in_the_morning,
+    letter,
+    pinned,
+    polish,
+    topic,
+    total_words,
+)
 from agents.slots import ClientName, Day, Email, Every, InvoiceNumber, Money, Period, Terms
 from agents.slots.grammar import find_spans
 from agents.slots.slot import Slot
@@ -42,7 +54,6 @@ TERMS_DEFAULT = Terms(days=14)
 REMINDERS_AT_ONCE_MAX = 10  # mails on one card: more cannot be read before a button is pressed
 LISTED_MAX = 30  # invoices in one answer
 REMIND_AGAIN_DAYS = 7  # sooner than this after the last reminder is worth a word on the card
-SCHEDULE_HOUR = 9  # when something that comes again falls due, where no hour was said
 
 _PRODUCT = re.compile(r"([\d.]+) x ([\d.]+) = ")  # how the grammar says that a price was multiplied
 _FOR = re.compile(
@@ -605,7 +616,7 @@ def _bill(wish: Invoice, task: Task, desk: Desk, client: Record) -> tuple[Bill, 
     if asked.amount <= 0:
         return Proposal(ask=f"{asked} is nothing to invoice. How much is it, before VAT?")
     text = _what(wish, task, desk, client, reasons)
-    spoken = find_spans(task.text, desk.now, desk.zone, desk.company.get("locale", "en"))
+    spoken = _spoken(task.text, desk)
     said = next((str(slot.value) for slot in spoken if slot.kind == "vat"), "plus")
     if said == "none" and vat.pct:
         return _why_no_vat(client)
@@ -640,7 +651,9 @@ def _asked_amount(wish: Invoice, desk: Desk, client: Record, reasons: list[str])
 
 def _what(wish: Invoice, task: Task, desk: Desk, client: Record, reasons: list[str]) -> str:
     month = f"{desk.now.astimezone(desk.zone):%B %Y}"
-    said = wish.what.replace("{month}", month).strip()
+    said = topic(wish.what.replace("{month}", month))
+    if any(slot.kind == "money" and slot.text.strip() == said for slot in _spoken(said, desk)):
+        said = ""  # "for 3 days at 800" is a price and no purpose
     if not said:
         names = {named(client).casefold(), str(wish.client).casefold(), client.key}
         found = (match[1].strip() for match in _FOR.finditer(task.text))
@@ -654,6 +667,10 @@ def _what(wish: Invoice, task: Task, desk: Desk, client: Record, reasons: list[s
 def _is_purpose(text: str, names: set[str]) -> bool:
     flat = text.casefold()
     return not any(flat.startswith(name) for name in names) and not re.match(r"[\d€$£]", flat)
+
+
+def _spoken(text: str, desk: Desk) -> Sequence[Slot]:
+    return find_spans(text, desk.now, desk.zone, desk.company.get("locale", "en"))
 
 
 def _counted(text: str, asked: Money, spoken: Sequence[Slot]) -> Line:
@@ -721,7 +738,7 @@ async def _drawn(desk: Desk, made: Bill, number: str, kind: str, client: Record,
             locale=str(client.data.get("language") or desk.company.get("locale") or "en"),
             **more,
         )
-    except ConnectorError as error:
+    except (ConnectorError, PermissionError) as error:
         return Proposal(problem=f"The {kind} could not be drawn, so nothing was prepared. {error}")
     drawn, _ = parse_money(str(receipt.data["total"]))
     assert drawn == made.gross, f"{kind} {number}: drawn {drawn}, worked out {made.gross}"
@@ -1312,24 +1329,26 @@ def _recurring(wish: RecurringInvoice, task: Task, desk: Desk) -> Proposal:
     amount = _asked_amount(once, desk, client, reasons)
     if amount is None:
         return Proposal(ask=f"How much shall I invoice {named(client)} each time, before VAT?")
-    start = desk.now.astimezone(desk.zone).replace(hour=SCHEDULE_HOUR, minute=0, second=0, microsecond=0)
-    following = wish.every.next(start)
+    every = in_the_morning(wish.every)
+    following = every.next(desk.now.astimezone(desk.zone))
     if following is None:
         return Proposal(ask="How often shall I invoice? For example: every month, every first Monday.")
     key = free_key(desk, "schedule", f"invoice-{client.key}")
     slots = {"client": client.key, "amount": str(amount), "what": wish.what or "Retainer {month}"}
     if wish.terms:
         slots["terms"] = str(wish.terms)
-    summary = (
-        f"Invoice {named(client)} {amount_words(str(amount))} again and again, first on {day_words(following.date())}"
-    )
+    first = day_words(following.date())
+    summary = f"Invoice {named(client)} {amount_words(str(amount))} {every_words(every)}, first on {first}"
     data: dict[str, Json] = {
         "kind": "schedule", "agent": "billing", "intent": "invoice", "slots": slots, "client": client.key,
-        "rule": str(wish.every), "next": following.isoformat(), "text": summary,
+        "rule": str(every), "next": following.isoformat(), "text": summary,
     }  # fmt: skip
     call = ActionCall(
         name="books.write",
-        args={"summary": summary, "fields": {"Client": named(client), "Amount": str(amount), "Rule": str(wish.every)}},
+        args={
+            "summary": summary,
+            "fields": {"Client": named(client), "Amount": str(amount), "When": every_words(every)},
+        },
         writes=(Write(kind="schedule", key=key, data=data),),
         needs={**pinned(client), f"schedule:{key}": 0},
         client=client.key,

@@ -15,7 +15,7 @@ from agents.base import ActionCall, Agent, Choice, Desk, Intent, Proposal, Recor
 from agents.bill import OPEN, outstanding
 from agents.directory import address, cited, contact, free_key, look_up, named, slug, which, whom
 from agents.edits import UnreadableEditError, intent_of
-from agents.letter import amount_words, body, day_words, letter, pinned, polish
+from agents.letter import amount_words, body, day_words, letter, pinned, polish, topic
 from agents.slots import ClientName, Day, Email, Moment, Money, Terms
 from agents.slots.grammar import find_spans
 from memory.events import Json, Origin
@@ -436,7 +436,7 @@ class Clients(Agent):
 
 
 def _add(wish: AddClient, task: Task, desk: Desk) -> Proposal:
-    name = wish.name.strip(" ,.;:")
+    name = _only_name(wish.name)
     key = slug(name)
     if not key:
         return Proposal(ask="What is the new client called?")
@@ -478,6 +478,14 @@ def _add(wish: AddClient, task: Task, desk: Desk) -> Proposal:
     )
     results: dict[str, Json] = {"client": key, "name": name, "email": wish.email or ""}
     return Proposal(calls=(call,), results=results, reasons=tuple(reasons))
+
+
+def _only_name(said: str) -> str:
+    """``"Globex, billing@globex.example, 2k/month"`` → ``"Globex"``; a legal form behind the comma stays."""
+    name = re.split(r"\s*[;(]|\s+with\s|\s+as a (?:client|customer)\b|\s*<|,?\s*\S+@\S+", said, maxsplit=1)[0]
+    head, _, tail = name.partition(",")
+    keep = re.match(r"\s*(?:inc|llc|ltd|gmbh|plc|corp|s\.?a)\b", tail, re.IGNORECASE)
+    return (name if keep else head).strip(" ,.;:'\"")
 
 
 def _already(desk: Desk, name: str, key: str, email: str | None) -> Record | None:
@@ -628,7 +636,9 @@ async def _propose(wish: SendProposal, task: Task, desk: Desk) -> Proposal:
         return client
     reasons: list[str] = []
     what = (
-        wish.what or _match(_OFFER, task.text, {named(client), str(wish.client)}) or str(client.data.get("need") or "")
+        topic(wish.what)
+        or _match(_OFFER, task.text, {named(client), str(wish.client)})
+        or str(client.data.get("need") or "")
     )
     if not what:
         return Proposal(ask=f"What is the proposal to {named(client)} about?")

@@ -14,7 +14,7 @@ from typing import ClassVar
 from agents.base import ActionCall, Agent, Desk, Intent, Proposal, Record, Risk, Task, Write
 from agents.directory import cited, free_key, look_up, named, slug, whom
 from agents.edits import UnreadableEditError, intent_of
-from agents.letter import day_words, pinned
+from agents.letter import day_words, pinned, topic
 from agents.slots import ClientName, Day, Span
 from memory.events import Json
 
@@ -162,7 +162,8 @@ def _plan(wish: PlanDelivery, task: Task, desk: Desk) -> Proposal:
         reasons.append(f"No date was named, so it is planned for {LENGTH_DEFAULT_DAYS} days.")
     if end <= today.date():
         return Proposal(ask=f"{day_words(end)} has passed. By when shall it be delivered?")
-    what = wish.what or _purpose(task.text, named(client)) or "Project"
+    what = topic(re.sub(rf"\s+for {re.escape(wish.client)}$", "", wish.what, flags=re.IGNORECASE))
+    what = what or _purpose(task.text, named(client)) or "Project"
     title = f"{what[0].upper()}{what[1:]} for {named(client)}"
     points = _checkpoints(today.date(), end)
     key = free_key(desk, "project", f"{client.key}-{slug(what)[:24].strip('-') or 'project'}")

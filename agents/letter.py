@@ -15,8 +15,16 @@ from decimal import Decimal
 from pathlib import Path
 
 from agents.base import ActionCall, Attachment, Desk, Record, Write, parse_money
+from agents.slots import Every
 from memory.events import Json, Origin
 
+MORNING = 9  # the hour when something falls due on a day, where no hour was said
+UNITS = {"DAILY": "day", "WEEKLY": "week", "MONTHLY": "month", "YEARLY": "year", "HOURLY": "hour"}
+WEEKDAYS = {
+    "MO": "Monday", "TU": "Tuesday", "WE": "Wednesday", "TH": "Thursday", "FR": "Friday", "SA": "Saturday",
+    "SU": "Sunday",
+}  # fmt: skip
+ORDINALS = {"1": "first", "2": "second", "3": "third", "4": "fourth", "-1": "last"}
 PROMPTS = Path(__file__).parent / "prompts"
 # What a reworded text must keep, and may not add to: numbers with their punctuation, addresses, links.
 _FACTS = re.compile(r"https?://\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\d[\d.,:/-]*\d|\d")
@@ -63,7 +71,42 @@ def signature(desk: Desk) -> str:
 
 def body(desk: Desk, contact: str, paragraphs: Sequence[str]) -> str:
     """Return a whole letter: greeting, paragraphs, signature."""
-    return "\n\n".join([greeting(contact), *(each for each in paragraphs if each), signature(desk)])
+    said = [each for each in paragraphs if each]
+    said[:1] = [each[0].upper() + each[1:] for each in said[:1]]
+    return "\n\n".join([greeting(contact), *said, signature(desk)])
+
+
+def topic(text: str) -> str:
+    """``"the March retainer"`` → ``"March retainer"``: what something is about, as a line or a title names it."""
+    said = re.sub(r"(?:^|\s+)(?:for|to|of|at|on|by|with|and|the|an?)$", "", text.strip(" .,;"), flags=re.IGNORECASE)
+    return re.sub(r"^(?:the|our|my|their|an?)\s+", "", said, flags=re.IGNORECASE)
+
+
+def every_words(every: Every) -> str:
+    """``FREQ=WEEKLY;BYDAY=FR`` → ``"every week on Friday"``."""
+    parts = dict(part.split("=", 1) for part in every.rule.split(";"))
+    count, unit = int(parts.get("INTERVAL", "1")), UNITS.get(parts["FREQ"], parts["FREQ"].casefold())
+    said = f"every {count} {unit}s" if count > 1 else f"every {unit}"
+    if days := parts.get("BYDAY"):
+        said += " on " + " and ".join(_weekday(day) for day in days.split(","))
+    if monthday := parts.get("BYMONTHDAY"):
+        said += " on the last day" if monthday == "-1" else f" on day {monthday.replace(',', ' and ')}"
+    if hour := parts.get("BYHOUR"):
+        said += f" at {int(hour.partition(',')[0]):02d}:{int(parts.get('BYMINUTE', '0').partition(',')[0]):02d}"
+    return said
+
+
+def in_the_morning(every: Every) -> Every:
+    """Return a recurrence by days or longer with nine o'clock where no hour was said."""
+    parts = every.rule.split(";")
+    if any(part.startswith("BYHOUR") for part in parts) or {"FREQ=HOURLY", "FREQ=MINUTELY"} & set(parts):
+        return every
+    return Every(f"{every.rule};BYHOUR={MORNING};BYMINUTE=0;BYSECOND=0")
+
+
+def _weekday(day: str) -> str:
+    which, name = day[:-2].lstrip("+"), WEEKDAYS[day[-2:]]
+    return f"the {ORDINALS.get(which, which + '.')} {name}" if which else name
 
 
 def letter(

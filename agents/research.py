@@ -223,7 +223,7 @@ async def _pages(text: str, desk: Desk) -> tuple[list[Page], list[str]]:
         address = url.rstrip(".,;:!?")
         try:
             receipt = await desk.use("web.fetch", url=address)
-        except ConnectorError as error:
+        except (ConnectorError, PermissionError) as error:
             problems.append(f"{address} could not be read: {error}")
             continue
         title = str(receipt.data.get("title") or address)

@@ -16,7 +16,7 @@ from agents.base import ActionCall, Agent, Choice, Desk, Intent, Proposal, Recor
 from agents.bill import OPEN
 from agents.directory import address, cited, free_key, look_up, named, slug, whom
 from agents.edits import UnreadableEditError, intent_of
-from agents.letter import day_words, moment_words, pinned
+from agents.letter import day_words, every_words, in_the_morning, moment_words, pinned
 from agents.slots import ClientName, Day, Email, Every, Moment, Span
 from agents.slots.grammar import find_spans
 from connectors.base import ConnectorError
@@ -25,6 +25,7 @@ from memory.events import Json
 MEETING_DEFAULT = Span(minutes=60)
 WORK_FROM, WORK_TO = time(9), time(17)  # when a meeting is offered
 STEP_MINUTES = 30  # meetings begin on the half hour
+NO_CALENDAR = "No calendar is set up, so only our own books were looked at."
 OFFERED = 3  # times in one answer: as many as fit under a message
 LOOK_AHEAD_DAYS = 14
 WEEKEND = 5  # date.weekday() of Saturday
@@ -366,8 +367,9 @@ class Scheduling(Agent):
 def _remind(wish: RemindMe, task: Task, desk: Desk) -> Proposal:
     what = _what(wish, task, desk) or "what you asked for"
     when = _when(wish, desk)
-    if wish.every:
-        when = when or wish.every.next(_here(desk))
+    every = in_the_morning(wish.every) if wish.every else None
+    if every:
+        when = when or every.next(_here(desk))
     if when is None:
         return Proposal(
             ask="When shall I remind you?",
@@ -389,15 +391,15 @@ def _remind(wish: RemindMe, task: Task, desk: Desk) -> Proposal:
     key = free_key(desk, "reminder", f"{local:%Y-%m-%d}-{slug(what)[:32].strip('-') or 'reminder'}")
     data: dict[str, Json] = {"text": what, "when": local.isoformat(), "status": "waiting"}
     args: dict[str, Json] = {"text": what, "when": local.isoformat()}
-    if wish.every:
-        data["rule"] = args["every"] = str(wish.every)
+    if every:
+        data["rule"] = args["every"] = str(every)
     call = ActionCall(
         name="books.remind",
         args=args,
         writes=(Write(kind="reminder", key=key, data=data),),
         needs={f"reminder:{key}": 0},
     )
-    again = f", then {wish.every}" if wish.every else ""
+    again = f", then {every_words(every)}" if every else ""
     return Proposal(
         calls=(call,), results={"when": local.isoformat(), "reminder": key}, reasons=(f"{moment_words(local)}{again}.",)
     )
@@ -503,6 +505,8 @@ async def _busy(desk: Desk, start: datetime, end: datetime) -> tuple[list[Busy],
     problem = ""
     try:
         receipt = await desk.use("calendar.free", start=start.isoformat(), end=end.isoformat())
+    except PermissionError:
+        problem = NO_CALENDAR
     except ConnectorError as error:
         problem = f"Only our own books were looked at; the calendar could not be read: {error}"
     else:
@@ -686,7 +690,8 @@ async def _agenda(wish: Agenda, task: Task, desk: Desk) -> Proposal:
             if record.data["status"] in OPEN and first <= date.fromisoformat(record.data["due"]) <= last
         ]
     span = day_words(first) if first == last else f"{day_words(first)} to {day_words(last)}"
-    note = f"\n{problem}" if problem else ""
+    # Whoever has no calendar knows; a calendar that cannot be read is news.
+    note = f"\n{problem}" if problem and problem != NO_CALENDAR else ""
     if not rows:
         return Proposal(say=f"Nothing is planned for {span}.{note}")
     return Proposal(say="\n".join([f"{span}:", *rows]) + note)

@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from agents.base import ActionCall, Found, Intent, Proposal, Record, Task, Thought, Write, parse_money
-from connectors.base import Receipt, TryLaterError, Workshop
+from connectors.base import Receipt, Workshop
 from connectors.invoices import Invoices
 from memory.events import Json, Origin
 
@@ -110,7 +110,7 @@ class PaperDesk:
             return await self._invoices.render(**args)
         answer = self.answers.get(name)
         if answer is None:
-            raise TryLaterError(f"{name} is not set up.")
+            raise PermissionError(f"{name} is not set up here.")
         if isinstance(answer, Exception):
             raise answer
         return answer(**args) if callable(answer) else answer

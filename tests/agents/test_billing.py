@@ -181,6 +181,10 @@ async def test_the_purpose_is_read_from_the_words_when_the_slot_is_empty() -> No
     assert proposal.calls[0].args["lines"][0]["text"] == "March retainer"
     proposal = await propose(PaperDesk(), wish(what=""), "an invoice for Acme, 1200")
     assert proposal.calls[0].args["lines"][0]["text"] == "Services, November 2026"
+    proposal = await propose(PaperDesk(), wish(what="the March retainer"))
+    assert proposal.calls[0].args["lines"][0]["text"] == "March retainer"
+    proposal = await propose(PaperDesk(), wish(what="3 days at 800"))
+    assert proposal.calls[0].args["lines"][0]["text"] == "Services, November 2026"
 
 
 async def test_the_same_bill_twice_is_pointed_out() -> None:

@@ -29,6 +29,21 @@ async def test_a_new_client_is_written_down_with_a_retainer() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("Globex, billing@globex.example, 2k/month", "Globex"),
+        ("Globex billing@globex.example", "Globex"),
+        ("Wonka, Inc., willy@wonka.example", "Wonka, Inc"),
+        ("Stark Industries as a client", "Stark Industries"),
+        ("Cyberdyne with e-mail miles@cyberdyne.example", "Cyberdyne"),
+        ("'Globex'", "Globex"),
+    ],
+)
+async def test_a_name_is_only_the_name(said: str, name: str) -> None:
+    assert (await propose(PaperDesk(), AddClient(name=said))).calls[0].writes[0].data["name"] == name
+
+
 @pytest.mark.parametrize("wish", [AddClient(name="ACME"), AddClient(name="Nobody", email="Billing@acme.example")])
 async def test_a_client_who_is_there_already_is_asked_about(wish: AddClient) -> None:
     proposal = await propose(PaperDesk(), wish)
@@ -102,7 +117,7 @@ async def test_a_proposal_is_mailed_and_remembered() -> None:
     assert "4,500.00 EUR plus VAT" in mail.args["body"]
     assert "until 21 December 2026" in mail.args["body"]
     desk.confirm(proposal)
-    assert desk.record("proposal", "acme-the-redesign").data["status"] == "sent"
+    assert desk.record("proposal", "acme-redesign").data["status"] == "sent"
     assert proposal.remember[0]["client"] == "acme"
 
 
@@ -110,9 +125,9 @@ async def test_a_model_may_reword_but_not_reprice() -> None:
     wish = SendProposal(client="Acme", what="the redesign", amount=Money(Decimal(4500)))
     desk = PaperDesk()
     draft = (await propose(desk, wish)).calls[0].args["body"]
-    desk.thoughts = [Thought(text=draft.replace("thank you", "many thanks"), model="m")]
+    desk.thoughts = [Thought(text=draft.replace("Thank you", "Many thanks"), model="m")]
     better = await propose(desk, wish)
-    assert "many thanks" in better.calls[0].args["body"]
+    assert "Many thanks" in better.calls[0].args["body"]
     assert any("unchanged" in reason for reason in better.reasons)
     desk.thoughts = [Thought(text=draft.replace("4,500.00", "4,000.00"), model="m")]
     worse = await propose(desk, wish)
@@ -144,7 +159,7 @@ async def test_a_follow_up_is_written_now_or_remembered_for_later() -> None:
     desk.confirm(await propose(desk, SendProposal(client="Acme", what="the redesign")))
     now = await propose(desk, FollowUp(client="Acme"), "follow up with Acme")
     assert "I sent you my proposal on 21 November 2026." in now.calls[0].args["body"]
-    assert now.calls[0].args["subject"] == "Following up: the redesign"
+    assert now.calls[0].args["subject"] == "Following up: redesign"
     later = await propose(desk, FollowUp(client="Acme", when=NOW.replace(day=24)), "follow up with Acme on Tuesday")
     assert later.calls[0].name == "books.remind"
     assert later.calls[0].args == {"text": "Follow up with Acme GmbH", "when": "2026-11-24T10:00:00+01:00"}

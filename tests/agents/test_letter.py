@@ -3,10 +3,23 @@
 import pytest
 
 from agents.base import Thought
-from agents.letter import PROMPTS, amount_words, day_words, facts_changed, greeting, letter, polish, prompt
+from agents.letter import (
+    PROMPTS,
+    amount_words,
+    day_words,
+    every_words,
+    facts_changed,
+    greeting,
+    in_the_morning,
+    letter,
+    polish,
+    prompt,
+    topic,
+)
+from agents.slots import Every
 from tests.agents.desk import PaperDesk
 
-DRAFT = "Hello Anna,\n\n1,428.00 EUR is due on 5 December 2026, see https://x.example or a@x.example."
+DRAFT = "Hello Anna,\n\n1,428.00 EUR is due on 5 December 2026, see https://x.example or write to a@x.example now."
 
 
 @pytest.mark.parametrize(
@@ -21,9 +34,7 @@ DRAFT = "Hello Anna,\n\n1,428.00 EUR is due on 5 December 2026, see https://x.ex
     ],
 )
 def test_a_lost_or_new_fact_is_found(better: str, changed: str) -> None:
-    assert facts_changed(
-        DRAFT.replace("a@x.example.", "a@x.example "), better.replace("example.", "example ")
-    ) == changed or changed.startswith("1,428.00, 2026")
+    assert facts_changed(DRAFT, better) == changed
 
 
 def test_guidance_may_bring_a_fact_and_leave_one_out() -> None:
@@ -42,6 +53,27 @@ async def test_an_empty_answer_is_no_letter() -> None:
     desk = PaperDesk()
     desk.thoughts = [Thought(text="  ", model="m")]
     assert (await polish(desk, "billing", DRAFT))[0] == DRAFT
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [("the March retainer.", "March retainer"), ("the website for", "website"), ("the", ""), ("Logo", "Logo")],
+)
+def test_a_topic_is_named_without_its_article(said: str, named: str) -> None:
+    assert topic(said) == named
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("FREQ=MONTHLY;BYDAY=+1MO", "every month on the first Monday at 09:00"),
+        ("FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,FR", "every 2 weeks on Monday and Friday at 09:00"),
+        ("FREQ=MONTHLY;BYMONTHDAY=-1;BYHOUR=17;BYMINUTE=30", "every month on the last day at 17:30"),
+        ("FREQ=HOURLY", "every hour"),
+    ],
+)
+def test_a_recurrence_is_written_for_people(rule: str, words: str) -> None:
+    assert every_words(in_the_morning(Every(rule))) == words
 
 
 def test_a_subject_is_one_line() -> None:

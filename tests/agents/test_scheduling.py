@@ -8,7 +8,7 @@ import pytest
 from agents.base import Proposal
 from agents.scheduling import Agenda, BookMeeting, CancelMeeting, FindTime, MoveMeeting, RemindMe, Scheduling
 from agents.slots import Every, Span
-from connectors.base import Receipt
+from connectors.base import Receipt, TryLaterError
 from memory.events import Write
 from tests.agents.desk import NOW, PaperDesk, client, task
 
@@ -66,10 +66,11 @@ async def test_a_time_that_has_passed_is_asked_about() -> None:
 
 
 async def test_a_reminder_can_come_again() -> None:
-    wish = RemindMe(what="back up", every=Every("FREQ=WEEKLY;BYDAY=FR;BYHOUR=9;BYMINUTE=0;BYSECOND=0"))
+    wish = RemindMe(what="back up", every=Every("FREQ=WEEKLY;BYDAY=FR"))
     proposal = await propose(PaperDesk(), wish)
     assert proposal.calls[0].args["when"] == "2026-11-27T09:00:00+01:00"
-    assert proposal.calls[0].writes[0].data["rule"].startswith("FREQ=WEEKLY")
+    assert proposal.calls[0].writes[0].data["rule"] == "FREQ=WEEKLY;BYDAY=FR;BYHOUR=9;BYMINUTE=0;BYSECOND=0"
+    assert proposal.reasons == ("Fri 27 November, 09:00, then every week on Friday at 09:00.",)
     soon = await propose(PaperDesk(), RemindMe(what="oven", span=Span(minutes=20)))
     assert soon.calls[0].args["when"] == "2026-11-21T10:20:00+01:00"
 
@@ -84,7 +85,11 @@ async def test_a_meeting_invites_the_client_and_knows_its_own_id() -> None:
     assert (call.args["start"], call.args["end"]) == ("2026-11-24T15:00:00+01:00", "2026-11-24T16:00:00+01:00")
     assert call.args["title"] == "Site"
     assert call.args["event"] == call.writes[0].data["event"]
-    assert any("calendar could not be read" in reason for reason in proposal.reasons)
+    assert "No calendar is set up, so only our own books were looked at." in proposal.reasons
+    desk = PaperDesk()
+    desk.answers["calendar.free"] = TryLaterError("It sleeps.")
+    proposal = await propose(desk, BookMeeting(client="Acme", when=TUESDAY))
+    assert any("could not be read: It sleeps." in reason for reason in proposal.reasons)
 
 
 async def test_a_meeting_that_overlaps_says_so() -> None:
