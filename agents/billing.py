@@ -88,6 +88,10 @@ class Invoice(Intent):
         "put together a bill of 1.500,00 € for Müller, net 30",
         "invoice anna@acme.example 250 for the coaching session",
         "bill the Acme retainer",
+        "please send Globex the bill for the flyer, 350",
+        "Stark needs an invoice, 1,100 for the photo shoot",
+        "could you write Initech their bill: 760",
+        "get an invoice out to Wayne over 2,300 for coaching",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "could you send Acme their invoice, 900 for the banner set",
@@ -151,6 +155,13 @@ class Unpaid(Intent):
         "are there any bills past due",
         "what is Initech's balance",
         "did the payment from Hooli come in?",
+        "which clients are late paying?",
+        "everything that is overdue, please",
+        "open amounts",
+        "whats still unpaid",
+        "customers who are behind with payment",
+        "what is outstanding right now",
+        "who is behind on their bills?",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "who still has to pay me?",
@@ -197,6 +208,9 @@ class MarkPaid(Intent):
         "paid: 2026-0002",
         "Acme payed the bill on Friday",
         "we have the money for invoice 2026-0005",
+        "Stark has settled 2026-0014",
+        "the 500 from Wayne is in the account",
+        "2026-0008: money received",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "Hooli just paid their invoice",
@@ -251,6 +265,10 @@ class CancelInvoice(Intent):
         "cancle invoice 2026-0005",
         "issue a credit note to Stark",
         "undo invoice 2026-0009 with a credit note",
+        "take 2026-0004 back",
+        "I want to take back the invoice to Stark",
+        "pull back 2026-0013, it was a mistake",
+        "take back the Wayne invoice",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "please void the invoice for Wayne",
@@ -301,6 +319,11 @@ class RemindDebtor(Intent):
         "send a dunning letter to Hooli",
         "remind everyone who hasn't paid",
         "remnd acme about the invoice",
+        "nudge Wayne to pay 2026-0006",
+        "tell Stark their invoice is overdue",
+        "tell Initech they still have to pay 2026-0008",
+        "get Globex to settle their bill",
+        "Umbrella still owes us for 2026-0003, tell them",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "nudge Stark to settle 2026-0003",
@@ -350,6 +373,11 @@ class Revenue(Intent):
         "how much came in last week",
         "compare revenue of the last three months",
         "reveneu last month",
+        "income per month",
+        "what have we earned with Hooli?",
+        "what did we make from Acme?",
+        "month by month income",
+        "earned so far this year",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "what was our turnover in Q2?",
@@ -394,6 +422,10 @@ class RecurringInvoice(Intent):
         "bill Umbrella every first Monday 200 for the newsletter",
         "standing invoice for Wayne, 90 a month",
         "auto-invoice Acme 1200 monthly, net 14",
+        "recurring invoice Acme 200 each month for hosting",
+        "invoice Hooli 900 once a year for the certificate",
+        "invoice Stark 75 once a month",
+        "each quarter bill Wayne 600",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "every month send Hooli an invoice of 640",
@@ -492,6 +524,10 @@ class PaymentLink(Intent):
         "give me a link where Acme can pay the deposit of 500",
         "new payment link 1,200 for the workshop",
         "paymnt link for globex",
+        "payment page for Hooli's invoice",
+        "a url where Stark can pay",
+        "pay link for Umbrella's bill",
+        "online payment address for 2026-0011",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "make a Stripe payment link for 2026-0007",

@@ -61,6 +61,11 @@ class AddClient(Intent):
         "onto the books with Monsters Inc., sully@monsters.example",
         "ad client Gringotts billing@gringotts.example",
         "Dunder Mifflin is a client now, jim@dunder.example",
+        "new client Pied Piper, 800 EUR monthly retainer",
+        "create customer Initrobe, retainer 1,500 per month",
+        "put Wernham Hogg on our client list",
+        "start a record for Prestige Worldwide",
+        "begin a file for the new customer Sterling Cooper",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "new customer Initrode, hello@initrode.example",
@@ -120,6 +125,12 @@ class WhoIs(Intent):
         "who are our clients?",
         "list all clients",
         "whois hooli",
+        "what do you have about Globex?",
+        "background on Hooli please",
+        "which clients do we serve?",
+        "what customers are there?",
+        "our customers",
+        "what info is there on Wayne",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "what do you have on Stark?",
@@ -171,6 +182,11 @@ class UpdateClient(Intent):
         "switch Duff's currency to USD",
         "chnage acme email to pay@acme.example",
         "put net 7 as payment terms for Cyberdyne",
+        "Globex has a new phone number",
+        "Initech has moved, change the address please",
+        "change the contact at Hooli to Laura",
+        "edit Stark's record: currency USD",
+        "in Wayne's record set the country to FR",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "Acme has a new billing address, please change it",
@@ -225,6 +241,9 @@ class SendProposal(Intent):
         "send Globex our offer for phase two",
         "qoute acme 300 for the banner",
         "email a price offer to Initech for training, 1,800 dollars",
+        "draft a quotation for the Hooli campaign",
+        "work out an estimate for Initech's brochure",
+        "price offer for Stark: training, 2,400",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "write Hooli a proposal for the mobile app, 12,000",
@@ -274,6 +293,9 @@ class Onboard(Intent):
         "send the welcome pack to Acme",
         "set up Initech as an active client and welcome them",
         "onbord hooli",
+        "Hooli is our new customer, begin with the welcome",
+        "kick off the welcome for Umbrella",
+        "new client Wayne: welcome and check-ins please",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "please onboard Stark Industries",
@@ -319,6 +341,10 @@ class FollowUp(Intent):
         "no answer from Initech yet, follow up please",
         "folow up with hooli on friday",
         "check back with Stark in two weeks",
+        "ping Wayne regarding the estimate",
+        "ping Globex about our offer",
+        "has Hooli looked at it? follow up",
+        "drop Stark a line about where they are with the quote",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "send Umbrella a follow up about our quote",
@@ -370,6 +396,11 @@ class WriteMail(Intent):
         "write an apology to Globex for the late delivery",
         "mial initech that im running late",
         "shoot Hooli an email that version two is live",
+        "e-mail Hooli that the site is online",
+        "send jane@example.net a mail saying thank you",
+        "tell Wayne by email that we got the documents",
+        "e-mail Globex that the numbers are in",
+        "let Umbrella know by mail we are closed on Friday",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "e-mail Stark that the report is done",

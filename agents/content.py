@@ -90,6 +90,12 @@ class PublishPost(Intent):
         "push the announcement live",
         "tweet it out",
         "publsh the post on pricing",
+        "publish the blog article",
+        "put the launch announcement online",
+        "share it on Bluesky",
+        "publish the article right now",
+        "post the draft on hiring",
+        "put it on the blog now",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "publish the blog article now",
@@ -132,6 +138,8 @@ class SchedulePost(Intent):
         "send the post out on Saturday at 11",
         "post the article in two hours",
         "scedule post friday 9am",
+        "schedule the blog article for Thursday at 9",
+        "time the skeet for Monday at 8",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "schedule the blog post for Tuesday at 8:30",
@@ -176,6 +184,9 @@ class CancelPost(Intent):
         "unschedule the draft",
         "retract the post about prices",
         "cancle the scheduled article",
+        "don't send the post out",
+        "do not publish it after all",
+        "take the hiring article offline",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "take down the workshop post",
@@ -216,6 +227,9 @@ class PostNumbers(Intent):
         "views of the pricing post",
         "are any posts scheduled?",
         "post stats pls",
+        "how is the launch post doing?",
+        "is the workshop post doing well?",
+        "reach of the last skeet",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "how is the hiring post doing?",

@@ -99,6 +99,9 @@ class ProjectStatus(Intent):
         "progress on Wonka?",
         "any deadlines in danger?",
         "projekt status duff",
+        "are we on schedule with Hooli?",
+        "are we late with Wayne?",
+        "is everything on schedule for Umbrella?",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "how is the Acme project going?",

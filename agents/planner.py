@@ -42,6 +42,9 @@ class MakePlan(Intent):
         "run the playbook engagement for Duff",
         "do what we always do with a new customer",
         "break the website relaunch into steps",
+        "plan everything for the Wayne relaunch",
+        "plan the whole Stark onboarding",
+        "make me a plan for the fair",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "Globex accepted our proposal",

@@ -60,6 +60,9 @@ class RemindMe(Intent):
         "remnd me tomorow to buy stamps",
         "set an alarm for 14:00 to join the webinar",
         "remind me to invoice Globex on the first",
+        "make sure I remember the dentist on Thursday",
+        "don't let me forget the fair on 3 June",
+        "I must not forget to send the tax papers on Friday",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "remind me on Wednesday to write the newsletter",
@@ -116,6 +119,9 @@ class BookMeeting(Intent):
         "calendar: workshop Wonka 20 Nov 9am",
         "bok a meeting with duff on monday 2pm",
         "let's do a demo for Acme on Thursday at 16:00",
+        "schedule a meeting with Hooli on Friday at 10:00",
+        "schedule a meeting with Wayne tomorrow at 15:00",
+        "plan a meeting with Stark on Thursday at 9",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "schedule a meeting with Globex on Monday at 14:00",
@@ -167,6 +173,9 @@ class FindTime(Intent):
         "am I available on 3 December?",
         "when do I have time to write?",
         "fnd a slot for wayne next week",
+        "which slots are free on Monday?",
+        "open slots tomorrow",
+        "which times are free for Hooli next week?",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "when am I free on Tuesday?",
@@ -216,6 +225,10 @@ class MoveMeeting(Intent):
         "Acme can't make it, move it to Wednesday 14:00",
         "put the Globex appointment on Monday at 8:30 instead",
         "resched initech to friday 1pm",
+        "reschedule Wayne for Tuesday at 9",
+        "make the Hooli call half an hour later",
+        "make the Stark meeting an hour earlier",
+        "reschedule the meeting with Umbrella for Monday at 10",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "move the Hooli call to Wednesday at 3pm",
@@ -310,6 +323,9 @@ class Agenda(Intent):
         "what am I doing on Thursday afternoon",
         "which reminders are set?",
         "wats on tomorow",
+        "when am I seeing Initech?",
+        "when do we meet Hooli?",
+        "when is my next call with Stark?",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "what's on my calendar tomorrow?",

@@ -52,6 +52,10 @@ class Triage(Intent):
         "see what's in the mailbox",
         "did anybody write?",
         "triag the inbox pls",
+        "is there any new mail?",
+        "who has written to us?",
+        "sort the tickets of today",
+        "new messages in the inbox?",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "go through my inbox",
@@ -91,6 +95,9 @@ class ReplyMail(Intent):
         "reply to the last mail with a thank you",
         "answer anna@acme.example that I agree",
         "replay to globex that its done",
+        "respond to Hooli: thanks for the feedback",
+        "respond to Wayne: we received it",
+        "reply to Stark: all good",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "reply to Hooli that the bug is fixed",
