@@ -69,16 +69,16 @@ class Weights:
     """What each term of a score is worth. Words and vectors are 1 at their best."""
 
     dense: float = 1.0
-    lexical: float = 1.0
-    window: float = 0.0  # the vector of a turn together with its neighbours
+    lexical: float = 0.85
+    window: float = 0.3  # the vector of a turn together with its neighbours
     window_share: float = 0.5  # how much each neighbour weighs in that vector
-    neighbour: float = 0.6
+    neighbour: float = 0.4
     neighbour_reach: int = 2  # turns
-    who: float = 0.5  # it was said by somebody the question names
-    whose: float = 1.0  # it is about a client the question names
+    who: float = 0.7  # it was said by somebody the question names
+    whose: float = 1.6  # it is about a client the question names
     named: float = 0.25  # a name of the question stands in the text
-    when: float = 0.6
-    question: float = 0.15  # taken away: a question is rarely the evidence
+    when: float = 0.9
+    question: float = 0.3  # taken away: a question is rarely the evidence
     operator: float = 0.05  # what the operator wrote, when nobody is named
 
 

@@ -18,7 +18,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -425,16 +427,36 @@ def with_what_follows(tx: Connection, ids: Iterable[int]) -> list[int]:
 
 
 def about(tx: Connection, name: str) -> list[int]:
-    """Return the ids of what a person said, wrote or is named in: by column, and by the words of the text."""
-    phrase = '"' + name.replace('"', '""') + '"'
-    rows = tx.execute(
-        text(
-            "SELECT id FROM recollections WHERE lower(speaker) = :name OR lower(author) = :name "
-            "OR id IN (SELECT rowid FROM recollections_fts WHERE recollections_fts MATCH :phrase) ORDER BY id"
-        ),
-        {"name": name.lower(), "phrase": f"text : {phrase}"},
-    )
-    return [row.id for row in rows]
+    """Return the ids of what a person said, wrote or is named in: by column, and by the words of the text.
+
+    "Dana" finds Dana Whitlock too; the caller shows what is found before anything goes. Accents and case do not count,
+    endings do: "Mark" is not found in "marked".
+    """
+    wanted = _plain_words(name)
+    if not wanted:
+        return []
+    people = tx.exec_driver_sql("SELECT speaker FROM recollections UNION SELECT author FROM recollections").fetchall()
+    meant = [row[0] for row in people if set(wanted) <= set(_plain_words(row[0]))]
+    listed = json.dumps(meant)
+    ids = tx.exec_driver_sql(
+        "SELECT id FROM recollections WHERE speaker IN (SELECT value FROM json_each(?)) "
+        "OR author IN (SELECT value FROM json_each(?))",
+        (listed, listed),
+    ).fetchall()
+    phrase = 'text : "' + name.replace('"', '""') + '"'
+    named = tx.exec_driver_sql(
+        "SELECT id, text FROM recollections WHERE id IN "
+        "(SELECT rowid FROM recollections_fts WHERE recollections_fts MATCH ?)",
+        (phrase,),
+    ).fetchall()
+    spoken = f" {' '.join(wanted)} "
+    found = {row[0] for row in ids} | {row[0] for row in named if spoken in f" {' '.join(_plain_words(row[1]))} "}
+    return sorted(found)
+
+
+def _plain_words(text_: str) -> list[str]:
+    bare = "".join(c for c in unicodedata.normalize("NFKD", text_.casefold()) if not unicodedata.combining(c))
+    return re.findall(r"[^\W_]+", bare)
 
 
 def numbers_of(tx: Connection, ids: Sequence[int]) -> list[int]:

@@ -21,7 +21,7 @@ from memory.embed import Embedder
 from memory.index import EXACT_MAX, Batch, Segment, Stamp, TornIndexError, VectorIndex, bits, build, sweep
 
 DRAIN_BATCH = 256  # texts embedded between two writes
-REPLAY_BATCH = 50_000  # vectors read from the store at a time: 38 MB
+REPLAY_BATCH = 20_000  # vectors read from the store at a time: 30 MB
 
 
 class Vectors:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from memory.database import Database
-from memory.index import CANDIDATES, Stamp, TornIndexError, VectorIndex, bits, generations
+from memory.index import CANDIDATES, Stamp, TornIndexError, VectorIndex, bits, generations, spread
 from memory.recall import Memory, Record, Scope
 from tests.memory.paper_embedder import PaperEmbedder
 
@@ -48,9 +48,15 @@ def test_bits_find_what_whole_vectors_find(tmp_path) -> None:
     assert share_found(filled(tmp_path, vectors, centre=False), vectors, questions) >= 0.99
 
 
+def test_spreading_turns_and_does_not_bend() -> None:
+    for dims in (8, 64, 384):
+        assert np.allclose(spread(dims) @ spread(dims).T, np.eye(dims), atol=1e-5)
+
+
 def test_without_the_centre_taken_away_bits_find_less(tmp_path) -> None:
     """The twin: vectors all lean one way, and the sign of a leaning number says little."""
-    vectors, questions = np.split(clustered(30_020) + 0.15, [30_000])
+    lean = 0.2 * np.random.default_rng(1).standard_normal(384).astype(np.float32)
+    vectors, questions = np.split(clustered(30_020) + lean, [30_000])
     centred = filled(tmp_path, vectors, centre=True)
     bare = VectorIndex(tmp_path, 384, np.zeros(384, np.float32))
     ids = np.arange(1, len(vectors) + 1, dtype=np.uint32)

@@ -279,6 +279,25 @@ def test_a_forgotten_person_leaves_no_byte_in_any_file(memory, home) -> None:
     assert texts(memory.recall(f"{SECRET} 300 Monday")) == ["Acme pays in 14 days."]
 
 
+@pytest.mark.parametrize(
+    "name", ["Åsa Xqvist", "Ana María Zúñiga-Xq", "O'Xqbrien", "Xq van der Berg", "李小龍xq", "mark xq"]
+)
+def test_any_person_is_forgotten_however_they_are_written(memory, home, name) -> None:
+    about = [
+        Record(f"I met {name} at the fair.", source="1"),
+        Record("Nice weather.", speaker=name.upper(), source="2"),
+        Record("Nice day.", author=name, source="3"),
+        Record(f"({name.lower()}), you know.", client="acme", source="4"),
+    ]
+    other = [Record("I marked the place.", source="5"), Record("Van rental for Berg Ltd.", source="6")]
+    memory.remember(about + other)
+    assert memory.forget(person=name).count == 4
+    assert len(memory.recall("marked place van rental met weather day")) == 2
+    left = everything_on_disk(home).decode(errors="ignore").casefold()
+    assert "xq" not in left.replace("xqu", "")
+    assert "fair" not in left
+
+
 def test_a_plain_delete_would_have_left_bytes(memory, database, home) -> None:
     """The twin: the same rows deleted without the merge and the checkpoint."""
     ids = secrets_of(memory)
