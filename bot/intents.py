@@ -45,6 +45,7 @@ TEXT_MAX = 2000  # characters that are understood; a longer message is material,
 NEEDED = {Risk.READS: 0.50, Risk.REVERSIBLE: 0.70, Risk.OUTSIDE: 0.80, Risk.MONEY: 0.80}
 OFFERED = 0.20  # from here three buttons
 ENOUGH_TOGETHER = 0.60  # the first three readings together; below, a model may be asked
+DOUBTED = 0.70  # how sure the classifier must be of another reading to stop a loose pattern
 PART_SURE = 0.60  # each part of a message must be understood this well to cut it
 BUTTONS = 3
 NUMBERED_SURE = 0.90  # "decline 9.2, too cheap" names its card and can be taken back
@@ -370,7 +371,8 @@ class Understanding:
         if (found := self._templated(text, scene)) is not None:
             template, words = found
             held = " ".join(words[name] for name, kind in template.kinds.items() if kind == "text")
-            if not is_conditional(text) or is_conditional(" " + held) or template.intent.effect is Risk.READS:
+            fine = not is_conditional(text) or is_conditional(" " + held) or template.intent.effect is Risk.READS
+            if fine and not self._doubted(template, text, scene):
                 fitted = self._fit(template.intent, text, scene, words)
                 return self._filled(template.intent, fitted, 1.0, "pattern", (f"pattern: {template.pattern}",))
         guess = self._guess(text, scene)
@@ -378,6 +380,13 @@ class Understanding:
             return self._unready(text)
         reading = self._weighed(text, guess, scene)
         return replace(reading, score=0.0 if reading.doubt == "condition" else guess.score)
+
+    def _doubted(self, template: Template, text: str, scene: Scene) -> bool:
+        """Whether the classifier is sure of another reading than a pattern whose words could be anything."""
+        if not template.is_loose or not self._ready.is_set():
+            return False
+        guess = self._guess(text, scene)
+        return guess is not None and guess.known and guess.ranked[0][0] != template.intent.id() and guess.ranked[0][1] > DOUBTED
 
     def _templated(self, text: str, scene: Scene) -> tuple[Template, dict[str, str]] | None:
         message = scene.coded(text)

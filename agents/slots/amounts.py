@@ -92,7 +92,7 @@ def _patterns(language: Language) -> dict[str, re.Pattern[str]]:
     small = rf"(?:\s?(?:{'|'.join(language.joiners)})?\s?(?P<cents>\d{{2}})(?:\s(?:{cents}))?(?![\w.,:/%]))?"
     word_number = "|".join(re.escape(w) for w in sorted({**language.numbers, **language.scales}, key=len, reverse=True))
     joiner = "|".join(language.joiners)
-    spelled = rf"(?P<spelled>(?:{word_number})(?:[\s-]+(?:(?:{joiner})\s+)?(?:{word_number}))*)"
+    spelled = rf"(?P<spelled>(?:{word_number})(?:[\s-]+(?:(?:{joiner})\s+)?(?:{word_number})){{0,7}})"
     return {
         "digits": re.compile(
             rf"(?<![\w#@.,:/+])(?P<sign>[-−])?(?:{before})?{digits}(?:{big})?{dash}?(?:{after}{small})?(?![\w#@])(?!\.\d|,\d|/\d)(?!\s?%)"

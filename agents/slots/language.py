@@ -87,7 +87,7 @@ class Language:
         """The regex of a count: digits with at most one decimal sign, or number words."""
         word = _any({**self.numbers, **self.scales})
         joiner = "|".join(re.escape(word) for word in self.joiners)
-        return rf"(?:\d{{1,4}}(?:[.,]\d{{1,2}})?|{word}(?:(?:\s+(?:{joiner}))?[\s-]+{word})*)"
+        return rf"(?:\d{{1,4}}(?:[.,]\d{{1,2}})?|{word}(?:(?:\s+(?:{joiner}))?[\s-]+{word}){{0,7}})"
 
     def counted(self, text: str) -> float | None:
         """Return what a count says (``"2"``, ``"1.5"``, ``"twenty-one"``), or None when it is no number."""

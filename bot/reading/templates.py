@@ -73,6 +73,14 @@ class Template:
         """More literal words first, then more slots: "bill X Y monthly" before "bill X Y"."""
         return len(_SLOT.sub("", self.pattern).split()), len(self.kinds)
 
+    @property
+    def is_loose(self) -> bool:
+        """Whether it takes words that could be anything: "schedule {topic} for {when}"."""
+        return any(
+            kind == "text" and name not in {"card", "task"} and not _CONTENT.search(self.pattern.split(f"{{{name}}}")[0])
+            for name, kind in self.kinds.items()
+        )
+
 
 def templates(intents: Iterable[type[Intent]]) -> list[Template]:
     """Return every declared pattern, the most specific first.
