@@ -1,68 +1,36 @@
 """Billing: invoices, payments, reminders, credit notes, refunds, and what is still open.
 
-Proposes what our books would say (``books.issue``, ``books.write``) and the mails that go with it. Amounts come from
-the operator's words or from records, never from a model; what was assumed stands in the reasons on the card.
+Proposes what our books would say (``books.issue``, ``books.write``) and the mails that go with it. How an invoice is
+drawn up stands in ``invoicing.py``, what clients owe in ``debts.py``, the arithmetic in ``bill.py``.
 """
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import ClassVar
 
 from agents import bill
-from agents.base import (
-    ActionCall,
-    Agent,
-    Choice,
-    Desk,
-    Intent,
-    Proposal,
-    Record,
-    Risk,
-    Task,
-    Write,
-    money,
-    parse_money,
-)
-from agents.bill import Bill, Line
-from agents.directory import address, cited, contact, free_key, look_up, named, slug, whom
+from agents.base import ActionCall, Agent, Choice, Desk, Intent, Proposal, Record, Risk, Task, Write, money, parse_money
+from agents.debts import meant, not_open, remind, settle, two_entries, unknown_number, unpaid
+from agents.directory import cited, free_key, look_up, named, whom
 from agents.edits import UnreadableEditError, intent_of
+from agents.invoicing import asked_amount, credited, draw_up
 from agents.letter import (
     amount_words,
-    attached,
-    body,
     day_words,
     every_words,
     in_the_morning,
-    letter,
     pinned,
-    polish,
-    topic,
     total_words,
 )
 from agents.slots import ClientName, Day, Email, Every, InvoiceNumber, Money, Period, Terms
-from agents.slots.grammar import find_spans
-from agents.slots.slot import Slot
-from connectors.base import ConnectorError, Receipt
-from memory.events import Entry, Json
+from memory.events import Json
 
-TERMS_DEFAULT = Terms(days=14)
-REMINDERS_AT_ONCE_MAX = 10  # mails on one card: more cannot be read before a button is pressed
-LISTED_MAX = 30  # invoices in one answer
-REMIND_AGAIN_DAYS = 7  # sooner than this after the last reminder is worth a word on the card
-
-_PRODUCT = re.compile(r"([\d.]+) x ([\d.]+) = ")  # how the grammar says that a price was multiplied
-_FOR = re.compile(
-    r"\bfor (?:the |our |my |a |an )?(.+?)"
-    r"\s*(?:[,;]|\.(?:\s|$)|$|\bnet \d|\bdue\b|\bpayable\b|\bincl|\bexcl|\bplus\b|\bterms\b)",
-    re.IGNORECASE,
-)
-_ANYWAY = re.compile(r"\banyway\b|\bearly\b|\bnonetheless\b", re.IGNORECASE)
 _MONTH_FIRST = 7  # the length of "2026-11"
+Sums = defaultdict[str, defaultdict[str, Decimal]]
 
 
 class Invoice(Intent):
@@ -568,15 +536,15 @@ class Billing(Agent):
             return Proposal(ask=str(error))
         match wanted:
             case Invoice() as wish:
-                return await _invoice(wish, task, desk)
+                return await draw_up(wish, task, desk)
             case Unpaid() as wish:
-                return _unpaid(wish, task, desk)
+                return unpaid(wish.client, task, desk)
             case MarkPaid() as wish:
-                return _mark_paid(wish, task, desk)
+                return settle(wish.number, wish.client, wish.amount, task, desk, day=wish.day)
             case CancelInvoice() as wish:
                 return await _cancel(wish, task, desk)
             case RemindDebtor() as wish:
-                return await _remind(wish, task, desk)
+                return await remind(wish.number, wish.client, task, desk)
             case Revenue() as wish:
                 return _revenue(wish, task, desk)
             case RecurringInvoice() as wish:
@@ -588,455 +556,8 @@ class Billing(Agent):
         raise NotImplementedError(f"billing does not know {task.intent.id()!r}")
 
 
-# ── an invoice ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def _invoice(wish: Invoice, task: Task, desk: Desk) -> Proposal:
-    said = str(wish.client)
-    match = look_up(desk, said)
-    if match.record is None and (match.nearby or not wish.email):
-        return whom(task, said, match.nearby)
-    client = match.record or _newcomer(desk, said, str(wish.email))
-    if not (to := address(client)):
-        return Proposal(
-            ask=f"I have no e-mail address for {named(client)}. Where does the invoice go? "
-            f"Say: update {named(client)} email billing@their-domain"
-        )
-    worked = _bill(wish, task, desk, client)
-    if isinstance(worked, Proposal):
-        return worked
-    made, reasons = worked
-    number = desk.next_number(f"invoice:{made.issued.year}")
-    drawn = await _drawn(desk, made, number, "invoice", client)
-    if isinstance(drawn, Proposal):
-        return drawn
-    pdf = drawn.data["pdf"]
-    record = made.record(number, named(client), pdf)
-    issue = ActionCall(
-        name="books.issue",
-        args=_issue_args(made, number, "invoice", named(client), pdf),
-        writes=(*_first_written(client), Write(kind="invoice", key=number, data=record)),
-        entries=bill.entries(client.key, made.net, made.tax, made.currency, note=f"invoice {number}"),
-        needs={f"client:{client.key}": client.version, f"number:invoice:{number}": 0},
-        client=client.key,
-    )
-    text, worded = await _worded(desk, task, body(desk, contact(client), _invoice_paragraphs(desk, made, number)))
-    mail = letter(
-        to=[to],
-        subject=f"Invoice {number} from {desk.company['name']}",
-        text=text,
-        # The first call may have written this client, so a newcomer's version is not pinned a second time.
-        client=client if client.version else None,
-        key=client.key,
-        attachments=[pdf],
-        writes=(Write(kind="invoice", key=number, data={**record, "status": "sent", "sent_to": to}),),
-    )
-    return Proposal(
-        calls=(issue, mail),
-        results={"invoice": number, "client": client.key, "total": made.money(made.gross), "due": made.due.isoformat()},
-        reasons=(*reasons, *_twice(desk, client.key, made), *drawn.data.get("warnings", ()), *worded),
-        confidence_pct=max(60, 98 - 4 * len(reasons)),
-        sources=cited(client) if client.version else (),
-        files=(attached(pdf),),
-    )
-
-
-def _bill(wish: Invoice, task: Task, desk: Desk, client: Record) -> tuple[Bill, tuple[str, ...]] | Proposal:
-    """Work out the amounts, or ask; every assumption is in the reasons."""
-    reasons: list[str] = []
-    issued = desk.now.astimezone(desk.zone).date()
-    vat = bill.vat_of(desk, client)
-    asked = _asked_amount(wish, desk, client, reasons)
-    if asked is None:
-        return Proposal(ask=f"How much shall I invoice {named(client)}, before VAT?")
-    if asked.amount <= 0:
-        return Proposal(ask=f"{asked} is nothing to invoice. How much is it, before VAT?")
-    text = _what(wish, task, desk, client, reasons)
-    spoken = _spoken(task.text, desk)
-    said = next((str(slot.value) for slot in spoken if slot.kind == "vat"), "plus")
-    if said == "none" and vat.pct:
-        return _why_no_vat(client)
-    if said == "included":
-        split = bill.gross_that_splits(asked.amount, vat)
-        if split != (asked.amount,):
-            return _cannot_split(asked, split, task)
-        lines = (Line(text, vat.within(asked.amount)),)
-        reasons.append(f"{amount_words(str(asked))} taken as including VAT.")
-    else:
-        lines = (_counted(text, asked, spoken),)
-        if vat.pct:
-            reasons.append(f"{amount_words(str(asked))} taken as net; {vat.pct.normalize():f} % VAT comes on top.")
-    if vat.because:
-        reasons.append(vat.because)
-    due = _due(wish, desk, client, issued, reasons)
-    return Bill(client.key, lines, asked.currency, vat, issued, due), tuple(reasons)
-
-
-def _asked_amount(wish: Invoice, desk: Desk, client: Record, reasons: list[str]) -> Money | None:
-    said = wish.amount
-    if said is None and (retainer := client.data.get("retainer")):
-        reasons.append(f"Amount from {named(client)}'s retainer.")
-        return Money.read(retainer)
-    if said is None or said.currency:
-        return said
-    currency = str(client.data.get("currency") or desk.company.get("currency") or "EUR")
-    whose = f"{named(client)}'s" if client.data.get("currency") else "the company's"
-    reasons.append(f"{currency}, {whose} currency, as none was named.")
-    return said.in_currency(currency)
-
-
-def _what(wish: Invoice, task: Task, desk: Desk, client: Record, reasons: list[str]) -> str:
-    month = f"{desk.now.astimezone(desk.zone):%B %Y}"
-    said = topic(wish.what.replace("{month}", month))
-    if any(slot.kind == "money" and slot.text.strip() == said for slot in _spoken(said, desk)):
-        said = ""  # "for 3 days at 800" is a price and no purpose
-    if not said:
-        names = {named(client).casefold(), str(wish.client).casefold(), client.key}
-        found = (match[1].strip() for match in _FOR.finditer(task.text))
-        said = next((each for each in found if _is_purpose(each, names)), "")
-    if said:
-        return said[0].upper() + said[1:]
-    reasons.append("No purpose was named, so the line says Services with the month.")
-    return f"Services, {month}"
-
-
-def _is_purpose(text: str, names: set[str]) -> bool:
-    flat = text.casefold()
-    return not any(flat.startswith(name) for name in names) and not re.match(r"[\d€$£]", flat)
-
-
-def _spoken(text: str, desk: Desk) -> Sequence[Slot]:
-    return find_spans(text, desk.now, desk.zone, desk.company.get("locale", "en"))
-
-
-def _counted(text: str, asked: Money, spoken: Sequence[Slot]) -> Line:
-    """Return the line, with quantity and price where the amount was said as ``3 days at 800``."""
-    for slot in spoken:
-        if isinstance(slot.value, Money) and slot.value.amount == asked.amount:
-            for match in filter(None, map(_PRODUCT.match, slot.assumed)):
-                return Line(text, Decimal(match[2]), Decimal(match[1]))
-    return Line(text, asked.amount)
-
-
-def _why_no_vat(client: Record) -> Proposal:
-    name = named(client)
-    return Proposal(
-        ask=f"Why does {name} pay no VAT? The invoice has to say it. Note it once, then ask me again.",
-        choices=tuple(Choice(label=f"{kind.capitalize()}", text=f"update {name} vat {kind}") for kind in bill.ZERO_TAX),
-    )
-
-
-def _due(wish: Invoice, desk: Desk, client: Record, issued: date, reasons: list[str]) -> date:
-    if wish.due or wish.terms:
-        return max(wish.due, issued) if wish.due else (wish.terms or TERMS_DEFAULT).due(issued)
-    for said, whose in ((client.data.get("terms"), f"{named(client)}'s"), (desk.company.get("terms"), "the company's")):
-        if said:
-            reasons.append(f"Due by {whose} usual terms, {said}.")
-            return Terms.read(str(said)).due(issued)
-    reasons.append(f"Due {TERMS_DEFAULT}, as no terms are known.")
-    return TERMS_DEFAULT.due(issued)
-
-
-def _line(row: Mapping[str, Json]) -> Line:
-    """Read a line as a card shows it."""
-    price, _, _ = str(row["unit_price"]).replace(",", "").partition(" ")
-    return Line(str(row["text"]), Decimal(price), Decimal(str(row.get("quantity", "1"))))
-
-
-def _cannot_split(asked: Money, split: Sequence[Decimal], task: Task) -> Proposal:
-    near = [Money(gross, asked.currency) for gross in split]
-    return Proposal(
-        ask=f"{amount_words(str(asked))} including VAT cannot be split into whole cents of net and VAT. "
-        f"The nearest totals are {' and '.join(amount_words(str(each)) for each in near)}. Which one?",
-        choices=tuple(Choice(label=str(each), text=_with_amount(task.text, str(each))) for each in near),
-    )
-
-
-def _with_amount(text: str, amount: str) -> str:
-    """Put another amount into the operator's sentence, in place of the first number in it."""
-    return re.sub(r"[€$£]?\d[\d.,]*k?(?:\s?(?:€|EUR|USD|GBP|euros?|dollars?))?", lambda _: amount, text, count=1)
-
-
-async def _drawn(desk: Desk, made: Bill, number: str, kind: str, client: Record, **more: Json) -> Receipt | Proposal:
-    """Have the PDF drawn; its total must be ours to the cent."""
-    try:
-        receipt = await desk.use(
-            "invoices.render",
-            number=number,
-            kind=kind,
-            issue_date=made.issued.isoformat(),
-            due_date=made.due.isoformat(),
-            seller=_seller(desk),
-            buyer=_buyer(client),
-            currency=made.currency,
-            lines=made.rendered_lines(),
-            note=made.vat.note,
-            locale=str(client.data.get("language") or desk.company.get("locale") or "en"),
-            **more,
-        )
-    except (ConnectorError, PermissionError) as error:
-        return Proposal(problem=f"The {kind} could not be drawn, so nothing was prepared. {error}")
-    drawn, _ = parse_money(str(receipt.data["total"]))
-    assert drawn == made.gross, f"{kind} {number}: drawn {drawn}, worked out {made.gross}"
-    return receipt
-
-
-def _seller(desk: Desk) -> dict[str, Json]:
-    return {
-        key: desk.company[key]
-        for key in ("name", "email", "address", "country", "iban", "bic", "vat_id", "tax_id", "phone")
-        if desk.company.get(key)
-    }
-
-
-def _buyer(client: Record) -> dict[str, Json]:
-    known = {key: client.data[key] for key in ("address", "country", "vat_id", "contact") if client.data.get(key)}
-    return {"name": named(client), "email": address(client), **known}
-
-
-def _issue_args(made: Bill, number: str, kind: str, client: str, pdf: Mapping[str, Json]) -> dict[str, Json]:
-    return {
-        "client": client,
-        "number": number,
-        "kind": kind,
-        "amount": made.money(made.gross),
-        "net": made.money(made.net),
-        "tax": made.tax_words,
-        "due": made.due.isoformat(),
-        "lines": made.shown_lines(),
-        "attachments": [dict(pdf)],
-    }
-
-
-def _invoice_paragraphs(desk: Desk, made: Bill, number: str) -> tuple[str, ...]:
-    gross, net = amount_words(made.money(made.gross)), amount_words(made.money(made.net))
-    parts = f" ({net} plus {made.vat.pct.normalize():f} % VAT)" if made.tax else ""
-    iban = desk.company.get("iban")
-    how = f"Please transfer it to {iban}, quoting {number}." if iban else f"Please quote {number} with your payment."
-    return (
-        (
-            f"please find attached invoice {number} for {made.lines[0].text}: "
-            f"{gross}{parts}, due on {day_words(made.due)}."
-        ),
-        how,
-    )
-
-
-def _newcomer(desk: Desk, name: str, email: str) -> Record:
-    """A client nobody knows yet, with the address the operator gave; version 0 means it must not exist."""
-    data: dict[str, Json] = {"name": name, "email": email, "status": "active"}
-    return Record("client", slug(name) or slug(email), 0, data, desk.now, "")
-
-
-def _first_written(client: Record) -> tuple[Write, ...]:
-    return () if client.version else (Write(kind="client", key=client.key, data=dict(client.data)),)
-
-
-def _twice(desk: Desk, client: str, made: Bill) -> tuple[str, ...]:
-    same = [
-        record.key
-        for record in desk.records("invoice", client=client, net=made.money(made.net), text=made.lines[0].text)
-        if record.data["status"] != "cancelled"
-    ]
-    return (f"Look twice: {', '.join(same)} already bills the same amount for the same thing.",) if same else ()
-
-
-# ── what is open ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _unpaid(wish: Unpaid, task: Task, desk: Desk) -> Proposal:
-    where: dict[str, Json] = {}
-    if wish.client:
-        match = look_up(desk, wish.client)
-        if match.record is None:
-            return whom(task, wish.client, match.nearby)
-        where = {"client": match.record.key}
-    today = desk.now.astimezone(desk.zone).date()
-    opened = sorted(_open(desk, **where), key=lambda record: record.data["due"])
-    whose = f" by {named(match.record)}" if wish.client and match.record else ""
-    if not opened:
-        return Proposal(say=f"Nothing is open{whose}: every invoice is paid or cancelled.")
-    late = [record for record in opened if date.fromisoformat(record.data["due"]) < today]
-    rows = [f"Unpaid{whose}: {_invoices(len(opened))}, {_sum(opened)}."]
-    if late:
-        rows += [f"Overdue, {_sum(late)}:", *(_row(record, today) for record in late[:LISTED_MAX])]
-    if coming := [record for record in opened if record not in late]:
-        rows += [f"Not yet due, {_sum(coming)}:", *(_row(record, today) for record in coming[:LISTED_MAX])]
-    if len(opened) > LISTED_MAX:
-        rows.append("The list is cut; name a client to see all of theirs.")
-    return Proposal(
-        say="\n".join(rows),
-        choices=tuple(
-            Choice(
-                label=f"Remind {record.data['client_name']}",
-                text=f"remind {record.data['client_name']} about {record.key}",
-            )
-            for record in late[:3]
-        ),
-        results={"open": [record.key for record in opened], "overdue": [record.key for record in late]},
-        sources=cited(*opened[:LISTED_MAX]),
-    )
-
-
-def _row(record: Record, today: date) -> str:
-    left, currency = bill.outstanding(record)
-    late = (today - date.fromisoformat(record.data["due"])).days
-    when = f"{late} {'day' if late == 1 else 'days'} late" if late > 0 else f"due {day_words(record.data['due'])}"
-    part = f" left of {amount_words(record.data['total'])}" if record.data["status"] == "partly_paid" else ""
-    return f"- {record.key} · {record.data['client_name']} · {amount_words(money(left, currency))}{part} · {when}"
-
-
-def _sum(records: Sequence[Record]) -> str:
-    sums: dict[str, Decimal] = defaultdict(Decimal)
-    for record in records:
-        left, currency = bill.outstanding(record)
-        sums[currency] += left
-    return total_words(sums)
-
-
-def _open(desk: Desk, **where: Json) -> list[Record]:
-    return [record for record in desk.records("invoice", **where) if record.data["status"] in bill.OPEN]
-
-
-# ── money that came in ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _mark_paid(wish: MarkPaid, task: Task, desk: Desk) -> Proposal:
-    found = _meant(wish.number, wish.client, wish.amount, task, desk)
-    if isinstance(found, Proposal):
-        return found
-    left, currency = bill.outstanding(found)
-    if not left:
-        return _not_open(found)
-    paid = wish.amount.in_currency(currency) if wish.amount else Money(left, currency)
-    if paid.currency != currency:
-        return Proposal(
-            ask=f"{found.key} is in {currency}, and you said {paid}. How much of the {currency} is paid by it?",
-        )
-    if paid.amount <= 0 or paid.amount > left:
-        return Proposal(
-            ask=f"{amount_words(str(paid))} does not fit: {amount_words(money(left, currency))} is open on "
-            f"{found.key}. How much of it was paid?",
-            choices=(Choice(label=f"All of {money(left, currency)}", text=f"{found.key} is paid"),),
-        )
-    today = desk.now.astimezone(desk.zone).date()
-    return _payment(found, paid, wish.day or today, left)
-
-
-def _payment(invoice: Record, paid: Money, day: date, left: Decimal) -> Proposal:
-    before, currency = parse_money(invoice.data.get("paid") or money(Decimal(0), paid.currency))
-    whole = paid.amount == left
-    status = "paid" if whole else "partly_paid"
-    payments = int(invoice.data.get("payments", 0)) + 1
-    key = f"{invoice.key}-{payments}"
-    client, name = str(invoice.data["client"]), str(invoice.data["client_name"])
-    rest = money(left - paid.amount, currency)
-    summary = f"{name} paid {amount_words(str(paid))} on {invoice.key}" + (
-        "" if whole else f", {amount_words(rest)} left"
-    )
-    after = {**invoice.data, "status": status, "paid": money(before + paid.amount, currency), "payments": payments}
-    if whole:
-        after["paid_on"] = day.isoformat()
-    receipt = {"invoice": invoice.key, "client": client, "amount": str(paid), "day": day.isoformat(), "by": "bank"}
-    call = ActionCall(
-        name="books.write",
-        args={
-            "summary": summary,
-            "fields": {
-                "Invoice": invoice.key,
-                "Client": name,
-                "Received": str(paid),
-                "On": day_words(day),
-                "Left": rest,
-            },
-        },
-        writes=(Write(kind="invoice", key=invoice.key, data=after), Write(kind="payment", key=key, data=receipt)),
-        entries=_two("assets:bank", f"assets:receivable:{client}", paid, summary),
-        needs={f"invoice:{invoice.key}": invoice.version, f"payment:{key}": 0},
-        client=client,
-    )
-    reasons = (f"{amount_words(money(left, currency))} was open on {invoice.key}.",)
-    results = {"invoice": invoice.key, "client": client, "paid": str(paid), "left": rest}
-    return Proposal(calls=(call,), results=results, reasons=reasons, sources=cited(invoice))
-
-
-def _meant(number: str | None, client: str | None, amount: Money | None, task: Task, desk: Desk) -> Record | Proposal:
-    """Return the one open invoice that is meant, or the question that finds it."""
-    if number:
-        return desk.record("invoice", number) or _unknown_number(number, desk)
-    opened = _open(desk)
-    if client:
-        match = look_up(desk, client)
-        if match.record is None:
-            return whom(task, client, match.nearby)
-        opened = [record for record in opened if record.data["client"] == match.record.key]
-        if not opened:
-            return Proposal(problem=f"No invoice to {named(match.record)} is open.")
-    if amount and (fitting := [record for record in opened if _fits(record, amount)]):
-        opened = fitting
-    if len(opened) == 1 and (client or amount):
-        return opened[0]
-    if not opened:
-        return Proposal(problem="No invoice is open.")
-    paid = f" {amount} on" if amount and not any(_fits(record, amount) for record in opened) else ""
-    return Proposal(
-        ask="Which invoice?",
-        choices=tuple(
-            Choice(
-                label=f"{record.key} · {record.data['client_name']} · {money(*bill.outstanding(record))}",
-                text=_about(task, record, paid),
-            )
-            for record in opened[:6]
-        ),
-    )
-
-
-def _about(task: Task, record: Record, paid: str) -> str:
-    """Return the sentence that names the invoice, for the intent that is asked about."""
-    name = record.data["client_name"]
-    match task.intent:
-        case MarkPaid():
-            return f"{name} paid{paid} {record.key}"
-        case CancelInvoice():
-            return f"cancel {record.key}"
-        case PaymentLink():
-            return f"payment link for {record.key}"
-        case _:
-            return f"remind {name} about {record.key}"
-
-
-def _fits(record: Record, amount: Money) -> bool:
-    left, currency = bill.outstanding(record)
-    return amount.amount == left and amount.currency in {"", currency}
-
-
-def _unknown_number(number: str, desk: Desk) -> Proposal:
-    near = [record.key for record in desk.records("invoice") if record.key.endswith(number.rpartition("-")[2])]
-    hint = f" Did you mean {near[0]}?" if near else ""
-    return Proposal(problem=f"There is no invoice {number}.{hint} 'what's unpaid' lists the open ones.")
-
-
-def _not_open(invoice: Record) -> Proposal:
-    status = str(invoice.data["status"]).replace("_", " ")
-    on = f" since {day_words(invoice.data['paid_on'])}" if invoice.data.get("paid_on") else ""
-    return Proposal(
-        problem=f"Invoice {invoice.key} to {invoice.data['client_name']} is {status}{on}; nothing is open on it."
-    )
-
-
-def _two(debit: str, credit: str, sum_: Money, note: str) -> tuple[Entry, ...]:
-    back = Money(-sum_.amount, sum_.currency)
-    return (
-        Entry(account=debit, amount=str(sum_), note=note),
-        Entry(account=credit, amount=str(back), note=note),
-    )
-
-
-# ── taking back ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 async def _cancel(wish: CancelInvoice, task: Task, desk: Desk) -> Proposal:
-    found = _meant(wish.number, wish.client, None, task, desk)
+    found = meant(wish.number, wish.client, None, task, desk)
     if isinstance(found, Proposal):
         return found
     paid, _ = parse_money(found.data.get("paid") or found.data["total"])
@@ -1047,67 +568,8 @@ async def _cancel(wish: CancelInvoice, task: Task, desk: Desk) -> Proposal:
             choices=(Choice(label=f"Refund {found.key}", text=f"refund {found.key}"),),
         )
     if found.data["status"] not in bill.OPEN:
-        return _not_open(found)
-    return await _credited(found, task, desk, status="cancelled")
-
-
-async def _credited(
-    invoice: Record, task: Task, desk: Desk, *, status: str, against: str = "", more: tuple[ActionCall, ...] = ()
-) -> Proposal:
-    """Propose the credit note over a whole invoice, its mail, and what belongs to it."""
-    client = desk.record("client", str(invoice.data["client"]))
-    if client is None or not (to := address(client)):
-        who = invoice.data["client_name"]
-        return Proposal(
-            ask=f"I have no e-mail address for {who}. Where does the credit note go? Say: update {who} email …"
-        )
-    made = _bill_of(invoice, desk.now.astimezone(desk.zone).date())
-    number = desk.next_number(f"credit:{made.issued.year}")
-    drawn = await _drawn(
-        desk, made, number, "credit note", client, refers_to=invoice.key, refers_date=invoice.data["issued"]
-    )
-    if isinstance(drawn, Proposal):
-        return drawn
-    pdf = drawn.data["pdf"]
-    note = {
-        **made.record(number, named(client), pdf), "invoice": invoice.key, "due": "", "status": "issued",
-    }  # fmt: skip
-    issue = ActionCall(
-        name="books.issue",
-        args={**_issue_args(made, number, "credit note", named(client), pdf), "due": ""},
-        writes=(
-            Write(kind="credit", key=number, data=note),
-            Write(kind="invoice", key=invoice.key, data={**invoice.data, "status": status, "credit_note": number}),
-        ),
-        entries=bill.entries(
-            client.key, made.net, made.tax, made.currency, sign=-1, against=against, note=f"{number} for {invoice.key}"
-        ),
-        needs={**pinned(client, invoice), f"number:credit:{number}": 0},
-        client=client.key,
-    )
-    total = amount_words(made.money(made.gross))
-    paragraphs = (
-        f"please find attached credit note {number} over {total}. It takes back invoice {invoice.key} in full.",
-        "There is nothing left for you to pay on it." if status == "cancelled" else "You will receive the money back.",
-    )
-    text, worded = await _worded(desk, task, body(desk, contact(client), paragraphs))
-    mail = letter(
-        to=[to], subject=f"Credit note {number} for invoice {invoice.key}", text=text, client=client, attachments=[pdf]
-    )
-    return Proposal(
-        calls=(issue, *more, mail),
-        results={"credit_note": number, "invoice": invoice.key, "client": client.key},
-        reasons=(f"Invoice {invoice.key} was issued on {day_words(invoice.data['issued'])} over {total}.", *worded),
-        sources=cited(client, invoice),
-        files=(attached(pdf),),
-    )
-
-
-def _bill_of(invoice: Record, issued: date) -> Bill:
-    """Return what an invoice in our books was worked out from, dated anew."""
-    vat = bill.Vat(Decimal(invoice.data["tax_pct"]), str(invoice.data.get("tax_kind") or "standard"))
-    lines = tuple(_line(row) for row in invoice.data["lines"])
-    return Bill(str(invoice.data["client"]), lines, str(invoice.data["currency"]), vat, issued, issued)
+        return not_open(found)
+    return await credited(found, task, desk, status="cancelled")
 
 
 async def _refund(wish: Refund, task: Task, desk: Desk) -> Proposal:
@@ -1123,7 +585,7 @@ async def _refund(wish: Refund, task: Task, desk: Desk) -> Proposal:
     owed = f"liabilities:refunds:{found.data['client']}"
     charge = next((p.data["charge"] for p in desk.records("payment", invoice=found.key) if p.data.get("charge")), "")
     if not charge:
-        proposal = await _credited(found, task, desk, status="refunded", against=owed)
+        proposal = await credited(found, task, desk, status="refunded", against=owed)
         back_again = amount_words(found.data["total"])
         by_hand = f"It was paid by bank transfer, which I cannot send: transfer {back_again} back by hand."
         return _with_reason(proposal, by_hand)
@@ -1140,18 +602,18 @@ async def _refund(wish: Refund, task: Task, desk: Desk) -> Proposal:
                 },
             ),
         ),
-        entries=_two(owed, "assets:bank", Money(total, currency), f"refund of {found.key}"),
+        entries=two_entries(owed, "assets:bank", Money(total, currency), f"refund of {found.key}"),
         needs={f"payment:{found.key}-refund": 0},
         client=str(found.data["client"]),
     )  # fmt: skip
-    return await _credited(found, task, desk, status="refunded", against=owed, more=(back,))
+    return await credited(found, task, desk, status="refunded", against=owed, more=(back,))
 
 
 def _paid_invoice(wish: Refund, task: Task, desk: Desk) -> Record | Proposal:
     if wish.number:
         found = desk.record("invoice", wish.number)
         if found is None:
-            return _unknown_number(wish.number, desk)
+            return unknown_number(wish.number, desk)
         if found.data["status"] != "paid":
             return Proposal(
                 problem=f"Invoice {found.key} is {str(found.data['status']).replace('_', ' ')}, so there is nothing to "
@@ -1180,126 +642,6 @@ def _with_reason(proposal: Proposal, reason: str) -> Proposal:
     return Proposal(**{**proposal.__dict__, "reasons": (*proposal.reasons, reason), "say": reason})
 
 
-# ── reminders ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-STEPS = ("friendly", "firm", "last")
-
-REMINDER = {
-    "friendly": (
-        "Reminder: invoice {number}",
-        (
-            "perhaps it slipped through: invoice {number} over {total} was due on {due}, "
-            "and I have not seen {left} arrive yet."
-        ),
-        "If it is already on its way, please ignore this note. A copy is attached.",
-    ),
-    "firm": (
-        "Second reminder: invoice {number} is overdue",
-        "invoice {number} was due on {due} and {left} is still open, in spite of my earlier reminder.",
-        "Please transfer it by {by}, or tell me what keeps you from it.",
-    ),
-    "last": (
-        "Last reminder: invoice {number}",
-        "invoice {number} was due on {due}. Two reminders have gone unanswered and {left} is still open.",
-        "Please pay by {by}. After that day I will have to take further steps, which I would rather avoid.",
-    ),
-}
-GRACE_DAYS = 7  # what a firm or last reminder gives
-
-
-async def _remind(wish: RemindDebtor, task: Task, desk: Desk) -> Proposal:
-    today = desk.now.astimezone(desk.zone).date()
-    late = [record for record in _open(desk) if date.fromisoformat(record.data["due"]) < today]
-    if wish.number or wish.client:
-        found = _debts(wish, task, desk, today)
-        if isinstance(found, Proposal):
-            return found
-        late = found
-    if not late:
-        return Proposal(say="Nothing is overdue, so there is nobody to remind.")
-    chosen = sorted(late, key=lambda record: record.data["due"])[:REMINDERS_AT_ONCE_MAX]
-    calls: list[ActionCall] = []
-    reasons: list[str] = []
-    for invoice in chosen:
-        client = desk.record("client", str(invoice.data["client"]))
-        if client is None or not address(client):
-            reasons.append(f"{invoice.key} is left out: no e-mail address for {invoice.data['client_name']}.")
-            continue
-        call, why = await _reminder(invoice, client, task, desk, today)
-        calls.append(call)
-        reasons += why
-    if not calls:
-        return Proposal(problem=" ".join(reasons))
-    if len(late) > len(chosen):
-        reasons.append(f"{len(late) - len(chosen)} more are overdue; ask again once these are out.")
-    return Proposal(calls=tuple(calls), reasons=tuple(reasons), sources=cited(*chosen))
-
-
-def _debts(wish: RemindDebtor, task: Task, desk: Desk, today: date) -> list[Record] | Proposal:
-    if wish.number:
-        found = desk.record("invoice", wish.number)
-        if found is None:
-            return _unknown_number(wish.number, desk)
-        mine = [found]
-        if found.data["status"] not in bill.OPEN:
-            return _not_open(found)
-    else:
-        match = look_up(desk, wish.client or "")
-        if match.record is None:
-            return whom(task, wish.client or "", match.nearby)
-        mine = _open(desk, client=match.record.key)
-        if not mine:
-            return Proposal(problem=f"{named(match.record)} owes nothing: no invoice of theirs is open.")
-    late = [record for record in mine if date.fromisoformat(record.data["due"]) < today]
-    if late or _ANYWAY.search(task.text):
-        return late or mine
-    first = min(mine, key=lambda record: record.data["due"])
-    return Proposal(
-        ask=f"{first.key} is only due on {day_words(first.data['due'])}. "
-        f"Remind {first.data['client_name']} all the same?",
-        choices=(Choice(label="Remind anyway", text=f"remind {first.data['client_name']} about {first.key} anyway"),),
-    )
-
-
-async def _reminder(
-    invoice: Record, client: Record, task: Task, desk: Desk, today: date
-) -> tuple[ActionCall, tuple[str, ...]]:
-    sent: list[Json] = list(invoice.data.get("reminders") or [])
-    step = STEPS[min(len(sent), len(STEPS) - 1)]
-    left, currency = bill.outstanding(invoice)
-    subject, *paragraphs = (
-        part.format(
-            number=invoice.key,
-            total=amount_words(invoice.data["total"]),
-            left=amount_words(money(left, currency)),
-            due=day_words(invoice.data["due"]),
-            by=day_words(today + timedelta(days=GRACE_DAYS)),
-        )
-        for part in REMINDER[step]
-    )
-    iban = desk.company.get("iban")
-    bank = f"My account is {iban}; please quote {invoice.key}." if iban else ""
-    text, worded = await _worded(desk, task, body(desk, contact(client), (*paragraphs, bank)))
-    after = {**invoice.data, "reminders": [*sent, {"step": step, "day": today.isoformat()}]}
-    pdf = invoice.data.get("pdf")
-    call = letter(
-        to=[address(client)],
-        subject=subject,
-        text=text,
-        client=client,
-        attachments=[pdf] if pdf else [],
-        writes=(Write(kind="invoice", key=invoice.key, data=after),),
-        needs=pinned(invoice),
-    )
-    why = [f"{invoice.key}: reminder {len(sent) + 1}, {step}."]
-    if sent and (today - date.fromisoformat(sent[-1]["day"])).days < REMIND_AGAIN_DAYS:
-        why.append(f"The last reminder for {invoice.key} went out on {day_words(sent[-1]['day'])}.")
-    return call, (*why, *worded)
-
-
-# ── revenue, schedules, links ─────────────────────────────────────────────────────────────────────────────────────
-
-
 def _revenue(wish: Revenue, task: Task, desk: Desk) -> Proposal:
     today = desk.now.astimezone(desk.zone).date()
     period = wish.period or Period(today.replace(month=1, day=1), today)
@@ -1324,9 +666,6 @@ def _revenue(wish: Revenue, task: Task, desk: Desk) -> Proposal:
         "months": {month: {ccy: str(value) for ccy, value in billed[month].items()} for month in months}
     }
     return Proposal(say="\n".join(rows), results=results)
-
-
-Sums = defaultdict[str, defaultdict[str, Decimal]]
 
 
 def _by_month(desk: Desk, period: Period, where: Mapping[str, Json]) -> tuple[Sums, Sums]:
@@ -1361,8 +700,7 @@ def _recurring(wish: RecurringInvoice, task: Task, desk: Desk) -> Proposal:
         return whom(task, wish.client, match.nearby)
     client = match.record
     reasons: list[str] = []
-    once = Invoice(client=client.key, amount=wish.amount, what=wish.what, terms=wish.terms)
-    amount = _asked_amount(once, desk, client, reasons)
+    amount = asked_amount(wish.amount, desk, client, reasons)
     if amount is None:
         return Proposal(ask=f"How much shall I invoice {named(client)} each time, before VAT?")
     every = in_the_morning(wish.every)
@@ -1401,12 +739,12 @@ def _payment_link(wish: PaymentLink, task: Task, desk: Desk) -> Proposal:
             client, text = record.key, wish.what or f"Payment by {named(record)}"
         reference = ""
     else:
-        found = _meant(wish.number, wish.client, None, task, desk)
+        found = meant(wish.number, wish.client, None, task, desk)
         if isinstance(found, Proposal):
             return found
         left, currency = bill.outstanding(found)
         if not left:
-            return _not_open(found)
+            return not_open(found)
         asked, text, client, reference = (
             Money(left, currency),
             f"Invoice {found.key}",
@@ -1417,15 +755,3 @@ def _payment_link(wish: PaymentLink, task: Task, desk: Desk) -> Proposal:
     if reference:
         args["reference"] = reference
     return Proposal(calls=(ActionCall(name="stripe.payment_link", args=args, client=client),))
-
-
-# ── small words ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def _worded(desk: Desk, task: Task, text: str) -> tuple[str, tuple[str, ...]]:
-    """Money letters keep their template unless the operator asked for other words: a model costs, and adds nothing."""
-    return await polish(desk, "billing", text, guidance=task.guidance) if task.guidance else (text, ())
-
-
-def _invoices(count: int) -> str:
-    return f"{count} invoice{'' if count == 1 else 's'}"
