@@ -109,6 +109,7 @@ class TelegramDouble:
     commands: list[Json] = field(default_factory=list)
     deliveries: list[tuple[int, int]] = field(default_factory=list)  # update id, HTTP status, in webhook mode
     storm: Callable[[str, Json], Fault | None] = lambda method, params: None
+    nonsense: str = ""  # answered to every call instead, as a gateway or a log-in page does
     judging: bool = True  # off for benches
 
     def __post_init__(self) -> None:
@@ -331,6 +332,8 @@ class TelegramDouble:
 
     async def _call(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
+        if self.nonsense:
+            return web.Response(text=self.nonsense, content_type="application/json")
         try:
             params = await _params(request)
             call = Call(method, params)

@@ -319,7 +319,8 @@ class Telegram:
                     await self._greet()
                     await self._wire.webhook("", "")  # a webhook left from before would answer every poll with 409
                     greeted = True
-                updates = await self._wire.poll(offset, self._poll_wait_s)
+                # The first poll after a trouble does not wait: it is to say that all is well again.
+                updates = await self._wire.poll(offset, 0 if self.problem else self._poll_wait_s)
             except WireError as error:
                 pause_s = await self._wait_out(error, pause_s)
                 continue

@@ -18,7 +18,8 @@ from bot.channels.telegram.cards import DRAFT_MARK
 from bot.channels.telegram.spans import TEXT_MAX, units
 
 HINT = "Copy this, change it, and send it back as a reply to this message."
-DRAFT_MAX = TEXT_MAX - 400  # a longer one goes as a file, and may come back as one
+DRAFT_MAX = TEXT_MAX - 1000  # a longer one goes as a file and comes back as one; this leaves room to write more
+SURELY_WHOLE_MAX = TEXT_MAX - 200  # clients cut longer texts in two, at a word near the limit
 
 
 def heading(card: Card) -> str:

@@ -24,6 +24,7 @@ from bot.channels.telegram.cards import is_draft, marked_card
 from bot.channels.telegram.clock import Clock
 from bot.channels.telegram.pairing import Pairing
 from bot.channels.telegram.presses import Keyboard, Press
+from bot.channels.telegram.spans import units
 from bot.channels.telegram.wire import DOWN_BYTES_MAX, FloodedError, RefusedCallError, UnreachableError, Wire, WireError
 from memory.events import Actor, Attachment, Origin, Place
 
@@ -43,6 +44,7 @@ NO_EAR = "I cannot listen to that yet. Please type it, or send it as a document.
 NO_STICKER = "Nice one. I only understand text, pictures and documents, though."
 UNKNOWN = "I do not know what to do with that. I understand text, pictures and documents."
 REPEATED = "I go by the first version of a message. Please send the new one as a message of its own."
+MAY_BE_CUT = "That is so long that Telegram may have cut it in two. Send it back as a .txt file, please."
 REPLY_INSTEAD = "Reply to this card with what should be different."
 OUR_FAULT = "Something went wrong on my side with your last message. It is in the log; please say it again."
 
@@ -197,7 +199,8 @@ class Hearing:
             self._mouth.tell(chat.id, PRIVATE if self._pairing.user_id is not None else NOT_PAIRED, None)
 
     def _edited(self, message: Message) -> None:
-        if self._actor(message.from_user, message.chat) is not None:
+        # A live location is edited every few seconds, without a word.
+        if _words(message) and self._actor(message.from_user, message.chat) is not None:
             self._mouth.tell(message.chat.id, REPEATED, message.message_id)
 
     def _card_answered(self, message: Message) -> str | None:
@@ -228,8 +231,13 @@ class Hearing:
         card = self._ear.card(marked_card(own) or "") if is_draft(own) else None
         if card is None:
             return False
-        if not text and len(files) == 1 and files[0].media_type.startswith("text/"):
+        is_file = not text and len(files) == 1 and files[0].media_type.startswith("text/")
+        if is_file:
             text = self._ear.file(files[0]).decode("utf-8-sig", errors="replace")
+        if not is_file and units(text) >= drafts.SURELY_WHOLE_MAX:
+            # Clients cut what is longer than a message in two, and half a letter is no edit.
+            self._mouth.tell(message.chat.id, MAY_BE_CUT, message.message_id)
+            return True
         changed = drafts.edits(card, text)
         edit = next((button for button in card.buttons if button.verb == "edit"), None)
         if changed is None or edit is None:

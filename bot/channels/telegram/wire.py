@@ -127,9 +127,10 @@ class _Updates(_Calls):
         answer = HTTPXRequest.parse_json_payload(payload)
         if not isinstance(answer, dict):
             raise TelegramError("Invalid server response")
-        if isinstance(answer.get("result"), list):
-            readable = [update for item in answer["result"] if (update := _readable(item)) is not None]
-            if answer["result"] and not readable:
+        if answer.get("ok"):
+            items = answer.get("result")
+            readable = [update for item in items if (update := _readable(item))] if isinstance(items, list) else []
+            if items != [] and not readable:
                 raise TelegramError("Invalid server response")  # nothing of it can be confirmed: wait, and ask again
             answer["result"] = readable
         return answer
@@ -310,7 +311,8 @@ class Wire:
 
     async def send_file(self, chat: int, content: bytes, name: str, media_type: str, caption: str = "") -> int:
         """Send a picture as a picture and anything else as a document; return the message's id."""
-        file = InputFile(content, filename=name)
+        # Shown raw by the clients, so nothing in a name may be invisible or turn it around.
+        file = InputFile(content, filename="".join(c if c.isprintable() else "_" for c in name) or "file")
         if media_type in ("image/png", "image/jpeg") and len(content) <= PHOTO_BYTES_MAX:
             try:
                 sent = await self._do(self._bot.send_photo(chat, file, caption=caption or None))
@@ -350,6 +352,9 @@ class Wire:
             raise RefusedCallError(self.redacted.clean(error.message)) from None
         except TelegramError as error:
             raise UnreachableError(f"Telegram cannot be reached: {self.redacted.clean(error.message)[:300]}") from None
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            # JSON, but not the Bot API's: a gateway, a page that asks to log in.
+            raise UnreachableError(f"Telegram answered nonsense ({type(error).__name__}).") from None
 
 
 def _redact(redacted: Redacted) -> None:

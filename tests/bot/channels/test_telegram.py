@@ -522,6 +522,17 @@ async def test_edit_sends_the_draft_and_what_comes_back_is_the_edit() -> None:
         assert on.ear.heard_all[-1].reply_to == "12.1"
 
 
+async def test_a_draft_that_telegram_may_have_cut_is_no_edit() -> None:
+    card = replace(MAIL, fields=(replace(MAIL.fields[1], value="Hello"),))
+    async with stage() as on:
+        _, message = await on.asks(card)
+        await on.presses(message, "Edit")
+        draft = await on.until(lambda: on.telegram.shown()[1:])
+        on.telegram.user_says("word " * 810, reply_to=draft[0])
+        await on.until(lambda: "as a .txt file" in words(on))
+        assert (on.ear.pressed_all, on.ear.heard_all) == ([], [])
+
+
 async def test_a_long_draft_goes_and_comes_back_as_a_file() -> None:
     body = "Line of a long letter.\n" * 400
     card = replace(MAIL, body=body, fields=(replace(MAIL.fields[1], value=body),))
@@ -943,6 +954,30 @@ async def test_a_webhook_that_was_taken_away_is_set_again() -> None:
         on.telegram.user_says("hello")
         await on.wake()
         await on.until(lambda: on.ear.heard_all)
+
+
+async def test_the_same_channel_can_be_run_again() -> None:
+    async with stage() as on:
+        await on.stop()
+        await on.start()
+        on.telegram.user_says("hello")
+        await on.until(lambda: on.ear.heard_all)
+        assert await on.channel.say(CHAT, Message("1.m1", "hello"))
+
+
+@pytest.mark.parametrize(
+    "answer", ["5", '{"ok": true}', '{"ok": true, "result": 5}', "[]", "<html>", '{"ok": true, "result": [5]}']
+)
+async def test_a_gateway_that_answers_nonsense_is_waited_out(answer: str) -> None:
+    async with stage() as on:
+        on.telegram.nonsense = answer
+        on.telegram.user_says("hello")
+        await on.until(lambda: on.channel.problem)
+        with pytest.raises(UndeliverableError):
+            await on.channel.say(CHAT, Message("1.m1", "hello"))
+        on.telegram.nonsense = ""
+        await on.until(lambda: on.ear.heard_all)
+        await on.until(lambda: not on.channel.problem)
 
 
 async def test_a_clock_that_jumps_neither_stops_the_sending_nor_the_listening() -> None:

@@ -1,0 +1,179 @@
+"""A DM echoed through our channel with a durable write, beside the library's own echo, on the same double.
+
+``python -m tests.bench.telegram_echo [messages]``
+
+Time is from the moment the platform has the message to the moment it has the answer. Ours writes every message to a
+real SQLite file (`synchronous=FULL`) before it is confirmed and answers after; the bare library confirms from memory.
+Messages come 40 ms apart and from 100 people, in turns to the one and to the other, so that neither the flood limits
+nor a busy second of the machine is measured on one side alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import Column, Integer, String, Table, insert
+from telegram import Update
+from telegram.ext import Application, ContextTypes, MessageHandler, filters
+
+from bot.channels.base import Message
+from bot.channels.telegram import Telegram
+from memory.database import Database, metadata
+from memory.events import Actor, Attachment, Place
+from tests.counterparts.telegram import OPERATOR, TelegramDouble
+from tests.counterparts.telegram_ear import PaperEar, PaperPairing
+
+PEOPLE = range(9000, 9100)
+APART_S = 0.04
+WARM_UP = 20
+
+inbox = Table(
+    "bench_telegram_inbox",
+    metadata,
+    Column("event_id", String, primary_key=True),
+    Column("text", String),
+    Column("task", Integer),
+)
+
+
+@dataclass
+class DurableEar(PaperEar):
+    """Writes each message to disk before it returns, and answers it afterwards."""
+
+    database: Database | None = None
+    answer_it: Callable[[str, Place], None] = lambda text, place: None
+    rows: int = field(default=0)
+
+    async def heard(
+        self,
+        event_id: str,
+        text: str,
+        actor: Actor,
+        place: Place,
+        *,
+        files: tuple[Attachment, ...] = (),
+        reply_to: str = "",
+    ) -> str:
+        assert self.database is not None
+        self.rows += 1
+        row = {"event_id": event_id, "text": text, "task": self.rows}
+        await self.database.write(lambda tx: tx.execute(insert(inbox), row))
+        self.answer_it(text, place)
+        return str(self.rows)
+
+
+async def round_trip(double: TelegramDouble, number: int) -> float:
+    """Send one message and return the seconds until its echo arrived."""
+    person = PEOPLE[number % len(PEOPLE)]
+    text = f"echo {number}"
+    began = time.perf_counter()
+    double.user_says(text, user=person)
+    while text not in double.texts(person)[-1:]:
+        double._changed.clear()
+        await asyncio.wait_for(double._changed.wait(), 5)
+    return time.perf_counter() - began
+
+
+async def ours(double: TelegramDouble, home: Path) -> tuple[asyncio.Task[None], Database]:
+    """Start our channel."""
+    database = Database.open(home)
+    channel = Telegram(
+        double.token,
+        PaperPairing((OPERATOR, OPERATOR)),
+        announce=print,
+        base_url=double.url,
+        delegates=set(PEOPLE),
+    )
+    ear = DurableEar(database=database)
+    answers: set[asyncio.Task[str]] = set()
+
+    def answer(text: str, place: Place) -> None:
+        task = asyncio.ensure_future(channel.say(place, Message(f"m{len(double.calls)}", text)))
+        answers.add(task)
+        task.add_done_callback(answers.discard)
+
+    ear.answer_it = answer
+    return asyncio.ensure_future(channel.run(ear)), database
+
+
+async def bare(double: TelegramDouble) -> Application:  # type: ignore[type-arg]
+    """Start the library's own echo."""
+
+    async def echo(update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+        assert update.message is not None
+        await update.message.reply_text(update.message.text or "")
+
+    app = (
+        Application.builder().token(double.token).base_url(f"{double.url}/bot").base_file_url(f"{double.url}/file/bot")
+    ).build()
+    app.add_handler(MessageHandler(filters.TEXT, echo))
+    await app.initialize()
+    await app.start()
+    assert app.updater is not None
+    await app.updater.start_polling()
+    return app
+
+
+def row(name: str, times: list[float]) -> str:
+    """Return one line of the table, in milliseconds."""
+    ordered = sorted(times)
+    p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
+    return f"{name:34} {statistics.median(times) * 1000:8.1f} {p99 * 1000:8.1f} {len(times):6d}"
+
+
+def one_fsync(folder: Path) -> list[float]:
+    """Return how long this disk takes to make 4 kB durable: what no durable echo can go below."""
+    times = []
+    with (folder / "fsync.probe").open("wb") as file:
+        for _ in range(100):
+            file.write(bytes(4096))
+            file.flush()
+            began = time.perf_counter()
+            os.fsync(file.fileno())
+            times.append(time.perf_counter() - began)
+    return times
+
+
+async def main(messages: int) -> None:
+    """Run both and print the table."""
+    logging.disable(logging.CRITICAL)
+    times: dict[str, list[float]] = {"ours": [], "bare": []}
+    with tempfile.TemporaryDirectory() as home:
+        async with TelegramDouble(judging=False) as one, TelegramDouble(judging=False) as other:
+            for double in (one, other):
+                for person in PEOPLE:
+                    double.person(person, f"Person {person}")
+            running, database = await ours(one, Path(home))
+            app = await bare(other)
+            for number in range(messages + WARM_UP):
+                for name, double in (("ours", one), ("bare", other)):
+                    took = await round_trip(double, number)
+                    if number >= WARM_UP:
+                        times[name].append(took)
+                    await asyncio.sleep(APART_S)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            database.close()
+            disk = one_fsync(Path(home))
+            assert app.updater is not None
+            await app.updater.stop()
+            await app.stop()
+            await app.shutdown()
+    print(f"{'echo of a DM':34} {'p50 ms':>8} {'p99 ms':>8} {'n':>6}")
+    print(row("Soloist, written to disk first", times["ours"]))
+    print(row("python-telegram-bot, bare", times["bare"]))
+    print(row("one fsync of this disk, alone", disk))
+    print(f"p50 ratio {statistics.median(times['ours']) / statistics.median(times['bare']):.2f} (bar: 2.00)")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 300))
