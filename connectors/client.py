@@ -326,6 +326,8 @@ class Client:
             not_taken = status == HTTPStatus.SERVICE_UNAVAILABLE and "retry-after" in response.headers
             failure = TryLaterError(words, _retry_after_s(response)) if not_taken else unsure(words)
             raise _Again(failure) if repeatable or not_taken else failure
+        if status == HTTPStatus.CONFLICT and repeatable and unsure is OutcomeUnknownError:
+            raise _Again(OutcomeUnknownError(words))  # the first copy of this very call may still be running there
         if response.is_redirect:
             raise RefusedError(f"{words}. It points elsewhere, and redirects are not followed: correct the address.")
         raise RefusedError(words)

@@ -36,6 +36,7 @@ from connectors.base import ConnectorError, Health, RefusedError, TryLaterError
 from connectors.client import Redactor
 
 IDLE_S = 240.0  # RFC 2177 allows 29 minutes; many routers forget a quiet connection after five
+POLL_S = 60.0  # for the few servers that have no IDLE
 TIMEOUT_S = 30.0
 BYTES_MAX = 30_000_000  # of one message; of a larger one only the headers are read
 
@@ -299,8 +300,11 @@ def _one(answer: tuple[str, list[Any]]) -> bytes:
 
 
 def _wait(box: BaseMailBox) -> None:
-    """Wait in IDLE until something happens in the selected folder, or `IDLE_S` are over."""
+    """Wait in IDLE until something happens in the selected folder, or `IDLE_S` are over; without IDLE, by the clock."""
     client = box.client
+    if b"IDLE" not in b" ".join(_said_ok(client.capability())).upper():
+        box.idle.poll(timeout=POLL_S)  # nothing will come, but a cut connection ends it
+        return
     tag = client._command("IDLE")  # noqa: SLF001 - imap-tools' start() fails when news come before "+"
     while client._get_response() is not None:  # noqa: SLF001
         pass
