@@ -7,6 +7,7 @@ from agents.billing import (
     RemindDebtor,
     Unpaid,
 )
+from agents.debts import STEPS
 from agents.slots import Money
 from tests.agents.desk import PaperDesk, client
 from tests.agents.test_billing import invoiced, overdue, propose
@@ -123,3 +124,14 @@ async def test_all_late_payers_come_on_one_card() -> None:
     proposal = await propose(desk, RemindDebtor(), "send reminders for all overdue invoices")
     assert [call.args["to"] for call in proposal.calls] == [["billing@acme.example"], ["billing@globex.example"]]
     assert (await propose(PaperDesk(), RemindDebtor())).say.startswith("Nothing is overdue")
+
+
+async def test_every_reminder_says_number_sum_and_day() -> None:
+    desk = PaperDesk()
+    await invoiced(desk)
+    await overdue(desk, "2026-0001")
+    for _ in STEPS:
+        proposal = await propose(desk, RemindDebtor(number="2026-0001"))
+        assert all(fact in proposal.calls[0].args["body"] for fact in ("2026-0001", "1,428.00 EUR", "1 November 2026"))
+        assert "{" not in proposal.calls[0].args["body"]
+        desk.confirm(proposal)

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agents.base import Thought
+from agents.invoicing import asked_amount
 from agents.slots import Money, Terms
 from agents.slots.grammar import find_spans
 from connectors.base import TryLaterError
@@ -196,3 +197,22 @@ async def test_no_model_is_asked_for_an_ordinary_invoice() -> None:
     desk = PaperDesk()
     await propose(desk, wish(), MARCH)
     assert desk.asked == []
+
+
+@pytest.mark.parametrize(
+    ("said", "record", "amount", "reason"),
+    [
+        (Money(Decimal(5), "USD"), {}, "5.00 USD", ""),
+        (Money(Decimal(5)), {"currency": "CHF"}, "5.00 CHF", "CHF, Acme's currency"),
+        (Money(Decimal(5)), {}, "5.00 EUR", "EUR, the company's currency"),
+        (None, {"retainer": "9.00 EUR"}, "9.00 EUR", "Amount from Acme's retainer"),
+        (None, {}, "None", ""),
+    ],
+)
+def test_an_amount_is_said_or_on_the_record(
+    said: Money | None, record: dict[str, str], amount: str, reason: str
+) -> None:
+    desk, reasons = PaperDesk(clients={"acme": client("Acme", **record)}), []
+    assert str(asked_amount(said, desk, desk.record("client", "acme"), reasons)) == amount
+    assert reason in " ".join(reasons)
+    assert bool(reason) == bool(reasons)
