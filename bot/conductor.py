@@ -39,7 +39,7 @@ from bot.effects import (
     Understand,
     Wake,
 )
-from bot.policy import Limit, Policy, Verdict, amount_of, judge, limits_for, over_limit
+from bot.policy import Limit, Policy, Verdict, amount_of, judge, limits_for, odd_amount, over_limit
 from bot.state import FINAL, CardState, EffectState, TaskState
 from connectors.base import Action, EffectClass, Json, Risk
 from memory.events import (
@@ -87,6 +87,7 @@ from memory.events import (
 REDRAFTS_MAX = 8  # a number two drafts fight over must not become an endless loop
 STEPS_MAX = 12  # of one plan
 UNDO_DAYS = 30  # how long back "/undo" looks
+MEMORY_MAX_S = 10 * 365 * 86400.0  # no service remembers a key for longer, whatever it declares
 
 SOLOIST = Actor(platform="soloist", user="soloist", origin=Origin.SYSTEM)
 CLOCK = Actor(platform="clock", user="clock", origin=Origin.SYSTEM)
@@ -411,6 +412,9 @@ def _not_allowed(agent: str, calls: Iterable[ActionCall], house: House) -> str:
         ]
         if missing:
             return f"{agent} drafted {call.name} without {', '.join(missing)}; nothing was done."
+        odd = odd_amount(call)
+        if odd:
+            return f"{agent} drafted {call.name} with the amount {odd!r}, which no limit could count; nothing was done."
         if call.name.startswith("books."):
             try:
                 books.check(call)
@@ -425,6 +429,8 @@ def _judge(state: TaskState, call: ActionCall, house: House, newcomers: tuple[st
     action = house.actions[call.name]
     verdict = judge(call, action, house.policy, newcomers=newcomers, grants=house.grants)
     by_default = verdict.rule.startswith("default:")
+    if verdict.ruling == "do" and state.restored and not call.name.startswith("books."):
+        return Verdict("ask", "this request comes from a restored backup and may have been done after it")
     if verdict.ruling == "do" and by_default and state.origin in {Origin.CLIENT, Origin.STRANGER}:
         return Verdict("ask", "it was started by somebody outside")
     return verdict
@@ -454,13 +460,16 @@ def _stale(calls: Iterable[ActionCall], state: TaskState, card: str, house: Hous
 
 
 def _broken_limit(calls: Iterable[ActionCall], house: House) -> str:
+    """Return which limit these calls would break together, in words."""
+    own: dict[Limit, Decimal] = {}  # what the calls before it on the same card take
     for call in calls:
         spent: dict[Limit, Decimal] = {}
         for limit in limits_for(call, house.policy):
             sums = house.ledgers.spent(
                 house.now - timedelta(days=limit.days), client=call.client if limit.client else "", action=limit.action
             )
-            spent[limit] = sums.get(limit.currency, Decimal(0))
+            spent[limit] = sums.get(limit.currency, Decimal(0)) + own.get(limit, Decimal(0))
+            own[limit] = own.get(limit, Decimal(0)) + max(Decimal(0), amount_of(call)[0])
         broken = over_limit(call, house.policy, spent)
         if broken:
             return broken
@@ -800,8 +809,16 @@ def _answer_for_effect(state: TaskState, event: Pressed, standing: CardState, ho
             confirmed = Confirmed(effect=opened.effect, text=text, how="operator")
             return [settled, Record(event=confirmed), Reply(text="Noted: it arrived.")]
         case "again":
-            again = Sending(effect=opened.effect, attempt=effect.attempt + 1, at=house.now)
-            return [settled, Record(event=again), Reply(text="Sending it again.")]
+            refusal = _not_again(state, effect, house)
+            if refusal:
+                return [Reply(text=refusal)]
+            call = effect.prepared.call
+            again = (
+                _enter(call, opened.effect, house)
+                if call.name.startswith("books.")
+                else [Record(event=Sending(effect=opened.effect, attempt=effect.attempt + 1, at=house.now))]
+            )
+            return [settled, *again, Reply(text="Sending it again.")]
         case "drop" | "reject":
             dropped = Dropped(effect=opened.effect, reason="Let go by you.", by=event.actor)
             return [settled, Record(event=dropped), Reply(text="Dropped.")]
@@ -812,12 +829,27 @@ def _answer_for_effect(state: TaskState, event: Pressed, standing: CardState, ho
             return [Reply(text="Say whether it arrived, should be sent again, or dropped.")]
 
 
+def _not_again(state: TaskState, effect: EffectState, house: House) -> str:
+    """Return why an effect may not be tried again just now, "" when it may: a night or a limit may have passed."""
+    call = effect.prepared.call
+    if _is_paused(call, house):
+        return "This is stopped by /pause. Nothing was sent; /resume, then press again."
+    if effect.attempt == 0 and _stale((call,), state, effect.prepared.card, house):
+        return "What this stands on has changed since. Nothing was done: drop it, and ask again for a fresh card."
+    return _broken_limit((call,), house) if effect.status == "failed" else ""
+
+
 def _answer_for_restored(
     state: TaskState, event: Pressed, standing: CardState, settled: Record, house: House
 ) -> list[Effect]:
     opened = standing.opened
     match event.verb:
         case "again":
+            if fingerprint(opened.calls) != opened.fingerprint or _stale(opened.calls, state, event.card, house):
+                return [Reply(text="What this stands on has changed since. Nothing was done: drop it, and ask afresh.")]
+            broken = _broken_limit(opened.calls, house)
+            if broken:
+                return [Reply(text=broken)]
             prepared = _prepare(
                 state, opened.calls, house, card=event.card, step=opened.step, rule="asked again after a restore"
             )
@@ -891,7 +923,7 @@ def _failed(state: TaskState, event: Failed, house: House) -> list[Effect]:
         return [Wake(reason="retry", due=event.again_at, data=data), *mend]
     text = f"{_says(effect, house)} did not work: {event.reason}"
     card = CardOpened(
-        card=f"{state.id}.{len(state.cards) + 1}",
+        card="",  # named when it is written
         revision=1,
         step=effect.step,
         title=f"Stuck: {_says(effect, house).lower()}",
@@ -910,7 +942,7 @@ def _unknown_card(state: TaskState, effect_id: str, reason: str) -> Record:
     effect = state.effects[effect_id]
     return Record(
         event=CardOpened(
-            card=f"{state.id}.{len(state.cards) + 1}",
+            card="",  # named when it is written
             revision=1,
             step=effect.step,
             title="Did this go through?",
@@ -969,13 +1001,13 @@ def _woke(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
         case "reminder":
             return [*_say(state, f"Reminder: {event.data.get('text')}", kind="notice", home=True), *_end_if_over(state)]
         case "interrupted" if effect and effect.status == "sending":
-            return _interrupted(effect)
+            return _interrupted(effect, house)
         case "restored":
             return _restored(state, house)
         case "told" | "started" | "remembered":
             over = state.status == "received"
             return [Record(event=Ended(how="done", summary="passed on"))] if over and event.reason == "told" else []
-        case "refused":
+        case "refused" | "notice":
             return _say(state, str(event.data.get("text", "")), kind="notice", home=True)
         case _:
             return []  # what it was about is settled in the meantime
@@ -1006,23 +1038,31 @@ def _expire(state: TaskState, card: CardState, house: House) -> list[Effect]:
 
 
 def _resume(state: TaskState, house: House) -> list[Effect]:
+    """Start what fell due while everything stood still: of each group the first that is not done yet."""
     orders: list[Effect] = []
-    started: set[str] = set()
+    reached: set[str] = set()
     for effect in state.effects.values():
         group = effect.prepared.effect.rpartition(".")[0]
-        due = effect.prepared.not_before is None or effect.prepared.not_before <= house.now
-        if effect.status == "prepared" and effect.again_at is None and due and group not in started:
-            started.add(group)
+        if group in reached or effect.status == "confirmed":
+            continue
+        reached.add(group)
+        due = max(filter(None, (effect.prepared.not_before, effect.again_at)), default=house.now)
+        if effect.status == "prepared" and due <= house.now:
             orders += _start(state, effect, house)
     return orders
 
 
-def _interrupted(effect: EffectState) -> list[Effect]:
+def _interrupted(effect: EffectState, house: House) -> list[Effect]:
     """The process died while this was on its way. What may be done next is the effect's class."""
     prepared = effect.prepared
     match EffectClass(prepared.effect_class):
         case EffectClass.KEYED:
-            return [Perform(effect=prepared.effect, attempt=effect.attempt)]
+            action = house.actions.get(prepared.call.name)
+            since = house.now - (effect.first_sent_at or house.now)
+            if action is None or since < timedelta(seconds=min(action.key_window_s, MEMORY_MAX_S)):
+                return [Perform(effect=prepared.effect, attempt=effect.attempt)]
+            reason = "Soloist stopped while this was being sent, and the service has forgotten its key since."
+            return [Record(event=BecameUnknown(effect=prepared.effect, reason=reason))]
         case EffectClass.RECONCILABLE:
             return [Perform(effect=prepared.effect, attempt=effect.attempt, look=True)]
         case EffectClass.PLAIN:
@@ -1040,18 +1080,19 @@ def _restored(state: TaskState, house: House) -> list[Effect]:
     for effect in state.effects.values():
         if effect.status in {"prepared", "sending"}:
             orders.append(Record(event=BecameUnknown(effect=effect.prepared.effect, reason=reason)))
-    count = len(state.cards) + sum(isinstance(order, Record) for order in orders)
     for standing in list(state.pending()):
-        if standing.opened.kind != "approval":
-            continue
-        count += 1
         opened = standing.opened
         settled = Settled(
             card=opened.card, revision=opened.revision, how="superseded", by=SOLOIST, reason="restored from a backup"
         )
+        if opened.kind == "stuck" and opened.effect in state.effects:
+            # "Try again" may have been pressed after the backup.
+            orders += [Record(event=settled), Record(event=BecameUnknown(effect=opened.effect, reason=reason))]
+        if opened.kind != "approval":
+            continue
         fresh = msgspec.structs.replace(
             opened,
-            card=f"{state.id}.{count}",
+            card="",
             revision=1,
             kind="unknown",
             title="Did this happen after the backup?",

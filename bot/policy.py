@@ -7,6 +7,7 @@ A missing or broken policy never means yes: `parse` raises, and the defaults ask
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
@@ -167,6 +168,15 @@ def amount_of(call: ActionCall) -> tuple[Decimal, str]:
     if not currency:
         return Decimal(0), ""
     return Decimal(amount), currency
+
+
+_AMOUNT = re.compile(r"-?\d{1,15}(\.\d{1,4})? [A-Z]{3}")
+
+
+def odd_amount(call: ActionCall) -> str:
+    """Return an amount that limits could not count ("40 €", "NaN EUR", a number without currency), "" when it can."""
+    amount = call.args.get("amount")
+    return "" if amount in (None, "") or _AMOUNT.fullmatch(str(amount)) else str(amount)
 
 
 def over_limit(call: ActionCall, policy: Policy, spent: Mapping[Limit, Decimal]) -> str:

@@ -20,7 +20,7 @@ from typing import Any, Protocol, assert_never
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import Table, select
+from sqlalchemy import Table, func, select
 
 from agents.base import Agent, Intent, Task
 from bot import approvals
@@ -68,7 +68,6 @@ from connectors.base import (
     Json,
     OutcomeUnknownError,
     Receipt,
-    RefusedError,
     TryLaterError,
 )
 from memory.database import Database, StorageError
@@ -97,9 +96,9 @@ from memory.events import (
     fingerprint,
 )
 from memory.files import FileStore
-from memory.line import GENESIS, Line, Ordered, OrderRow, stamp
+from memory.line import GENESIS, Line, Ordered, OrderRow, stamp, unstamp
 from memory.log import HOUSE, Log, Tx
-from memory.projections import BY_NAME, Books, cards, copies, effects, reservations
+from memory.projections import BY_NAME, Books, cards, copies, effects, reservations, tasks
 
 log = logging.getLogger("soloist.runner")
 
@@ -109,6 +108,7 @@ RETRY_FIRST_S, RETRY_MAX_S = 5.0, 3600.0
 SHOW_AGAIN_S = (1.0, 2.0, 5.0, 15.0, 60.0)  # a platform that is away is asked again; the order stays in the outbox
 SWEEP_S = 30.0  # finds what a wake-up missed, also after the clock jumped
 DELIVERIES_AT_ONCE = 8
+TASKS_A_DAY = 1000  # more than anybody begins; after a restore numbers go on beyond those that were lost
 REFUSALS_TOLD_PER_HOUR = 3  # a stranger who presses for fun must not flood the operator
 
 
@@ -432,6 +432,8 @@ class Runner:
             seq = state.seq + 1
             if isinstance(happening, Said) and not happening.message:
                 happening = msgspec.structs.replace(happening, message=f"{task}.m{seq}")
+            if isinstance(happening, CardOpened) and not happening.card:
+                happening = msgspec.structs.replace(happening, card=f"{task}.{len(state.cards) + 1}")
             line = Line(task, seq, house.now, actor, why, happening, Ordered(), GENESIS)  # type: ignore[arg-type]
             before, after = state, with_event(state, line)
             decided = decide(after, happening, house)  # type: ignore[arg-type]
@@ -731,7 +733,23 @@ class Runner:
             await self._answer(task, Failed(effect=order.effect, order=key, reason=reason))
             return
         event = await self._touch(order, key, action, connector, effect.prepared.key, call.args, effect.first_sent_at)
-        await self._answer(task, event, actor=f"connector:{connector.service}")
+        if isinstance(event, Failed) and effect.maybe and event.again_at is None:
+            # This attempt did nothing, but an earlier one may have.
+            event = BecameUnknown(effect=order.effect, order=key, reason=event.reason)
+        await self._answer_for_sure(task, event, actor=f"connector:{connector.service}")
+
+    async def _answer_for_sure(self, task: int, event: Event, actor: str) -> None:
+        """Write down what came of an effect, however long the disk is full: touching the world again is no remedy."""
+        while True:
+            try:
+                await self._answer(task, event, actor=actor)
+            except NotWrittenError as error:
+                log.warning(
+                    "task %s: %s. What came of an effect is kept in memory until it can be written.", task, error
+                )
+                await asyncio.sleep(SHOW_AGAIN_S[1])
+            else:
+                return
 
     async def _touch(
         self,
@@ -749,18 +767,14 @@ class Runner:
         try:
             async with asyncio.timeout(action.timeout_s):
                 receipt: Receipt | None = await method(**args, **extra)
-        except RefusedError as error:
-            return Failed(effect=order.effect, order=key, reason=str(error))
-        except TryLaterError as error:
-            if last:
-                reason = f"{error} Tried {order.attempt} times; it is left to you."
-                return Failed(effect=order.effect, order=key, reason=reason)
-            again = self._staff.now() + timedelta(seconds=self._pause(order.attempt, error.retry_after_s))
-            return Failed(effect=order.effect, order=key, reason=str(error), again_at=again)
-        except (OutcomeUnknownError, TimeoutError) as error:
-            return self._not_known(order, key, action, str(error) or "It did not answer in time.", first_sent_at)
         except ConnectorError as error:
-            return Failed(effect=order.effect, order=key, reason=str(error))
+            if order.look:  # that looking failed says nothing about what was sent
+                return BecameUnknown(
+                    effect=order.effect, order=key, reason=f"Looking whether it arrived failed: {error}"
+                )
+            return self._did_not(order, key, action, error, first_sent_at)
+        except TimeoutError as error:
+            return self._not_known(order, key, action, str(error) or "It did not answer in time.", first_sent_at)
         except Exception as error:
             # A connector that breaks may have acted before it broke; only looking, or the operator, can tell.
             log.exception("connector %s broke in %s", connector.service, action.name)
@@ -785,6 +799,22 @@ class Runner:
             how="reconciled" if order.look else "answered",
         )
 
+    def _did_not(
+        self, order: Perform, key: str, action: Action, error: ConnectorError, first_sent_at: datetime | None
+    ) -> Event:
+        """The service said what became of it: nothing, nothing yet, or it does not know itself."""
+        match error:
+            case OutcomeUnknownError():
+                return self._not_known(order, key, action, str(error), first_sent_at)
+            case TryLaterError() if order.attempt < action.attempts_max:
+                again = self._staff.now() + timedelta(seconds=self._pause(order.attempt, error.retry_after_s))
+                return Failed(effect=order.effect, order=key, reason=str(error), again_at=again)
+            case TryLaterError():
+                reason = f"{error} Tried {order.attempt} times; it is left to you."
+                return Failed(effect=order.effect, order=key, reason=reason)
+            case _:
+                return Failed(effect=order.effect, order=key, reason=str(error))
+
     def _not_known(
         self, order: Perform, key: str, action: Action, reason: str, first_sent_at: datetime | None
     ) -> Event:
@@ -794,7 +824,7 @@ class Runner:
         if action.effect is EffectClass.KEYED and in_window and order.attempt < action.attempts_max:
             again = now + timedelta(seconds=self._pause(order.attempt, None))
             text = f"{reason} Asking again with the same key, which cannot do it twice."
-            return Failed(effect=order.effect, order=key, reason=text, again_at=again)
+            return Failed(effect=order.effect, order=key, reason=text, again_at=again, maybe=True)
         if action.effect is EffectClass.RECONCILABLE and not order.look:
             return WokeUp(order=key, reason="interrupted", data={"effect": order.effect})
         return BecameUnknown(effect=order.effect, order=key, reason=reason)
@@ -957,13 +987,28 @@ class Runner:
         epoch = int(self._staff.log.fact("epoch") or 1) + 1
         waiting = select(cards.c.task).where(cards.c.state == "pending")
         moving = select(effects.c.task).where(effects.c.status.in_(("prepared", "sending")))
+        begun = select(tasks.c.id.label("task")).where(
+            tasks.c.status.not_in(("done", "failed", "cancelled")), tasks.c.id != HOUSE
+        )
         with self._staff.database.read() as connection:
-            touched = sorted({row.task for query in (waiting, moving) for row in connection.execute(query)})
+            touched = {row.task for query in (waiting, moving) for row in connection.execute(query)}
+            unfinished = {row.task for row in connection.execute(begun)}
+            newest = connection.execute(select(func.max(tasks.c.at))).scalar()
+        now = self._staff.now()
+        gap = now - unstamp(newest) if newest else timedelta(0)
+        self._staff.log.skip_tasks(TASKS_A_DAY * (1 + max(0, gap.days)))
+        text = (
+            f"Restored from {backup}. What happened between {approvals.clock_text(now - gap, self._view())} and now "
+            f"is not in it: mails, invoices and payments of that time are unknown to me and will not be done again. "
+            f"{len(touched)} task{'s' * (len(touched) != 1)} had something open and ask you below."
+        )
 
         def work(tx: Tx) -> None:
             self._advance(tx, HOUSE, EpochRaised(epoch=epoch, backup=backup), actor="soloist", cause="restore")
-            for task in touched:
+            for task in sorted(touched | unfinished):
                 self._advance(tx, task, WokeUp(order="", reason="restored"), actor="soloist", cause="restore")
+            notice = WokeUp(order="", reason="notice", data={"text": text})
+            self._advance(tx, tx.next_task(), notice, actor="soloist", cause="restore")
 
         self._staff.log.transact(work).result()
         self._staff.log.set_fact("epoch", str(epoch))

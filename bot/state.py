@@ -76,7 +76,7 @@ class EffectState:
 
     prepared: Prepared
     step: str
-    at: datetime  # when it was prepared: the day it counts against a limit
+    at: datetime  # when it was let through or last sent: the day it counts against a limit
     status: EffectStatus = "prepared"
     attempt: int = 0
     first_sent_at: datetime | None = None
@@ -85,6 +85,7 @@ class EffectState:
     text: str = ""
     data: Mapping[str, Json] = field(default_factory=dict)
     by: Actor | None = None
+    maybe: bool = False  # an earlier attempt may have arrived
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ class TaskState:
     grants: Mapping[str, Granted] = field(default_factory=dict)  # task 0 only
     grant_uses: Mapping[str, int] = field(default_factory=dict)
     epoch: int = 0
+    restored: bool = False  # it was open in a backup that was put back: what follows may have happened already
 
     def pending(self) -> Iterator[CardState]:
         """Yield the cards that wait for somebody."""
@@ -229,12 +231,14 @@ def with_event(state: TaskState, line: Line) -> TaskState:  # noqa: PLR0915 - a 
                 attempt=event.attempt,
                 first_sent_at=state.effects[event.effect].first_sent_at or event.at,
                 again_at=None,
+                at=line.at,
             )
         case Confirmed():
             return _effect(state, event.effect, status="confirmed", ref=event.ref, text=event.text, data=event.data)
         case Failed():
             status: EffectStatus = "prepared" if event.again_at else "failed"
-            return _effect(state, event.effect, status=status, text=event.reason, again_at=event.again_at)
+            maybe = event.maybe or state.effects[event.effect].maybe
+            return _effect(state, event.effect, status=status, text=event.reason, again_at=event.again_at, maybe=maybe)
         case BecameUnknown():
             return _effect(state, event.effect, status="unknown", text=event.reason)
         case Dropped():
@@ -265,6 +269,8 @@ def with_event(state: TaskState, line: Line) -> TaskState:  # noqa: PLR0915 - a 
             return replace(state, grant_uses=with_item(state.grant_uses, event.grant, used))
         case EpochRaised():
             return replace(state, epoch=event.epoch)
+        case WokeUp(reason="restored"):
+            return replace(state, restored=True)
         case WokeUp() | Answered() | Recorded() | Posted() | ModelCalled():
             return state
         case _:

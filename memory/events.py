@@ -289,6 +289,7 @@ class Pressed(Event, frozen=True, kw_only=True):
     edits: dict[str, Json] = {}  # field → new value, see bot/approvals.py
     until: datetime | None = None
     step_up: bool = False  # pressed on a second channel, for large sums
+    fingerprint: str = ""  # its first 16 digits at least, when the press was one of a batch
 
 
 class Settled(Event, frozen=True, kw_only=True):
@@ -354,6 +355,7 @@ class Failed(Event, frozen=True, kw_only=True):
     order: str = ""
     reason: str
     again_at: datetime | None = None
+    maybe: bool = False  # this attempt may have arrived; asking again is safe only because the key is the same
 
 
 class BecameUnknown(Event, frozen=True, kw_only=True):

@@ -296,7 +296,8 @@ class Log:
         with database.read() as connection:
             self._task = connection.execute(select(func.max(events.c.task))).scalar() or 0
             known = connection.execute(select(func.max(inbox.c.task))).scalar() or 0
-            self._task = max(self._task, known)
+            floor = connection.execute(select(meta.c.value).where(meta.c.name == "task_floor")).scalar()
+            self._task = max(self._task, known, int(floor or 0))
             self._position = connection.execute(select(func.max(events.c.n))).scalar() or 0
         database.before_commit.append(self._flush_group)
         database.after_rollback.append(self._drop_group)
@@ -305,6 +306,16 @@ class Log:
         """Called in the writer thread only. A number whose unit failed is never used: gaps are harmless."""
         self._task += 1
         return self._task
+
+    def skip_tasks(self, count: int) -> None:
+        """Leave a gap in the numbers, up to the next thousand, and remember it. Only before serving.
+
+        After a restore the tasks that were lost keep their numbers: no button, key or Message-ID that went out for one
+        of them can fit a new one.
+        """
+        floor = -(-(self._task + count) // 1000) * 1000
+        self.set_fact("task_floor", str(floor))
+        self._task = floor
 
     def next_position(self) -> int:
         """Called in the writer thread only."""

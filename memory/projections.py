@@ -282,10 +282,14 @@ class Books:
     def spent(self, since: datetime, *, client: str = "", action: str = "") -> dict[str, Decimal]:
         """Return currency → money of effects let through since a time (all but failed and dropped ones).
 
-        An unknown one counts: it may have happened. Reserved before use, because `Prepared` counts too.
+        An unknown one counts: it may have happened. What is let through and has not left yet counts however old it is,
+        so nothing saved up can go out on top of a day's limit. Money coming back makes no room for more.
         """
         query = select(effects.c.amount, effects.c.currency).where(
-            effects.c.at >= since.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            or_(
+                effects.c.at >= since.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+                effects.c.status.in_(("prepared", "sending")),
+            ),
             effects.c.amount != "",
             effects.c.status.not_in(("failed", "dropped")),
         )
@@ -295,7 +299,7 @@ class Books:
             query = query.where(or_(effects.c.name == action, effects.c.name.startswith(action + ".")))
         sums: dict[str, Decimal] = {}
         for row in self._run(query):
-            sums[row.currency] = sums.get(row.currency, Decimal(0)) + Decimal(row.amount)
+            sums[row.currency] = sums.get(row.currency, Decimal(0)) + max(Decimal(0), Decimal(row.amount))
         return sums
 
     def balance(self, account: str) -> dict[str, Decimal]:
