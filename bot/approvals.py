@@ -375,7 +375,8 @@ def _buttons(state: TaskState, standing: CardState, view: View) -> tuple[Button,
     opened = standing.opened
     key = handle(view.secret, opened.card, opened.revision)
     if standing.state == "approved" and undoable(state, opened.card):
-        return (Button("Undo", "undo", key),)
+        until = max(effect.prepared.not_before for effect in state.of_card(opened.card) if effect.prepared.not_before)
+        return (Button("Undo", "undo", key, until=until),)
     if standing.state != "pending" or opened.kind == "shadow":
         return ()
     if opened.kind == "unknown":

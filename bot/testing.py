@@ -216,7 +216,7 @@ class PaperAgent(Agent):
 
     name = "paper"
     intents = (Ask,)
-    proposes = ("paper.post", "paper.book", "paper.send", "paper.pay")
+    proposes = ("paper.post", "paper.book", "paper.send", "paper.pay", "mail.send")
 
     async def work(self, task: Task, desk: Any) -> Proposal:
         """Propose one call."""
@@ -228,27 +228,30 @@ class PaperAgent(Agent):
             args |= {"payee": wish.to}
         else:
             args |= {"to": [part.strip() for part in wish.to.split(",")], "body": task.guidance or wish.body}
-        return Proposal(calls=(ActionCall(name=f"paper.{wish.verb}", args=args, client=wish.client, why="You asked."),))
+        if wish.verb == "mail":
+            args |= {"subject": "A paper mail"}
+        name = "mail.send" if wish.verb == "mail" else f"paper.{wish.verb}"
+        return Proposal(calls=(ActionCall(name=name, args=args, client=wish.client, why="You asked."),))
 
 
 class PaperReader:
     """Reads ``ask send to=a@b body=...`` for the paper agent, and gives everything else to the real understanding."""
 
-    def __init__(self, real: Reader) -> None:
+    def __init__(self, real: Reader | None = None) -> None:
         self._real = real
 
     async def read(self, text: str, state: TaskState, now: datetime) -> Understood:
         """See `bot.runner.Reader.read`."""
         match = re.match(r"ask (\w+)(.*)", text, re.DOTALL)
         if not match:
-            return await self._real.read(text, state, now)
+            return await self._real.read(text, state, now) if self._real else Understood(order="", ask="What?")
         slots: dict[str, Json] = {"verb": match[1]}
         slots.update(re.findall(r"(\w+)=((?:[^=](?!\w+=))*)", match[2].strip()))
         return Understood(order="", intent="ask", slots=slots, confidence_pct=100, tier="pattern")
 
     def edits_in(self, words: str, intent: type[Intent], now: datetime) -> dict[str, Json]:
         """See `bot.runner.Reader.edits_in`."""
-        return self._real.edits_in(words, intent, now)
+        return self._real.edits_in(words, intent, now) if self._real else {}
 
 
 @functools.cache

@@ -1,0 +1,144 @@
+"""What the rows of the matrix share: a house without the reading of language, and what a row found.
+
+A `BareHouse` is a `PaperHouse` whose reader knows exact commands only and which has no demo company, so that hundreds
+of them can be opened in a minute. Log, conductor, runner, books, cards and the clock are the real ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from agents.base import Agent, Proposal, Task
+from bot import settings, wiring
+from bot.approvals import Person
+from bot.policy import Policy
+from bot.runner import replayed
+from bot.state import TaskState
+from bot.testing import Ask, PaperAgent, PaperHouse, PaperReader, PaperService
+from memory.events import ActionCall, Understood
+from memory.replay import compare
+
+
+@dataclass
+class Found:
+    """What a row of the matrix found. No fault is the pass line; the seed makes it happen again."""
+
+    seed: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+
+    def expect(self, holds: object, fault: str) -> None:
+        """Count one thing looked at, and note it when it does not hold."""
+        self.counts["looked at"] += 1
+        if not holds:
+            self.faults.append(fault)
+
+    def __str__(self) -> str:
+        return "\n".join([f"seed {self.seed}, {dict(self.counts)}", *self.faults[:20]])
+
+
+class Commands(PaperReader):
+    """Reads ``ask ...`` and the words that torture needs; everything else is not understood."""
+
+    async def read(self, text: str, state: TaskState, now: datetime) -> Understood:
+        word, _, rest = text.strip().partition(" ")
+        if word in {"/pause", "/resume"}:
+            return _exact(word[1:], {"scope": rest} if rest else {})
+        if word in {"approve", "reject", "undo"}:
+            return _exact(word, {"card": rest} if rest else {})
+        if word.startswith("/"):
+            return _exact(word[1:], {"task": rest} if rest else {})
+        return await super().read(text, state, now)
+
+
+def _exact(intent: str, slots: dict[str, Any]) -> Understood:
+    return Understood(order="", intent=intent, slots=slots, confidence_pct=100)
+
+
+class Willing(PaperAgent):
+    """Proposes whatever it is handed next, however wrong; else what it is asked for."""
+
+    def __init__(self) -> None:
+        self.next: list[tuple[ActionCall, ...]] = []
+
+    async def work(self, task: Task, desk: Any) -> Proposal:
+        if self.next and isinstance(task.intent, Ask):
+            return Proposal(calls=self.next.pop(0))
+        return await super().work(task, desk)
+
+
+class BareHouse(PaperHouse):
+    """The real core on paper, opened in milliseconds."""
+
+    def __init__(self, home: Path, **more: Any) -> None:
+        super().__init__(home, **more)
+        self.agent = Willing()
+
+    async def __aenter__(self) -> Self:
+        self.home.mkdir(parents=True, exist_ok=True)
+        self._build()
+        await self._run()
+        return self
+
+    def _build(self) -> None:
+        given = settings.read((), environment=self._environment, folder=self.home)
+        if self._policy is not None:
+            given = replace(given, policy=self._policy)
+        minds: Mapping[str, Agent] = {"paper": self.agent}
+        self.reader = Commands()
+        self._machine = wiring.build(
+            given,
+            now=self.clock,
+            live=[self.channel],
+            channels=self.channels,
+            reader=self.reader,
+            extra={"paper": PaperService(self.provider), **self._connectors},
+            only=minds,
+            chance=random.Random(7),
+            people=self._people,
+        )
+
+    def done(self, body: str) -> int:
+        """Return how often the provider did what carries this text."""
+        return sum(args.get("body") == body or args.get("payee") == body for _, args in self.provider.accepted)
+
+    def wrong(self) -> list[str]:
+        """Return every break in the chain and every projection that is not what history says."""
+        database, log = self.machine.database, self.machine.log
+        return [*map(str, log.verify()), *map(str, compare(database, log, replayed))]
+
+
+def no_delay(**more: Any) -> Policy:
+    """Return the careful defaults without an undo window."""
+    from datetime import timedelta
+
+    return Policy(delay=timedelta(0), **more)
+
+
+@contextlib.contextmanager
+def broken(where: object, name: str, twin: Callable[..., Any]) -> Iterator[None]:
+    """Put a deliberately broken twin in place of a guard, to see that the row that needs it fails."""
+    real = getattr(where, name)
+    setattr(where, name, twin)
+    try:
+        yield
+    finally:
+        setattr(where, name, real)
+
+
+def strangers() -> Sequence[Person]:
+    """Return nobody: a house that answers to the operator alone."""
+    return ()
+
+
+def run(row: Callable[..., Any], folder: Path, count: int, seed: int) -> Found:
+    """Run one row to its end, for the command line."""
+    return asyncio.run(row(folder, count, seed))

@@ -1,0 +1,186 @@
+"""One life of a Soloist that is going to be killed: ``python -m tests.torture.life`` is the mother of many.
+
+The mother imports everything once and forks a child for each line on its input, so that a life costs milliseconds. A
+child is the real machine: SQLite, log, conductor, runner, mail connector over real SMTP, and a platform that delivers
+again until it is acknowledged, over a socket to the harness (``kill.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import socket
+import sys
+import traceback
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bot import conductor, settings, wiring
+from bot.approvals import Person
+from bot.channels.base import Card, Ear, Message, NotWrittenError, RefusedPressError
+from bot.effects import Perform
+from bot.testing import PaperAgent, PaperProvider, PaperReader, PaperService
+from connectors.base import Json, OutcomeUnknownError, Receipt
+from memory.events import Actor, Place
+from memory.log import Tx
+
+PLACE = Place(channel="wire", conversation="main")
+OPERATOR = Actor(platform="wire", user="operator", account="bot")
+
+
+class Wire:
+    """A platform on a socket: JSON lines. It delivers an event again until it hears the acknowledgement."""
+
+    name = "wire"
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    def tell(self, **line: Any) -> None:
+        self._writer.write(json.dumps(line).encode() + b"\n")
+
+    async def say(self, place: Place, message: Message) -> str:
+        del place
+        self.tell(said=message.id, text=message.text, kind=message.kind)
+        return message.id
+
+    async def ask(self, place: Place, card: Card) -> str:
+        del place
+        buttons = {button.verb: button.handle for button in card.buttons}
+        self.tell(card=card.id, kind=card.kind, body=card.body, buttons=buttons)
+        return card.id
+
+    async def settle(self, place: Place, ref: str, card: Card) -> None:
+        del place, ref
+        self.tell(settled=card.id, state=card.state)
+
+    def home(self) -> Place | None:
+        return PLACE
+
+    async def run(self, ear: Ear) -> None:
+        self.tell(ready=os.getpid())
+        async with asyncio.TaskGroup() as group:
+            while line := await self._reader.readline():
+                group.create_task(self._take(ear, json.loads(line)))
+
+    async def _take(self, ear: Ear, line: dict[str, Any]) -> None:
+        try:
+            if "hear" in line:
+                await ear.heard(line["hear"], line["text"], OPERATOR, PLACE)
+                self.tell(ack=line["hear"])
+            else:
+                reply = await ear.pressed(line["press"], line["handle"], line["verb"], OPERATOR, PLACE)
+                self.tell(ack=line["press"], reply=reply)
+        except (NotWrittenError, RefusedPressError) as error:
+            self.tell(refused=line.get("hear") or line.get("press"), why=str(error))
+
+
+class RemoteProvider(PaperProvider):
+    """The provider lives in the harness, where its ledger outlives every life."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        self._port = port
+        self._socket: socket.socket | None = None
+
+    def _call(self, line: dict[str, Json]) -> Any:
+        if self._socket is None:
+            self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=20)
+            self._stream = self._socket.makefile("rwb")
+        self._stream.write(json.dumps(line).encode() + b"\n")
+        self._stream.flush()
+        answer = self._stream.readline()
+        if not answer:
+            self._socket = None
+            raise OutcomeUnknownError("The provider's line dropped.")
+        return json.loads(answer)
+
+    def count(self, key: str) -> int:
+        return int(self._call({"count": key}))
+
+    def accept(self, key: str, args: dict[str, Json], *, once: bool) -> Receipt:
+        number = self._call({"accept": key, "once": once, "body": args.get("body", "")})
+        return Receipt(ref=f"p{number}", text=f"Done, says the provider, as {number}.")
+
+
+async def live(plan: dict[str, Any]) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", plan["wire"])
+    wire = Wire(reader, writer)
+    offset = timedelta(seconds=plan["offset_s"])
+    home = Path(plan["home"])
+    environment = {
+        "SOLOIST_HOME": str(home), "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(plan["smtp"]), "SMTP_SECURITY": "none",
+        "MAIL_FROM": "me@soloist.example",
+    }  # fmt: skip
+    given = settings.read(wiring.declared_settings(), environment=environment, folder=home)
+    given = replace(given, policy=replace(given.policy, delay=timedelta(0)))
+    machine = wiring.build(
+        given,
+        now=lambda: datetime.now(UTC) + offset,
+        live=[],
+        channels={"wire": wire},
+        reader=PaperReader(),
+        extra={"paper": PaperService(RemoteProvider(plan["provider"]))},
+        only={"paper": PaperAgent()},
+        chance=random.Random(plan["seed"]),
+        people=(Person("wire", "operator", "bot"),),
+    )
+    _without(plan.get("twin", ""))
+    _die_at(machine, plan.get("die"), plan.get("nth", 0))
+    await machine.runner.run()
+
+
+def _without(twin: str) -> None:
+    """Take a guard out: the negative twins of T1."""
+    if twin == "unknown":  # send again blindly what was on its way
+        conductor._interrupted = lambda effect: [Perform(effect=effect.prepared.effect, attempt=effect.attempt)]
+    elif twin == "inbox":  # take every delivery for a new one
+        admit = Tx.admit
+        Tx.admit = lambda self, platform, account, event_id, at, task: (  # type: ignore[method-assign]
+            admit(self, platform, account, f"{event_id}:{uuid.uuid4()}", at, task)
+        )
+
+
+def _die_at(machine: wiring.Machine, point: str | None, nth: int) -> None:
+    """Arrange for this process to kill itself around its nth commit: as good as any kill -9 from outside."""
+    left = [nth]
+
+    def count(*_: object) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if point == "before_commit":
+        machine.database.before_commit.append(count)
+    elif point == "after_commit":
+        machine.database.after_commit.append(count)
+
+
+def main() -> None:
+    """Fork a life for each plan on standard input; say how it ended on standard output."""
+    for line in sys.stdin:
+        plan = json.loads(line)
+        child = os.fork()
+        if not child:
+            log = os.open(plan["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            os.dup2(log, 2)
+            try:
+                asyncio.run(live(plan))
+            except BaseException as error:  # the harness reads it
+                traceback.print_exc()
+                os.write(2, f"life ended: {error!r}\n".encode())
+            os._exit(1)
+        print(json.dumps({"born": child}), flush=True)
+        _, status = os.waitpid(child, 0)
+        print(json.dumps({"ended": os.waitstatus_to_exitcode(status)}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""T1 in its short form: 300 kills, and the twins that must be caught."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.torture.kill import torture
+
+KILLS = 300
+SEED = 20260302
+
+
+@pytest.mark.timeout(600)
+async def test_t1_killed_three_hundred_times_nothing_is_lost_or_done_twice(tmp_path: Path) -> None:
+    verdict = await torture(tmp_path, KILLS, SEED)
+    assert verdict.faults == []
+    assert verdict.kills >= KILLS
+    assert set(verdict.wishes) == {"post", "book", "send", "mail"}
+    assert sum(verdict.points.values()) >= KILLS
+
+
+async def test_t1_sees_a_house_that_sends_again_blindly(tmp_path: Path) -> None:
+    verdict = await torture(tmp_path, 40, SEED, twin="unknown")
+    assert any("happened 2 times" in fault for fault in verdict.faults)
+
+
+async def test_t1_sees_a_house_that_forgets_what_it_has_heard(tmp_path: Path) -> None:
+    verdict = await torture(tmp_path, 40, SEED, twin="inbox")
+    assert any("tasks" in fault for fault in verdict.faults)
