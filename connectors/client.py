@@ -49,9 +49,10 @@ SECRET_MIN = 6  # characters; shorter values would blank out ordinary words
 Pause = Callable[[float], Awaitable[None]]
 Monotonic = Callable[[], float]
 
+# Of the word behind "bearer" or "basic", one with a digit, a "=" or mixed letters: "a basic subscription" is none.
 _TELLTALE = re.compile(
-    r"(?i)\b(?:(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}|[srp]k_(?:live|test)_[A-Za-z0-9]{4,}|whsec_[A-Za-z0-9]{4,}"
-    r"|xox[abeprs]-[A-Za-z0-9-]{6,}|\d{6,}:[A-Za-z0-9_-]{30,})"
+    r"\b(?:(?i:bearer|basic)\s+(?=\S*(?:[0-9=]|[a-z][A-Z]))[A-Za-z0-9._~+/=-]{5,}[A-Za-z0-9_~+/=-]"
+    r"|[srp]k_(?:live|test)_[A-Za-z0-9]{4,}|whsec_[A-Za-z0-9]{4,}|xox[abeprs]-[A-Za-z0-9-]{6,}|\d{6,}:[A-Za-z0-9_-]{30,})"
 )
 _USERINFO = re.compile(r"(?<=://)[^\s/@]+@")
 

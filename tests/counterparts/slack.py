@@ -131,8 +131,8 @@ class Window:
 
 
 @contextlib.contextmanager
-def local_slack(mode: str, request_url: str = "") -> Iterator[LocalSlack]:
-    """Run a workspace with Alice (the operator), Bob, our app and another app's bot."""
+def local_slack(mode: str, request_url: str = "", crowd: int = 0) -> Iterator[LocalSlack]:
+    """Run a workspace with Alice (the operator), Bob, our app, another app's bot, and a crowd ``U1000``, ``U1001`` …"""
     binary = install()
     app = {
         "appId": "A01APP",
@@ -151,6 +151,7 @@ def local_slack(mode: str, request_url: str = "") -> Iterator[LocalSlack]:
             {"id": ALICE, "name": "alice", "real_name": "Alice Anderson"},
             {"id": BOB, "name": "bob", "real_name": "Bob Brown"},
             {"id": OTHER_BOT, "name": "otherbot", "is_bot": True},
+            *({"id": f"U{1000 + n}", "name": f"person{n}"} for n in range(crowd)),
         ],
         "channels": [{"id": GENERAL, "name": "general", "members": [ALICE, BOB, BOT]}],
     }
@@ -236,6 +237,11 @@ class Edge:
         async with asyncio.timeout(15), self.met:
             await self.met.wait_for(lambda: bool(self._sockets))
 
+    async def asked(self, method: str, times: int) -> None:
+        """Wait until our client has tried a method so many times."""
+        async with asyncio.timeout(15), self.met:
+            await self.met.wait_for(lambda: self.tried.count(method) >= times)
+
     async def envelope(self, kind: str, payload: dict[str, Any], envelope_id: str) -> None:
         """Send one as Slack does, on any connection."""
         frame = {"envelope_id": envelope_id, "type": kind, "payload": payload, "accepts_response_payload": True}
@@ -249,7 +255,9 @@ class Edge:
 
     async def _call(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
-        self.tried.append(method)
+        async with self.met:
+            self.tried.append(method)
+            self.met.notify_all()
         body = await request.read()
         fault = "drop" if self.down else self.fault(method, len(self.tried))
         if fault == "drop":

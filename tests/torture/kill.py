@@ -29,7 +29,7 @@ from tests.counterparts.smtp import POINTS, Fault, PostOffice
 
 VERBS = ("post", "book", "send", "mail")
 CLASSES = {"post": "keyed", "book": "reconcilable", "send": "plain", "mail": "plain"}
-LIFE_S = 5.0  # a life that has nothing left to do, or hangs, is killed after this
+LIFE_S = 2.0  # a life that has nothing left to do, or hangs, is killed after this
 STEP_S = 7200  # between two lives the clock moves on, so that retries fall due
 
 

@@ -165,6 +165,7 @@ def _die_at(machine: wiring.Machine, point: str | None, nth: int) -> None:
 
 def main() -> None:
     """Fork a life for each plan on standard input; say how it ended on standard output."""
+    wiring.declared_settings()  # imports every connector, once for all lives
     for line in sys.stdin:
         plan = json.loads(line)
         child = os.fork()

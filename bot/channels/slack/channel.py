@@ -31,7 +31,7 @@ from bot.channels.slack.hearing import Hearing, Refusal
 from bot.channels.slack.lane import URGENT, USUAL, Clock, RealClock
 from bot.channels.slack.manifest import COMMAND, PATH
 from bot.channels.slack.people import People, PeopleStore, Person
-from bot.channels.slack.post import Poster
+from bot.channels.slack.post import Poster, Where
 from bot.channels.slack.received import Received
 from bot.channels.slack.views import FORM
 from bot.channels.slack.wire import (
@@ -133,7 +133,7 @@ class Slack:
             zone=zone,
             wall=wall,
         )
-        self._said: OrderedDict[str, tuple[Place, str, tuple[str, ...]]] = OrderedDict()
+        self._said: OrderedDict[str, tuple[Where, str, tuple[str, ...]]] = OrderedDict()
         self._bot: AuthorizeResult | None = None
         self._bolt = self._routed()
         self.ready = asyncio.Event()  # set while we listen
@@ -150,24 +150,21 @@ class Slack:
         parts = blocks.message(message)
         digest = _digest(parts)
         conversation = await self._conversation(place)
+        where = (conversation, place.thread)
         async with self._poster.lane(conversation).turn(USUAL) as turn:
             before = self._said.get(message.id)
-            if before and before[0] == place:
-                if before[1] == digest:
-                    return ",".join(before[2])
-                refs = list(before[2])
-                for ts, part in zip(refs, parts, strict=False):
-                    await self._poster.update(turn, conversation, ts, part, f"say/{message.id}")
-            else:
-                refs = []
-            thread = place.thread or ""
+            before = before if before and before[0] == where else None
+            if before and before[1] == digest:
+                return ",".join(before[2])
+            refs = list(before[2]) if before else []
+            for ts, part in zip(refs, parts, strict=False):
+                await self._poster.update(turn, conversation, ts, part, f"say/{message.id}")
             for number in range(len(refs), len(parts)):
                 mark = f"say/{message.id}/{number}/{digest}"
-                refs.append(await self._poster.part(turn, (conversation, thread), parts[number], mark))
-            if not before:
-                for file in message.files:
-                    await self._poster.file(turn, (conversation, thread), file.name, self._ear().file(file))
-            self._said[message.id] = (place, digest, tuple(refs))
+                refs.append(await self._poster.part(turn, where, parts[number], mark))
+            for file in message.files if not before else ():
+                await self._poster.file(turn, where, file.name, self._ear().file(file))
+            self._said[message.id] = (where, digest, tuple(refs))
             while len(self._said) > SAID_MAX:
                 self._said.popitem(last=False)
         return ",".join(refs)
@@ -204,7 +201,9 @@ class Slack:
                 # Only now does the text stand there whole, so only now may it be approved.
                 mark = f"card/{card.id}/{card.revision}/{len(refs) - 1}/{digest}"
                 await self._poster.update(turn, conversation, main, sheet.parts[-1], mark)
-        return ",".join([main, *refs[:-1]])
+        ref = ",".join([main, *refs[:-1]])
+        self._hearing.know_card(conversation, main, ref)
+        return ref
 
     async def settle(self, place: Place, ref: str, card: Card) -> None:
         """Make the copy at ``ref`` show the card as it is now; twice is the same.
@@ -230,7 +229,7 @@ class Slack:
     def home(self) -> Place | None:
         """Return the operator's direct messages, or None before anybody is paired."""
         operator = self.people.operator()
-        return Place(channel="slack", conversation=operator.user) if operator else None
+        return Place(channel="slack", conversation=self._hearing.known_dm(operator.user)) if operator else None
 
     async def refresh_home(self) -> None:
         """Show everybody who has opened App Home what it is now. Call it when cards, money or budget changed."""
@@ -255,7 +254,6 @@ class Slack:
                 await self._reach(self._us)
                 for person in self.people.all():
                     await self._hearing.dm(person.user)
-                self.ready.set()
                 await (self._serve() if self._signed else self._listen())
         finally:
             self.ready.clear()
@@ -273,6 +271,7 @@ class Slack:
     async def _serve(self) -> None:
         """Answer signed HTTP, on our own address or on that of the house."""
         if not self._listen_at:
+            self.ready.set()
             await asyncio.Event().wait()
         host, _, port = self._listen_at.rpartition(":")
         app = web.Application(client_max_size=BODY_MAX)
@@ -281,6 +280,7 @@ class Slack:
         await runner.setup()
         try:
             await web.TCPSite(runner, host or "127.0.0.1", int(port)).start()
+            self.ready.set()
             await asyncio.Event().wait()
         finally:
             await runner.cleanup()
@@ -295,6 +295,7 @@ class Slack:
             answer = await self._reach(client.apps_connections_open_here)
             handler.client.wss_uri = answer
             await handler.connect_async()  # type: ignore[no-untyped-call]
+            self.ready.set()
             await asyncio.Event().wait()
         finally:
             await handler.close_async()  # type: ignore[no-untyped-call]

@@ -31,6 +31,8 @@ SPOKEN = frozenset({"", "file_share", "thread_broadcast", "me_message"})  # subt
 TOLD_AGAIN_S = 3600  # a stranger is answered once an hour, and the operator told as often
 TOLD_MAX = 1_000
 ECHO_MAX = 200
+REFS_MAX = 1_000
+VERBS = frozenset({"approve", "reject", "edit", "revise", "snooze", "undo", "arrived", "again", "drop", "say"})
 MORNING = 9  # o'clock, where the operator lives: when a card that was put aside comes back
 NO_CARD = "That card is not here any more."
 
@@ -70,6 +72,7 @@ class Hearing:
         self._wall = wall
         self._told: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._dms: dict[str, str] = {}
+        self._refs: OrderedDict[tuple[str, str], str] = OrderedDict()
         self.at_home: OrderedDict[str, str] = OrderedDict()  # who has App Home open: user → team
         self.us = ""
         self.ear: Ear | None = None
@@ -129,7 +132,9 @@ class Hearing:
 
     async def _pair(self, team: str, user: str, code: str, place: Place, *, answer: bool = True) -> str:
         paired, sentence = await self._people.pair(team, user, code)
-        if not paired:
+        if paired:
+            await self._dm(user)  # cards go there from now on
+        else:
             await self._refuse(team, user, place, "a pairing code", answer=False)
         if answer:
             self._later(self._tell(place, user, sentence))
@@ -170,7 +175,16 @@ class Hearing:
         mentioned = bool(self.us) and f"<@{self.us}" in said.raw
         if said.kind != "app_mention" and mentioned and not said.direct:
             return None
-        return self._ear().card_of("slack", said.channel, said.thread)
+        ref = self._refs.get((said.channel, said.thread), said.thread)
+        found = self._ear().card_of("slack", said.channel, ref)
+        # A card that went to the person before their conversation was known is kept under the person's id.
+        return found or (self._ear().card_of("slack", said.user, ref) if said.direct else None)
+
+    def know_card(self, conversation: str, main: str, ref: str) -> None:
+        """Remember the whole reference of a card by the message whose thread it has."""
+        self._refs[conversation, main] = ref
+        while len(self._refs) > REFS_MAX:
+            self._refs.popitem(last=False)
 
     def _place(self, said: Heard) -> Place:
         thread = said.thread or ("" if said.direct else said.ts)
@@ -197,8 +211,9 @@ class Hearing:
         pressed = payloads.click(body)
         place = Place(channel="slack", conversation=pressed.channel, thread=pressed.thread, message=pressed.ts)
         person = self._people.find(pressed.team, pressed.user)
-        if person is None or not pressed.ours:
-            reason = "" if pressed.ours else "The button is not on a message of mine."
+        ours = pressed.ours and pressed.verb in VERBS
+        if person is None or not ours:
+            reason = "" if ours else "That is not a button of mine."
             sentence = await self._refuse(pressed.team, pressed.user, place, "a button", reason=reason, answer=False)
             self._later(self._respond(pressed, sentence))
             return
@@ -322,6 +337,10 @@ class Hearing:
     async def dm(self, user: str) -> str:
         """Return the conversation with one person; the user's id, which Slack takes too, when it cannot be asked."""
         return await self._dm(user)
+
+    def known_dm(self, user: str) -> str:
+        """Return the conversation with one person as far as it is known."""
+        return self._dms.get(user, user)
 
     async def _dm(self, user: str) -> str:
         if user not in self._dms:

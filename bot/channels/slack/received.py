@@ -79,7 +79,7 @@ class Received:
                 content = await response.content.read(FILE_MAX + 1)
                 while len(content) <= FILE_MAX and (more := await response.content.read(FILE_MAX + 1 - len(content))):
                     content += more
-        except (TimeoutError, OSError, aiohttp.ClientError) as error:
+        except (TimeoutError, OSError, ValueError, aiohttp.ClientError) as error:
             return UnfetchedError(f"{file.name} could not be fetched ({type(error).__name__}). Send it again.")
         if len(content) > FILE_MAX:
             return UnfetchedError(f"{file.name} is larger than {FILE_MAX:,} bytes.")

@@ -213,6 +213,11 @@ async def test_a_card_too_long_for_one_message_has_its_buttons_under_the_last(sl
 
         assert len(messages) > 1
         assert [bool(actions(message)) for message in messages] == [False] * (len(messages) - 1) + [True]
+        home.ear.shown[ref] = "12.1"
+        await slack.control(
+            "message", channel=there.conversation, user=ALICE, text="fewer", thread_ts=messages[-1]["ts"]
+        )
+        assert [said.reply_to for said in home.ear.said] == ["12.1"]
         assert ref.split(",") == [messages[-1]["ts"], *(message["ts"] for message in messages[:-1])]
         whole = "".join(texts(message) for message in messages).replace("\\n", "")
         assert all(row.value in whole for row in rows)
@@ -341,7 +346,7 @@ async def test_the_first_to_know_the_code_becomes_the_operator_and_the_code_dies
             "This Soloist has its operator already. Somebody new is named in its settings.",
         ]
         assert store.people == [Person(TEAM, ALICE)]
-        assert home.channel.home() == Place(channel="slack", conversation=ALICE)
+        assert home.channel.home() == Place(channel="slack", conversation=await slack.dm())
         await slack.control("command", channel=GENERAL, user=ALICE, command="/solo", text="stuck")
         assert [said.text for said in home.ear.said] == ["stuck"]
         assert all("K7QX" not in said.text for said in home.ear.said)
@@ -503,7 +508,6 @@ async def test_duplicates_over_new_envelopes_and_connections_count_once_t4(slack
                 await home.edge.acked.wait_for(lambda sent=sent: len(home.edge.acks) >= sent)
             if turn < 2:
                 await home.edge.hang_up()
-                await asyncio.sleep(0)
                 await home.edge.connected()
         once = sorted({said.event_id for said in home.ear.said})
         assert len(once) == len(home.ear.said)
@@ -518,6 +522,20 @@ async def test_a_broken_connection_comes_back_and_misses_nothing_that_is_sent_ag
         await home.edge.envelope("events_api", _dm("Ev1"), "e1")
         await home.edge.ack("e1")
         assert len(home.ear.said) == 1
+
+
+async def test_a_network_that_is_gone_for_a_while_comes_back_by_itself(slack) -> None:
+    async with house(slack, ping_s=0.1) as home:
+        home.edge.down = True
+        await home.edge.hang_up()
+        await home.edge.asked("apps.connections.open", 3)
+        assert "No answer from Slack" in home.channel.trouble
+        home.edge.down = False
+        await home.edge.connected()
+        assert home.channel.trouble == ""
+        await home.edge.envelope("events_api", _dm("Ev1"), "e1")
+        await home.edge.ack("e1")
+        assert [said.event_id for said in home.ear.said] == ["Ev1"]
 
 
 async def test_a_revoked_token_is_one_clear_sentence_and_it_comes_back(slack, caplog) -> None:
