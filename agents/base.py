@@ -130,6 +130,7 @@ class Task:
     earlier: tuple[ActionCall, ...] = ()  # the calls of the draft that guidance or edits are about
     item: Mapping[str, Json] | None = None
     item_text: str = ""
+    item_kind: str = ""  # as the connector set it ("stripe.invoice.paid"); the item's own words never say what it is
 
 
 @dataclass(frozen=True)

@@ -131,10 +131,18 @@ def settle(
             choices=(Choice(label=f"All of {money(left, currency)}", text=f"{found.key} is paid"),),
         )
     today = desk.now.astimezone(desk.zone).date()
-    return _payment(found, paid, day or today, left)
+    charge = _charge(task) if task.item_kind.startswith("stripe.") else ""
+    return _payment(found, paid, day or today, left, charge)
 
 
-def _payment(invoice: Record, paid: Money, day: date, left: Decimal) -> Proposal:
+def _charge(task: Task) -> str:
+    """Return Stripe's id of the payment, by which it can be given back."""
+    current = (task.item or {}).get("current")
+    held = current if isinstance(current, dict) else {}
+    return str(held.get("latest_charge") or held.get("id") or "")
+
+
+def _payment(invoice: Record, paid: Money, day: date, left: Decimal, charge: str) -> Proposal:
     before, currency = parse_money(invoice.data.get("paid") or money(Decimal(0), paid.currency))
     whole = paid.amount == left
     status = "paid" if whole else "partly_paid"
@@ -148,7 +156,8 @@ def _payment(invoice: Record, paid: Money, day: date, left: Decimal) -> Proposal
     after = {**invoice.data, "status": status, "paid": money(before + paid.amount, currency), "payments": payments}
     if whole:
         after["paid_on"] = day.isoformat()
-    receipt = {"invoice": invoice.key, "client": client, "amount": str(paid), "day": day.isoformat(), "by": "bank"}
+    receipt = {"invoice": invoice.key, "client": client, "amount": str(paid), "day": day.isoformat()}
+    receipt |= {"by": "stripe", "charge": charge} if charge else {"by": "bank"}
     call = ActionCall(
         name="books.write",
         args={

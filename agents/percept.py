@@ -55,8 +55,15 @@ class Percept:
     automatic: bool = False
 
 
-def perceive(item: Mapping[str, Json], text: str, desk: Desk) -> Percept:
-    """Return the typed facts of an outside item; never raises for what stands in it."""
+def perceive(item: Mapping[str, Json], text: str, desk: Desk, kind: str = "") -> Percept:
+    """Return the typed facts of an outside item; never raises for what stands in it.
+
+    Args:
+        item: As the connector brought it.
+        text: What a person would read.
+        desk: For the client with exactly the sender's address.
+        kind: As the connector set it. Without one it is a mail or a form by its shape, and nothing that moves money.
+    """
     found = {name: value for name, keys in FIELDS.items() if (value := _first(item, keys))}
     author = item.get("from")
     # A mail is answered to From, never to Reply-To: that would let a stranger choose the recipient of our words.
@@ -72,7 +79,7 @@ def perceive(item: Mapping[str, Json], text: str, desk: Desk) -> Percept:
     if sender:
         facts["email"] = sender
     return Percept(
-        kind=_kind(item),
+        kind=kind or _shape(item),
         sender=sender,
         client=look_up(desk, sender).record if sender else None,
         facts={key: value for key, value in facts.items() if value},
@@ -81,14 +88,8 @@ def perceive(item: Mapping[str, Json], text: str, desk: Desk) -> Percept:
     )
 
 
-def _kind(item: Mapping[str, Json]) -> str:
-    said = str(item.get("kind") or "")
-    if said:
-        return said
-    if "message_id" in item or "subject" in item:
-        return "mail"
-    event = str(item.get("type") or "")
-    return f"stripe.{event}" if re.fullmatch(r"[a-z_.]{3,80}", event) else "form"
+def _shape(item: Mapping[str, Json]) -> str:
+    return "mail" if "message_id" in item and isinstance(item.get("from"), dict) else "form"
 
 
 def _first(item: Mapping[str, Json], keys: tuple[str, ...]) -> str:

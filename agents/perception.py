@@ -6,6 +6,8 @@ from. The item's words fill names and needs, cleaned and shown on a card; see `a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from agents.base import Agent, Desk, Proposal, Step, Task
 from agents.directory import slug
 from agents.percept import NEED_MAX, Percept, line, perceive
@@ -26,10 +28,12 @@ class Perception(Agent):
 
     async def work(self, task: Task, desk: Desk) -> Proposal:
         """Plan what the item's kind asks for; say what came when nothing does."""
-        percept = perceive(task.item or {}, task.item_text, desk)
+        percept = perceive(task.item or {}, task.item_text, desk, task.item_kind)
         if percept.kind.partition(".")[0] == "mail":
             steps: tuple[Step, ...] = (Step(id="triage", agent="support", intent="triage", why="a mail came in"),)
             return Proposal(plan=steps)
+        if paid := _payment(percept.kind, task.item or {}, desk):
+            return paid
         book = for_item(percept.kind, playbooks())
         if book is None:
             return Proposal(say=_notice(percept))
@@ -42,6 +46,25 @@ class Perception(Agent):
         if wrong := faults(filled.steps, staff()):
             return Proposal(problem=f"The playbook {book.name} does not fit what came in: {' '.join(wrong)}")
         return Proposal(say=_notice(percept), plan=filled.steps)
+
+
+def _payment(kind: str, item: Mapping[str, Json], desk: Desk) -> Proposal | None:
+    """Plan to note a payment that Stripe itself reports for one of our invoices; None when it is something else.
+
+    One payment comes as several events. The intent's is the one that says that the money is there.
+    """
+    number = str(item.get("reference") or "")
+    if not kind.startswith("stripe.") or not number or desk.record("invoice", number) is None:
+        return None
+    if kind != "stripe.payment_intent.succeeded":
+        return Proposal(say=f"Stripe tells of {kind.removeprefix('stripe.')} for {number}.")
+    inputs: dict[str, Json] = {"number": number}
+    if amount := item.get("amount"):
+        inputs["amount"] = amount
+    step = Step(id="paid", agent="billing", intent="mark_paid", inputs=inputs, why="Stripe reports the payment")
+    if wrong := faults((step,), staff()):
+        return Proposal(problem=f"Stripe reports a payment for {number} that I cannot read: {' '.join(wrong)}")
+    return Proposal(plan=(step,))
 
 
 def known(percept: Percept) -> dict[str, Json]:

@@ -148,7 +148,7 @@ class Support(Agent):
 
 async def _triage(task: Task, desk: Desk) -> Proposal:
     item = task.item or {}
-    percept = perceive(item, task.item_text, desk)
+    percept = perceive(item, task.item_text, desk, task.item_kind)
     shown = _shown(percept)
     if quiet := _not_answered(percept, item, desk):
         return Proposal(say=f"{shown}\n{quiet}")

@@ -27,8 +27,9 @@ def test_a_form_and_a_providers_event_give_the_same_facts() -> None:
         "type": "checkout.session.completed",
         "data": {"object": {"customer_details": {"email": "h@globex.example", "name": "Hank"}, "plan": "Pro"}},
     }
-    bought = perceive(event, "", PaperDesk())
+    bought = perceive(event, "", PaperDesk(), "stripe.checkout.session.completed")
     assert (bought.kind, bought.facts["plan"]) == ("stripe.checkout.session.completed", "Pro")
+    assert perceive(event, "", PaperDesk()).kind == "form"
     assert bought.client is None
 
 
