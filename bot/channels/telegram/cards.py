@@ -25,6 +25,7 @@ END = "⋯"  # ends every part: the platform trims white space at the end of a m
 BODY_PARTS_MAX = 6  # a longer body comes as a file; more messages than that are a flood, not a view
 VITAL_PARTS_MAX = 20  # more recipients than this cannot be read on a phone, so they cannot be approved there
 LOUD_SPANS_MAX = 7  # head and tail together stay within what `ENTITIES_MAX` leaves of the platform's 100
+VITAL_ROLES = (Role.RECIPIENTS, Role.AMOUNT, Role.ATTACHMENTS, Role.LINES)  # never cut, whoever made the row
 VALUE_MAX = 1000  # of a row that is not vital; the rest is named by length and digest
 
 STATES = {
@@ -85,6 +86,16 @@ def show(card: Card) -> Shown:
     )
 
 
+def ending(card: Card) -> str:
+    """Return a settled card as one message: what it was about, and how it ended.
+
+    For a copy that was cut in another way than `show` would cut it now; what stands above it stays as it is.
+    """
+    decisive = [block for vital, block in _facts(card) if vital]
+    parts = pack(decisive, TEXT_MAX - HEAD_MAX - TAIL_MAX)
+    return html(_message(card, parts[0] if len(parts) == 1 else (Span("(as shown above)"),), 1, 1))
+
+
 def _tail_heavy(ordered: list[Block], room: int) -> list[tuple[Span, ...]]:
     """Pack facts that need several messages, the last of which has room for the tail."""
     parts = pack(ordered, room)
@@ -129,7 +140,7 @@ def _loud(text: str) -> Block:
 def _facts(card: Card) -> list[tuple[bool, Block]]:
     """Return what decides, each with whether it may never be cut."""
     facts: list[tuple[bool, Block]] = [(False, (Span("⚠ ", "b"), *tame(_named(warning)))) for warning in card.warnings]
-    facts += [(row.vital, _row(row)) for row in card.rows]
+    facts += [(_is_vital(row), _row(row)) for row in card.rows]
     facts += [(False, (Span("Changed: ", "b"), *tame(_named(change)))) for change in card.changes]
     return facts or [(False, (Span("(nothing to show)"),))]
 
@@ -139,10 +150,14 @@ def _footer(card: Card) -> list[Block]:
     return [styled(tame(_named(line)), "i") for line in card.footer]
 
 
+def _is_vital(row: Row) -> bool:
+    return row.vital or row.role in VITAL_ROLES
+
+
 def _row(row: Row) -> Block:
     label = (*_loud(_clipped(one_line(row.label), 80)), Span(": ", "b"))
     mark = (Span(f" {one_line(row.mark)}", "b"),) if row.mark else ()
-    if row.vital:
+    if _is_vital(row):
         address = row.role is Role.RECIPIENTS
         # A further line starts with a bar, so that no value can look like a row of its own.
         lines = "\n│ ".join(strict(line, address=address) for line in row.value.split("\n"))
@@ -179,7 +194,7 @@ def _body(card: Card) -> tuple[list[Block], tuple[str, bytes] | None]:
 
 
 def _too_much(card: Card) -> Block:
-    vital = "\n".join(f"{row.label}\t{row.value}" for row in card.rows if row.vital)
+    vital = "\n".join(f"{row.label}\t{row.value}" for row in card.rows if _is_vital(row))
     return (
         Span("Too much to show here. ", "b"),
         Span(

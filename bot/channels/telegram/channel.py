@@ -28,7 +28,7 @@ from telegram import Update
 
 from bot.channels.base import Card, Ear, Message, NotWrittenError, UndeliverableError
 from bot.channels.telegram import drafts
-from bot.channels.telegram.cards import CARD_MARK, DRAFT_MARK, Shown, show
+from bot.channels.telegram.cards import CARD_MARK, DRAFT_MARK, Shown, ending, show
 from bot.channels.telegram.clock import Clock, WallClock
 from bot.channels.telegram.hearing import PATIENCE_S, Hearing, Mouth
 from bot.channels.telegram.lanes import ORDINARY, URGENT, Lanes
@@ -180,11 +180,15 @@ class Telegram:
         chat = self._chat(place)
         shown = show(card)
         ids = [int(part) for part in ref.split(",") if part.isdecimal()]
+        if not ids:
+            raise UndeliverableError(f"{ref!r} is no reference of a message in Telegram.", forever=True)
         if len(ids) != len(shown.texts):
-            # Written by another version, which cut differently. Half a card must not keep its buttons.
-            if ids:
-                await self._edits(chat, [(ids[-1], f"{CARD_MARK} {html(tame(card.id))} · shown again below", ())])
-            raise UndeliverableError("This copy cannot hold the card any more; show it again.", forever=True)
+            # What the card says has changed, or another version cut it: what was read stays, the last part ends it.
+            await self._edits(chat, [(ids[-1], ending(card), shown.keyboard if card.outcome else ())])
+            if card.state in ("pending", "snoozed"):
+                # Half a card must not keep its buttons.
+                raise UndeliverableError("This copy cannot hold the card any more; show it again.", forever=True)
+            return
         pairs = [(at, text, keys) for at, (text, keys) in zip(ids, _with_keys(shown), strict=True)]
         await self._edits(chat, pairs[::-1])
 

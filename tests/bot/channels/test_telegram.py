@@ -562,6 +562,19 @@ async def test_a_card_over_several_messages_is_settled_in_all_of_them() -> None:
         assert gone.value.forever
 
 
+async def test_a_card_that_says_less_once_it_is_settled_is_ended_in_its_last_message() -> None:
+    async with stage() as on:
+        ref, message = await on.asks(replace(MAIL, body="long\n" * 2000))
+        assert "," in ref
+        await on.channel.settle(CHAT, ref, replace(settled(), body="", rows=MAIL.rows[:1]))
+        last = on.telegram.shown()[-1]["text"]
+        assert "anna@acme.example" in last
+        assert "✅ Ada approved this" in last
+        assert on.telegram.labels(message) == []
+        with pytest.raises(UndeliverableError, match="no reference"):
+            await on.channel.settle(CHAT, "", settled())
+
+
 async def test_a_copy_of_another_version_loses_its_buttons_and_says_so() -> None:
     async with stage() as on:
         ref, message = await on.asks(MAIL)
