@@ -63,10 +63,13 @@ class Search:
     window: dict[int, float] = field(default_factory=dict)
     beside: dict[int, list[int]] = field(default_factory=dict)
     rows: dict[int, Row[Any]] = field(default_factory=dict)
+    told: dict[int, tuple[bool, bool, bool, bool, bool, bool]] = field(default_factory=dict)
+    asked: frozenset[str] = frozenset()
 
     def best(self, k: int) -> list[Hit]:
         """Return the best hits, each with its terms. The same store and question give the same ones."""
         question = self.question
+        self.asked = question.asked
         words = question.words or tuple(word.lower() for name in question.names for word in name.split())
         self.bm25 = rows_of.lexical(self.tx, [word for word in words if word.isalnum()], self.scope, CANDIDATES)
         self._by_meaning()
@@ -139,19 +142,25 @@ class Search:
         self.window = {id_: float(close[n]) for id_, n in place.items()}
 
     def _evidence(self, id_: int) -> Evidence:
-        row, question = self.rows[id_], self.question
-        asked, lowered = question.asked, row.text.lower()
-        return Evidence(
-            cosine=self.cosine.get(id_, 0.0),
-            bm25=self.bm25.get(id_, 0.0),
-            window=self.window.get(id_, self.cosine.get(id_, 0.0)),
-            speaker=bool(row.speaker or row.author) and not asked.isdisjoint((row.speaker.lower(), row.author.lower())),
-            client=row.client.lower() in asked,
-            named=any(name in lowered for name in asked),
-            timely=bool(question.times)
-            and (question.holds(rows_of.moment(row.at)) or question.holds(rows_of.moment(row.valid_from))),
-            asks=row.text.rstrip().endswith("?"),
-            operator=row.origin == Origin.OPERATOR,
+        if (told := self.told.get(id_)) is None:
+            told = self.told[id_] = self._tells(self.rows[id_])
+        cosine = self.cosine.get(id_, 0.0)
+        return Evidence(cosine, self.bm25.get(id_, 0.0), self.window.get(id_, cosine), *told)
+
+    def _tells(self, row: Row[Any]) -> tuple[bool, bool, bool, bool, bool, bool]:
+        """Return what a row says by itself: speaker, client, named, timely, asks, operator, as in `Evidence`."""
+        question, asked = self.question, self.asked
+        lowered = row.text.lower() if asked else ""
+        timely = bool(question.times) and (
+            question.holds(rows_of.moment(row.at)) or question.holds(rows_of.moment(row.valid_from))
+        )
+        return (
+            bool(asked) and (row.speaker.lower() in asked or row.author.lower() in asked),
+            bool(asked) and row.client.lower() in asked,
+            any(name in lowered for name in asked),
+            timely,
+            row.text.rstrip().endswith("?"),
+            row.origin == Origin.OPERATOR,
         )
 
     def _threaded(self, ids: Sequence[int]) -> list[int]:
