@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from bot import approvals, books
+from bot import approvals, batch, books
 from bot.approvals import Roster, View
 from bot.effects import (
     Close,
@@ -162,6 +162,10 @@ def decide(state: TaskState, event: Happening, house: House) -> list[Effect]:
                 card=event.reply_to, revision=0, verb="revise", actor=event.actor, place=event.place, reason=event.text
             )
             return [Tell(task=int(event.reply_to.partition(".")[0]), event=press)]
+        case MessageReceived() if batch.asks_for_all(event.text):
+            return [LookUp(question="batch")]
+        case MessageReceived() if batch.items_in(event.text):
+            return [Press(verb="approve", card=event.text)]
         case MessageReceived():
             return [Understand(text=event.text)]
         case ItemArrived():
@@ -547,6 +551,8 @@ def _pressed(state: TaskState, event: Pressed, house: House) -> list[Effect]:
     if event.revision and event.revision != standing.opened.revision:
         return [Reply(text="This card has changed since; the newer version is below. Nothing was done.")]
     opened = standing.opened
+    if event.fingerprint and not opened.fingerprint.startswith(event.fingerprint):
+        return [Reply(text="This card has changed since it was listed. Nothing was done.")]
     if opened.kind == "shadow":
         return [Reply(text="This is a rehearsal: it shows what would have been done and does nothing.")]
     if opened.kind in {"unknown", "stuck"}:
@@ -700,6 +706,8 @@ def _start(state: TaskState, effect: EffectState, house: House) -> list[Effect]:
 def _undo(state: TaskState, event: Pressed, standing: CardState, house: House) -> list[Effect]:
     opened = standing.opened
     effects = state.of_card(event.card)
+    if any(effect.maybe and effect.status == "prepared" for effect in effects):
+        return [Reply(text="An earlier attempt may have gone through, so this cannot be taken back from here.")]
     if approvals.undoable(state, event.card):
         drops: list[Effect] = [
             Record(

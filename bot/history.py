@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import and_, func, or_, select
 
-from bot import approvals
+from bot import approvals, batch
 from bot.approvals import View
 from bot.channels.base import Card, Home
 from bot.channels.web.window import TaskLine, TimelineLine, Turn
@@ -254,6 +254,8 @@ class History:
                 return _answered(self.help_text())
             case "approvals":
                 return self._approvals()
+            case "batch":
+                return self._batch()
             case "digest":
                 return _answered(compose(self.day(self._last_digest(state))))
             case "stuck":
@@ -292,6 +294,15 @@ class History:
             return _answered("Nothing waits for you.")
         lines = [f"- {card.id}: {card.title}" + _first_amount(card) for card in waiting]
         return _answered("\n".join([f"{len(waiting)} waiting for you:", *lines, "", "approve 12.1, reject 12.1"]))
+
+    def _batch(self) -> Answered:
+        ready = [
+            (card, self.state(int(card.id.partition(".")[0])).cards[card.id].opened.fingerprint)
+            for card in self.waiting()
+            if card.kind == "approval" and card.state == "pending"
+        ]
+        text, choices = batch.offer(ready)
+        return _answered(text, choices)
 
     def about_task(self, question: str, words: str) -> str:
         """Answer "why" or "timeline" about a task or card; no number means the newest that did something."""

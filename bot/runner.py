@@ -23,7 +23,7 @@ import msgspec
 from sqlalchemy import Table, func, select
 
 from agents.base import Agent, Intent, Task
-from bot import approvals
+from bot import approvals, batch
 from bot.approvals import Roster, read_handle
 from bot.books import ACTIONS as BOOKS_ACTIONS
 from bot.channels.base import (
@@ -219,7 +219,7 @@ class Runner:
         """See `bot.channels.base.Ear.heard`."""
         person = self._staff.roster().find(actor)
         if person is None:
-            await self._told_of_stranger(actor, "wrote to me")
+            await self.turned_away(actor, "wrote to me")
             raise RefusedPressError("I work for one person, and you are not on the list.")
         actor = msgspec.structs.replace(actor, origin=person.role)
         event = MessageReceived(text=text, actor=actor, place=place, files=files, reply_to=reply_to)
@@ -242,7 +242,7 @@ class Runner:
         target = read_handle(self._staff.secret, handle)
         person = self._staff.roster().find(actor)
         if target is None or (verb != "say" and verb not in approvals.VERBS):
-            await self._told_of_stranger(actor, "pressed a button that this house never made")
+            await self.turned_away(actor, "pressed a button that this house never made")
             raise RefusedPressError("I do not know this button. Nothing was done.")
         what, number = target
         actor = msgspec.structs.replace(actor, origin=person.role if person else Origin.STRANGER)
@@ -271,6 +271,9 @@ class Runner:
         task = int(press.card.partition(".")[0])
 
         def work(tx: Tx) -> Outcome:
+            if task not in self._states and not tx.history(task):
+                # A button of a house before a restore: nothing is known, and nothing is begun, under that number.
+                return Outcome(task, replies=(f"There is no card {press.card} here. Nothing was done.",))
             platform = f"press:{press.actor.platform}"
             _, fresh = tx.admit(platform, press.actor.account, event_id, self._staff.now(), lambda: task)
             if not fresh:
@@ -323,8 +326,8 @@ class Runner:
 
         return self._staff.log.transact(work).result()
 
-    async def _told_of_stranger(self, actor: Actor, what: str) -> None:
-        """Tell the operator, a few times an hour at the most; the stranger's words are not repeated."""
+    async def turned_away(self, actor: Actor, what: str) -> None:
+        """Tell the operator of somebody who does not count; a few times an hour, and without the stranger's words."""
         now = self._staff.now()
         recent = [at for at in self._refusals.get(actor.platform, ()) if now - at < timedelta(hours=1)]
         self._refusals[actor.platform] = [*recent, now]
@@ -666,6 +669,10 @@ class Runner:
 
     async def _press_by_name(self, task: int, key: str, order: Press) -> None:
         state = self.state_now(task)
+        items = batch.items_in(order.card)
+        if items:
+            await self._press_batch(task, key, items)
+            return
         found = self._staff.answerer.find_card(order.verb, order.card)
         if isinstance(found, str):
             await self._answer(task, Answered(order=key, text=found))
@@ -682,6 +689,27 @@ class Runner:
         )
         outcome = await self._press(f"{key}:{order.verb}", press)
         await self._answer(task, Answered(order=key, text=outcome.replies[0] if outcome.replies else "Noted."))
+
+    async def _press_batch(self, task: int, key: str, items: Sequence[batch.Item]) -> None:
+        """Approve what was listed, one by one and each under its own lock; a crash in between presses nothing twice."""
+        state = self.state_now(task)
+        told: list[tuple[str, str]] = []
+        for item in items:
+            press = Pressed(
+                card=item.card,
+                revision=0,
+                verb="approve",
+                actor=state.actor or Actor(platform="soloist"),
+                place=state.place or Place(channel=""),
+                fingerprint=item.fingerprint,
+            )
+            outcome = await self._press(f"{key}:{item.card}", press)
+            if not outcome.fresh:  # counted before a crash
+                standing = self.state_now(outcome.task).cards.get(item.card)
+                told.append((item.card, "Approved." if standing and standing.state == "approved" else "Not approved."))
+            else:
+                told.append((item.card, outcome.replies[0] if outcome.replies else "Noted."))
+        await self._answer(task, Answered(order=key, text=batch.told(told)))
 
     async def _tell(self, task: int, key: str, order: Tell) -> None:
         def work(tx: Tx) -> Outcome:

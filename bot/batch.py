@@ -1,0 +1,88 @@
+"""Approving several cards at once: a list of fingerprints, and nothing that is not on it. Pure.
+
+"approve all" does nothing by itself. It answers with the list of what waits and one button, and that button carries
+card and fingerprint of each item. What is late, changed or over a limit by then drops out, and is told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bot.channels.base import Card
+from connectors.base import Role
+from memory.events import Choice
+
+DIGITS = 16  # of a fingerprint: 64 bits, compared with the whole one, and whoever presses is checked besides
+ITEMS_MAX = 50
+
+_ASKS = re.compile(r"/?approve\s+(?:them\s+)?(?:all|everything)(?:\s+of\s+them)?[.!]?", re.IGNORECASE)
+_NAMES = re.compile(rf"/?approve((?:\s+\d+\.\d+@[0-9a-f]{{{DIGITS}}})+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One card as it was when it was listed."""
+
+    card: str
+    fingerprint: str  # its first `DIGITS`
+
+
+def asks_for_all(text: str) -> bool:
+    """Whether somebody typed "approve all" and nothing else."""
+    return _ASKS.fullmatch(text.strip()) is not None
+
+
+def items_in(text: str) -> tuple[Item, ...]:
+    """Return the cards that ``"approve 2.1@0f3c… 3.1@77aa…"`` names, once each; nothing when it is anything else."""
+    named = _NAMES.fullmatch(text.strip())
+    if named is None:
+        return ()
+    pairs = dict(word.partition("@")[::2] for word in reversed(named[1].lower().split()))
+    return tuple(Item(card, digits) for card, digits in reversed(pairs.items()))[:ITEMS_MAX]
+
+
+def offer(cards: Sequence[tuple[Card, str]]) -> tuple[str, tuple[Choice, ...]]:
+    """Return the list to show, and the button that approves exactly what is on it.
+
+    Args:
+        cards: Waiting approvals with the fingerprint of each.
+    """
+    if not cards:
+        return "Nothing waits for you that could be approved together.", ()
+    listed = cards[:ITEMS_MAX]
+    lines = [_line(card) for card, _ in listed]
+    if len(cards) > len(listed):
+        lines.append(f"- and {len(cards) - len(listed)} more, after these")
+    text = "approve " + " ".join(f"{card.id}@{fingerprint[:DIGITS]}" for card, fingerprint in listed)
+    label = f"Approve these {len(listed)}" if len(listed) > 1 else "Approve this one"
+    return "\n".join(["These wait for you. One press approves exactly them:", *lines]), (
+        Choice(label=label, text=text),
+    )
+
+
+def _line(card: Card) -> str:
+    facts = [
+        f"{row.value} ({row.mark})" if row.mark else row.value
+        for row in card.rows
+        if row.role in {Role.RECIPIENTS, Role.AMOUNT, Role.ATTACHMENTS, Role.REFERENCE}
+    ]
+    warning = "".join(f" ! {warning}" for warning in card.warnings)
+    return f"- {card.id}: {card.title}" + "".join(f", {fact}" for fact in facts) + warning
+
+
+def told(outcomes: Iterable[tuple[str, str]]) -> str:
+    """Return in words what became of a batch.
+
+    Args:
+        outcomes: Card and the answer its press got.
+    """
+    done: list[tuple[str, str]] = []
+    out: list[tuple[str, str]] = []
+    for card, answer in outcomes:
+        (done if answer == "Approved." else out).append((card, answer))
+    lines = [f"Approved {len(done)}: {', '.join(card for card, _ in done)}." if done else "Nothing was approved."]
+    if out:
+        lines += [f"Left out {len(out)}:", *(f"- {card}: {answer}" for card, answer in out)]
+    return "\n".join(lines)
