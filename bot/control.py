@@ -84,6 +84,7 @@ class Stuck(Intent):
         "what's stuck?", "anything blocked?", "which tasks failed?", "show problems", "what went wrong today",
         "is anything hanging", "list failed tasks", "what isn't moving", "show me errors", "anything broken?",
         "which jobs are blocked and why", "what needs fixing", "did something fail", "stuck tasks", "open problems",
+        "what is hanging or failing", "any failures",
     )  # fmt: skip
     checks: ClassVar[tuple[str, ...]] = (
         "are there stuck tasks", "what is blocked right now", "did any task fail", "show me what's failing",
@@ -133,6 +134,7 @@ class Why(Intent):
         "why did you ask me about the mail to Acme", "why was this invoice sent", "how did you come to that amount",
         "where does that number come from", "why is 22.1 waiting", "on what basis did you propose this",
         "why didn't this run by itself", "which rule asked for 12.1", "what made you pick that date",
+        "what is card 9.1 based on", "explain task 7", "tell me the reason for 14.1",
         "explain yourself", "why do you think so",
     )  # fmt: skip
     checks: ClassVar[tuple[str, ...]] = (
@@ -344,6 +346,7 @@ class Memory(Intent):
         "what have you stored", "show stored facts", "list my preferences", "which rules have you learned",
         "show what you learned about Acme", "what's in your memory", "dump memory", "all remembered facts",
         "what do you keep on file about Globex", "browse memory",
+        "what have you stored about Acme", "what is noted about Hooli", "which facts about Wayne are stored",
     )  # fmt: skip
     checks: ClassVar[tuple[str, ...]] = (
         "show all your memories", "what facts do you have stored", "list what you have learned",
@@ -370,6 +373,7 @@ class Remember(Intent):
         "note down that Stark's budget is 10k", "save this: the wifi password of the office is on the fridge",
         "FYI Umbrella moved to Lyon", "learn that I prefer short mails", "always cc Anna on invoices to Wayne",
         "write down that the Acme contract ends in June", "remeber that Globex has a new boss",
+        "for later reference: Acme wants net 14", "for the future: Hooli wants two copies", "for your info: Stark has a new buyer",
     )  # fmt: skip
     checks: ClassVar[tuple[str, ...]] = (
         "please remember that Stark prefers calls before noon", "note that Hooli's VAT number changed",
@@ -399,6 +403,7 @@ class RecallFact(Intent):
         "what did we promise Umbrella", "when does the Wayne contract end", "do you remember what Eva wanted",
         "what discount did I give Globex last time", "what are Acme's payment terms", "did I ever tell you my tax number",
         "look in your notes: what was the wifi password",
+        "what did we agree with Acme on the scope", "which price did we agree with Wonka", "what did Globex want changed",
     )  # fmt: skip
     checks: ClassVar[tuple[str, ...]] = (
         "what did we agree with Stark on the price", "when was the last time Hooli complained",
@@ -425,6 +430,7 @@ class Forget(Intent):
         "Initech asks to be deleted under GDPR", "wipe everything about Stark's contact", "forget the wifi password",
         "drop the rule about Fridays", "erase this from your memory", "forget what I told you about Umbrella",
         "delete the memory 8812", "remove my preference for short mails",
+        "erase everything about Acme", "delete all data of a person",
     )  # fmt: skip
     checks: ClassVar[tuple[str, ...]] = (
         "please forget the thing about Wayne", "erase Anna from your memory", "delete the note on discounts",

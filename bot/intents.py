@@ -161,7 +161,11 @@ class Understanding:
         self._names: tuple[tuple[tuple[str, str], ...], Directory] = ((), Directory.of(()))
         # Intents that hold somebody's words ("tell Acme that ...") may hold any value in them.
         self._quotes = {
-            name: any(re.search(r"(?:\bthat|\bto|\babout|\bon|:|\bup|\bout) \{(\w+)\}$", p) and slots_of(i)[p.rpartition("{")[2][:-1]] == "text" for p in i.patterns)
+            name: any(
+                re.search(r"(?:\bthat|\bto|\babout|\bon|:|\bup|\bout) \{(\w+)\}$", p)
+                and slots_of(i)[p.rpartition("{")[2][:-1]] == "text"
+                for p in i.patterns
+            )
             for name, i in self.intents.items()
         }
         self._leads = {
@@ -386,7 +390,12 @@ class Understanding:
         if not template.is_loose or not self._ready.is_set():
             return False
         guess = self._guess(text, scene)
-        return guess is not None and guess.known and guess.ranked[0][0] != template.intent.id() and guess.ranked[0][1] > DOUBTED
+        return (
+            guess is not None
+            and guess.known
+            and guess.ranked[0][0] != template.intent.id()
+            and guess.ranked[0][1] > DOUBTED
+        )
 
     def _templated(self, text: str, scene: Scene) -> tuple[Template, dict[str, str]] | None:
         message = scene.coded(text)
@@ -529,9 +538,10 @@ class Understanding:
 
     def _from_model(self, text: str, answer: Json, reading: Reading, **scene: object) -> Reading | None:
         """Quote or reject: a slot counts when its words stand in the message and our own grammar reads them."""
-        if not isinstance(answer, dict) or answer.get("intent") not in self.intents or answer["intent"] in EXACT:
+        name = answer.get("intent") if isinstance(answer, dict) else None
+        if not isinstance(name, str) or name not in self.intents or name in EXACT:
             return None
-        intent = self.intents[answer["intent"]]
+        intent = self.intents[name]
         clients = scene.pop("clients", ())
         view = Scene(
             scene["now"], scene["zone"], str(scene.get("locale", "en")), str(scene.get("currency", "")),  # type: ignore[arg-type]
@@ -559,7 +569,16 @@ class Understanding:
 MODEL_SURE = 0.80  # as sure as a card needs, and no surer
 NEEDS = frozenset({"every", "money", "invoice", "email"})
 NEEDS_FACTOR = 0.5  # for each required value that is not in the message
-HOMELESS = {"every": 0.3, "money": 0.5, "invoice": 0.4, "terms": 0.4, "moment": 0.6, "day": 0.6, "period": 0.8, "email": 0.7}
+HOMELESS = {
+    "every": 0.3,
+    "money": 0.5,
+    "invoice": 0.4,
+    "terms": 0.4,
+    "moment": 0.6,
+    "day": 0.6,
+    "period": 0.8,
+    "email": 0.7,
+}
 """For each value in the message that the intent has no slot for."""
 ANSWER_WORDS_MAX = 6  # a longer message is a new request, not an answer
 
@@ -572,7 +591,11 @@ def says(intent: type[Intent]) -> str:
 def spelled(intent: type[Intent], pattern: str) -> str:
     """Return a pattern as a sentence, with a value of each kind in its place."""
     kinds = slots_of(intent)
-    return re.sub(r"\{(\w+)\}", lambda match: "12.1" if match[1] in {"card", "task"} else PLAIN.get(kinds[match[1]], "it"), pattern)
+    return re.sub(
+        r"\{(\w+)\}",
+        lambda match: "12.1" if match[1] in {"card", "task"} else PLAIN.get(kinds[match[1]], "it"),
+        pattern,
+    )
 
 
 def sample_of(text: str, names: Directory | None = None) -> Sample:

@@ -32,6 +32,7 @@ DIGITS = (
     r"\d{1,3}(?:[,.'’\u00a0\u202f]\d{3})+(?:[.,]\d{1,2})?(?!\d)"
     r"|\d{1,3}(?: \d{3})+(?:[.,]\d{1,2})?(?!\d)|\d+(?:[.,]\d+)?"
 )
+AMOUNT_MAX = Decimal(10) ** 10  # ten billion: more is a slip of the finger or an account number
 BIG = {"k": 1000, "K": 1000, "mio": 1_000_000, "mio.": 1_000_000, "mn": 1_000_000, "m": 1_000_000, "M": 1_000_000}
 
 
@@ -154,6 +155,8 @@ def _amount(match: re.Match[str], language: Language, customs: Customs) -> Slot 
         plain = False
     if group.get("cents") and value is not None and value == value.to_integral_value():
         value += Decimal(group["cents"]) / 100
+    if value is not None and value >= AMOUNT_MAX:
+        ask, value = f"{match[0].strip()[:40]} is more than I take for an amount. Which one is meant?", None
     if group.get("sign") and value is not None:
         ask, value = f"An amount below zero: is {match[0].strip()} meant?", None
     ask = ask or which

@@ -8,9 +8,12 @@ One extra class is *nobody's*: what no agent can do. Without an embedding model 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +105,7 @@ def _fit_half(rows: Any, labels: npt.NDArray[np.int64], classes: int, strength: 
     else:
         weights[:, model.classes_] = model.coef_.T
         bias[model.classes_] = model.intercept_
-    return _Half(weights, bias)
+    return _Half(weights.astype(np.float32), bias)  # what is kept on disk, so that a reload says the same
 
 
 def _vectorizers() -> tuple[Any, Any]:
@@ -230,7 +233,7 @@ class Router:
         """Keep everything learned in one file: arrays and vocabularies, nothing that runs when it is read."""
         arrays = {
             "owners": self.owners,
-            "lexical_w": self.lexical.weights.astype(np.float32),
+            "lexical_w": self.lexical.weights,
             "lexical_b": self.lexical.bias,
         }
         if self.dense is not None and self.vectors is not None:
@@ -251,7 +254,7 @@ class Router:
     def load(cls, path: Path, embedder: Embedder | None) -> Router | None:
         """Return what `save` kept, or None when there is nothing whole."""
         try:
-            with np.load(path, allow_pickle=False) as kept:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as kept:
                 told = json.loads(str(kept["told"]))
                 words, letters = _vectorizers()
                 for name, vectorizer in (("words", words), ("letters", letters)):
@@ -264,7 +267,7 @@ class Router:
                     kept["vectors"] if dense else None, kept["owners"], told["temperature"], told["share"],
                     told["threshold"], embedder, told["way"],
                 )  # fmt: skip
-        except (OSError, ValueError, KeyError, EOFError):
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
             return None
 
 
@@ -284,7 +287,9 @@ def _lexical(samples: Sequence[Sample], words: Any, letters: Any, *, fit: bool =
 
     texts = [sample.words for sample in samples]
     how = "fit_transform" if fit else "transform"
-    flags = csr_matrix(np.array([sample.flags for sample in samples], dtype=np.float64).reshape(len(samples), -1) * FLAG_WEIGHTS[0])
+    flags = csr_matrix(
+        np.array([sample.flags for sample in samples], dtype=np.float64).reshape(len(samples), -1) * FLAG_WEIGHTS[0]
+    )
     return hstack([getattr(words, how)(texts), getattr(letters, how)(texts), flags]).tocsr()
 
 
@@ -302,7 +307,11 @@ def _score(way: str, chances: Floats, nobody: int, likeness: Any, owners: npt.ND
     """
     own = np.delete(chances, nobody) if nobody >= 0 else chances
     if way == "near" or nobody < 0:
-        nearest = 1.0 if likeness is None else likeness[owners == int(np.flatnonzero(chances == own.max())[0])].max(initial=0.0)
+        nearest = (
+            1.0
+            if likeness is None
+            else likeness[owners == int(np.flatnonzero(chances == own.max())[0])].max(initial=0.0)
+        )
         return float(np.sqrt(own.max() * max(float(nearest), 0.0)))
     score = float((1 - chances[nobody]) * own.max() ** LEAN)
     if likeness is None:

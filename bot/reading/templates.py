@@ -77,7 +77,9 @@ class Template:
     def is_loose(self) -> bool:
         """Whether it takes words that could be anything: "schedule {topic} for {when}"."""
         return any(
-            kind == "text" and name not in {"card", "task"} and not _CONTENT.search(self.pattern.split(f"{{{name}}}")[0])
+            kind == "text"
+            and name not in {"card", "task"}
+            and not _CONTENT.search(self.pattern.split(f"{{{name}}}")[0])
             for name, kind in self.kinds.items()
         )
 
@@ -153,5 +155,9 @@ def _holds_values(template: Template, name: str, match: re.Match[str]) -> bool:
     words = match[name]
     if _CONTENT.search(template.pattern.split(f"{{{name}}}")[0]):
         return False
-    names = _CODES["client"] in words and "client" not in template.kinds.values() and "client" in slots_of(template.intent).values()
+    names = (
+        _CODES["client"] in words
+        and "client" not in template.kinds.values()
+        and "client" in slots_of(template.intent).values()
+    )
     return words[-1] in _TIMES or names

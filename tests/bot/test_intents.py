@@ -1,0 +1,418 @@
+"""Understanding: what a message may and may not be taken for. The classifier here has words alone, as with no model."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar
+from zoneinfo import ZoneInfo
+
+import pytest
+from pydantic import BaseModel
+
+from agents import discover
+from agents.base import Intent, Risk
+from agents.slots import ClientName, Every, Money
+from bot.control import CONTROL, EXACT
+from bot.intents import NEEDED, TEXT_MAX, Reading, Understanding, spelled
+from bot.reading.router import Router
+
+ZONE = ZoneInfo("Europe/Berlin")
+NOW = datetime(2026, 11, 19, 10, 0, tzinfo=ZONE)
+CLIENTS = (("acme", "Acme GmbH"), ("globex", "Globex"), ("kestrel", "Kestrel Studio"))
+
+
+@pytest.fixture(scope="module")
+def understanding() -> Understanding:
+    house = Understanding.of(discover())
+    assert house.ready(120)
+    return house
+
+
+def read(understanding: Understanding, text: str, **more: object) -> Reading:
+    scene = {"now": NOW, "zone": ZONE, "locale": "en_GB", "currency": "EUR", "clients": CLIENTS, **more}
+    return understanding.read(text, **scene)  # type: ignore[arg-type]
+
+
+# ── commands and patterns ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("mark", ["/", "!"])
+def test_every_intent_is_reachable_as_a_command(understanding: Understanding, mark: str) -> None:
+    for name, intent in understanding.intents.items():
+        for word in filter(None, (name, intent.command)):
+            reading = read(understanding, f"{mark}{word}")
+            assert reading.intent == name or (reading.ask and reading.others[0].intent == name), word
+            assert reading.tier == "command"
+
+
+def test_a_command_of_a_bot_in_a_group_is_the_same_command(understanding: Understanding) -> None:
+    assert read(understanding, "/unpaid@soloist_bot").intent == "unpaid"
+
+
+def test_a_command_with_words_fills_the_slots(understanding: Understanding) -> None:
+    reading = read(understanding, "/invoice Acme 1,200 for the March retainer, net 14")
+
+    assert reading.intent == "invoice"
+    assert reading.slots == {
+        "client": "Acme", "amount": "1200.00 EUR", "what": "the March retainer", "terms": "net 14",
+    }  # fmt: skip
+
+
+def test_an_unknown_command_does_nothing_and_offers_what_is_near(understanding: Understanding) -> None:
+    reading = read(understanding, "/invocie Acme 5")
+
+    assert reading.intent == ""
+    assert "/invoice Acme 5" in [choice.text for choice in reading.choices]
+
+
+def test_the_first_button_of_a_new_chat_is_help(understanding: Understanding) -> None:
+    assert read(understanding, "/start").intent == "help"
+
+
+def test_a_pattern_is_read_with_its_slots_and_what_was_assumed(understanding: Understanding) -> None:
+    reading = read(understanding, "Please invoice Acme 1,200 for the March retainer, net 14.")
+
+    assert (reading.intent, reading.tier, reading.confidence_pct) == ("invoice", "pattern", 100)
+    assert reading.assumed == ("1,200 read as EUR.",)
+    assert understanding.intents["invoice"].model_validate(reading.slots)
+
+
+def test_commands_and_patterns_answer_while_the_classifier_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = Understanding.of(discover())
+    gate = threading.Event()
+
+    def slow() -> None:
+        gate.wait(30)
+        return
+
+    house._open_embedder = slow  # training stands still until the gate opens
+    house.warm()
+    try:
+        assert read(house, "/unpaid").intent == "unpaid"
+        assert read(house, "invoice Acme 1,200").intent == "invoice"
+        assert read(house, "remind me tomorrow at 9 to call Bob").intent == "remind_me"
+        monkeypatch.setattr("bot.intents.PATIENCE_S", 0.0)
+    finally:
+        gate.set()
+        house.ready(120)
+
+
+def test_every_declared_pattern_is_read_as_its_own_intent(understanding: Understanding) -> None:
+    wrong = []
+    for name, intent in understanding.intents.items():
+        for pattern in intent.patterns:
+            reading = read(understanding, spelled(intent, pattern))
+            got = reading.intent or (reading.others[0].intent if reading.others else "")
+            if got != name:
+                wrong.append((pattern, spelled(intent, pattern), name, got))
+    assert len(wrong) <= len(understanding.intents) // 10, wrong
+
+
+# ── slots ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_ambiguous_amount_is_a_question_and_no_invoice(understanding: Understanding) -> None:
+    reading = read(understanding, "invoice Acme 1.200")
+
+    assert reading.intent == ""
+    assert "1,200" in reading.ask
+    assert read(understanding, "invoice Acme 1.200", locale="de_DE").slots["amount"] == "1200.00 EUR"
+
+
+def test_two_amounts_are_a_question(understanding: Understanding) -> None:
+    reading = read(understanding, "send Acme an invoice over 1,200 EUR or maybe 1,500 EUR for the site")
+
+    assert reading.intent == ""
+    assert "amount" in reading.ask.lower() or "how much" in reading.ask.lower()
+
+
+def test_a_required_slot_that_is_missing_is_asked_for_and_the_answer_completes_it(understanding: Understanding) -> None:
+    asked = read(understanding, "/remember")
+    assert asked.intent == ""
+    assert asked.ask == "What shall I remember?"
+
+    reading = read(understanding, "Acme pays late", last=("/remember",))
+
+    assert reading.intent == "remember"
+    assert "Acme pays late" in str(reading.slots["what"])
+
+
+def test_a_new_request_is_not_taken_for_an_answer(understanding: Understanding) -> None:
+    assert read(understanding, "what's unpaid?", last=("/remember",)).intent == "unpaid"
+
+
+def test_a_client_slot_keeps_what_was_typed(understanding: Understanding) -> None:
+    assert read(understanding, "invoice kestrel 300").slots["client"] == "kestrel"
+
+
+def test_slots_are_canonical_json_that_the_intent_validates(understanding: Understanding) -> None:
+    for text in ("remind me every Friday at 4pm to do the books", "Acme paid 500 on 2026-0003", "agenda tomorrow"):
+        reading = read(understanding, text)
+        assert reading.intent, text
+        assert understanding.intents[reading.intent].model_validate(reading.slots), text
+        assert reading.understood("1").slots == reading.slots
+
+
+# ── several requests ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_two_requests_are_cut_and_the_cut_is_shown(understanding: Understanding) -> None:
+    reading = read(understanding, "invoice Acme 1,200 and remind me on Friday to call Bob")
+
+    assert reading.intent == "invoice"
+    assert reading.slots == {"client": "Acme", "amount": "1200.00 EUR"}
+    assert reading.rest == ("remind me on Friday to call Bob",)
+    assert any("2 requests" in sentence for sentence in reading.assumed)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "remind me on Friday to call Bob and send the offer",
+        "invoice Acme 300 for cards and envelopes",
+        "email Acme that the logo is done and the invoice follows",
+        "remember that Acme and Globex share an office",
+    ],
+)
+def test_an_and_inside_one_request_cuts_nothing(understanding: Understanding, text: str) -> None:
+    assert read(understanding, text).rest == ()
+
+
+# ── what must never be an action ──────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "   ", "don't invoice Acme 1,200", "do not remind Acme to pay", "never send that mail to Globex", "please don't publish the post"],
+)
+def test_what_must_not_be_done_is_not_done(understanding: Understanding, text: str) -> None:
+    assert read(understanding, text).intent == ""
+
+
+def test_the_same_words_without_the_no_are_done(understanding: Understanding) -> None:
+    assert read(understanding, "invoice Acme 1,200").intent == "invoice"
+    assert read(understanding, "don't forget to remind me tomorrow at 9 to call Bob").intent != "invoice"
+
+
+def test_a_condition_is_a_question(understanding: Understanding) -> None:
+    reading = read(understanding, "if Acme has not paid by Friday, send them a payment reminder")
+
+    assert reading.intent == ""
+    assert reading.doubt == "condition"
+    assert read(understanding, "remind Acme to pay").intent == "remind_debtor"
+
+
+@pytest.mark.parametrize("text", ["what's the weather like", "tell me a joke", "asdf qwer", "book a flight to Lisbon", "ok", "🙂", "?" * 50])
+def test_what_nobody_does_is_said_and_not_done(understanding: Understanding, text: str) -> None:
+    reading = read(understanding, text)
+
+    assert reading.intent == ""
+    assert reading.ask
+
+
+@pytest.mark.parametrize("text", ["yes, that looks right, send it", "ok go ahead with it", "unsend that please", "take back what you did"])
+def test_a_button_is_never_pressed_from_a_likeness(understanding: Understanding, text: str) -> None:
+    reading = read(understanding, text)
+
+    assert reading.intent not in EXACT
+
+
+def test_an_exact_phrase_presses_the_button(understanding: Understanding) -> None:
+    reading = read(understanding, "approve 12.1")
+
+    assert (reading.intent, reading.slots) == ("approve", {"card": "12.1"})
+    assert read(understanding, "reject 12.1 because the price is wrong").slots == {
+        "card": "12.1", "reason": "the price is wrong",
+    }  # fmt: skip
+
+
+def test_a_button_under_a_question_is_understood_exactly(understanding: Understanding) -> None:
+    reading = read(understanding, "yes go ahead with it please")
+    assert reading.intent == ""
+    assert 1 <= len(reading.choices) <= 3
+
+    for choice in reading.choices:
+        pressed = read(understanding, choice.text)
+        assert pressed.tier == "command"
+
+
+def test_a_long_text_is_material_and_not_an_order(understanding: Understanding) -> None:
+    assert read(understanding, "invoice Acme 1,200 " + "x" * TEXT_MAX).intent == ""
+
+
+def test_money_and_the_outside_world_need_more_than_a_likely_reading() -> None:
+    assert NEEDED[Risk.MONEY] == NEEDED[Risk.OUTSIDE] == 0.80
+    assert NEEDED[Risk.READS] < NEEDED[Risk.REVERSIBLE] < NEEDED[Risk.MONEY]
+
+
+@pytest.mark.parametrize(("effect", "acts"), [(Risk.READS, True), (Risk.REVERSIBLE, False), (Risk.MONEY, False)])
+def test_the_same_likeness_looks_something_up_and_changes_nothing(
+    understanding: Understanding, monkeypatch: pytest.MonkeyPatch, effect: Risk, acts: bool
+) -> None:
+    guess = understanding._router.guesses  # a reading at 60 percent, whatever the words
+    from bot.reading.router import Guess
+
+    assert guess
+    monkeypatch.setattr(Router, "guess", lambda *_: Guess((("unpaid", 0.6), ("revenue", 0.3)), 0.01, 0.9, known=True))
+    monkeypatch.setattr(understanding.intents["unpaid"], "effect", effect)
+
+    reading = read(understanding, "tell the story of the sums")
+
+    assert (reading.intent == "unpaid") is acts
+    assert acts or [choice.label for choice in reading.choices]
+
+
+def test_hostile_text_is_read_without_an_error(understanding: Understanding) -> None:
+    for text in ("{client} {amount}", "/" * 100, "!\x00", "\u202einvoice Acme 5", "/invoice " + "9" * 500, "\ue000\ue001", "a" * 1999, "(" * 300, "invoice {0} %s"):
+        read(understanding, text)
+
+
+# ── corrections ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_correction_is_taken_at_once_for_every_client_and_amount() -> None:
+    kept: list[tuple[str, str]] = []
+    house = Understanding.of(discover(), keep=lambda mask, intent: kept.append((mask, intent)))
+    text = "do the usual for Acme, 300"
+    before = read(house, text)
+    assert before.tier != "phrasebook"
+
+    house.learn(text, "invoice", CLIENTS)
+
+    after = read(house, "do the usual for Globex, 450")
+    assert (after.intent, after.tier) == ("invoice", "phrasebook")
+    assert after.slots["amount"] == "450.00 EUR"
+    reopened = Understanding.of(discover(), phrases=kept)
+    assert read(reopened, "do the usual for Globex, 450").intent == "invoice"
+
+
+def test_a_correction_to_an_unknown_intent_is_refused(understanding: Understanding) -> None:
+    with pytest.raises(KeyError, match="no intent"):
+        understanding.learn("x", "fly_to_the_moon")
+
+
+# ── a training that is kept ───────────────────────────────────────────────────────────────────────────────────────
+
+
+class Bill(Intent):
+    """Bill somebody."""
+
+    effect: ClassVar[Risk] = Risk.MONEY
+    examples: ClassVar[tuple[str, ...]] = tuple(f"bill Acme {n} euros for part {n}" for n in range(1, 13))
+    patterns: ClassVar[tuple[str, ...]] = ("bill {client} {amount}",)
+    asks: ClassVar[Mapping[str, str]] = {"client": "Whom?"}
+
+    client: ClientName
+    amount: Money | None = None
+    every: Every | None = None
+
+
+class Weather(Intent):
+    """Say how the weather is."""
+
+    examples: ClassVar[tuple[str, ...]] = tuple(f"how is the weather {when}" for when in ("today", "now", "outside", "there", "in town", "at home"))
+
+
+def test_what_was_trained_is_loaded_the_next_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Understanding([Bill, Weather], cache=tmp_path)
+    assert first.ready(60)
+    assert len(list(tmp_path.glob("*.npz"))) == 1
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("trained again although nothing changed")
+
+    monkeypatch.setattr(Router, "train", refuse)
+    again = Understanding([Bill, Weather], cache=tmp_path)
+    assert again.ready(60)
+    text = "please bill Globex for the last part"
+    assert read(again, text) == read(first, text)
+
+
+def test_a_torn_cache_is_trained_again(tmp_path: Path) -> None:
+    assert Understanding([Bill, Weather], cache=tmp_path).ready(60)
+    (kept,) = tmp_path.glob("*.npz")
+    kept.write_bytes(kept.read_bytes()[:500])
+
+    assert Understanding([Bill, Weather], cache=tmp_path).ready(60)
+
+
+def test_a_changed_declaration_is_a_new_training_and_the_old_one_goes(tmp_path: Path) -> None:
+    assert Understanding([Bill, Weather], cache=tmp_path).ready(60)
+    (old,) = tmp_path.glob("*.npz")
+
+    assert Understanding([Bill, Weather, *CONTROL[:1]], cache=tmp_path).ready(60)
+
+    (new,) = tmp_path.glob("*.npz")
+    assert new != old
+
+
+def test_a_pattern_with_an_unknown_slot_is_an_error_that_names_it() -> None:
+    class Odd(Weather):
+        patterns: ClassVar[tuple[str, ...]] = ("weather in {town}",)
+
+    with pytest.raises(ValueError, match="town"):
+        Understanding([Odd])
+
+
+# ── a small model ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+SCENE = {"now": NOW, "zone": ZONE, "locale": "en_GB", "currency": "EUR", "clients": CLIENTS}
+
+
+def answering(answer: object) -> tuple[list[str], object]:
+    prompts: list[str] = []
+
+    async def model(prompt: str, schema: type[BaseModel]) -> object:
+        prompts.append(prompt)
+        return answer
+
+    return prompts, model
+
+
+async def test_a_model_is_not_asked_where_words_are_enough(understanding: Understanding) -> None:
+    prompts, model = answering(None)
+
+    await understanding.understand("invoice Acme 1,200", model=model, **SCENE)  # type: ignore[arg-type]
+
+    assert prompts == []
+
+
+async def test_a_models_slot_counts_when_it_quotes_the_message(understanding: Understanding) -> None:
+    text = "the usual thing to Acme again, 450 euros this time"
+    prompts, model = answering({"intent": "invoice", "quotes": {"client": "Acme", "amount": "450 euros"}})
+    assert read(understanding, text).doubt
+
+    reading = await understanding.understand(text, model=model, **SCENE)  # type: ignore[arg-type]
+
+    assert len(prompts) == 1
+    assert (reading.intent, reading.tier) == ("invoice", "small")
+    assert reading.slots["amount"] == "450.00 EUR"
+
+
+async def test_what_a_model_made_up_is_rejected(understanding: Understanding) -> None:
+    text = "the usual thing to Acme again, 450 euros this time"
+    for invented in ({"amount": "4,500 euros"}, {"amount": "450 euros this time"}):
+        _, model = answering({"intent": "invoice", "quotes": {"client": "Acme", **invented}})
+        reading = await understanding.understand(text, model=model, **SCENE)  # type: ignore[arg-type]
+        assert reading.slots.get("amount") in {None, "450.00 EUR"}
+
+
+@pytest.mark.parametrize("answer", [None, "invoice", {"intent": "approve"}, {"intent": "rm -rf"}, {"intent": ""}, {}, {"intent": ["invoice"]}])
+async def test_a_model_can_neither_press_a_button_nor_invent_an_intent(understanding: Understanding, answer: object) -> None:
+    text = "the usual thing to Acme again, 450 euros this time"
+    _, model = answering(answer)
+
+    reading = await understanding.understand(text, model=model, **SCENE)  # type: ignore[arg-type]
+
+    assert reading == read(understanding, text)
+
+
+async def test_a_model_does_not_turn_a_condition_into_an_order(understanding: Understanding) -> None:
+    text = "if Acme has not paid by Friday, send them a payment reminder"
+    _, model = answering({"intent": "remind_debtor", "quotes": {"client": "Acme"}})
+
+    assert (await understanding.understand(text, model=model, **SCENE)).intent == ""  # type: ignore[arg-type]
