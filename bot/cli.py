@@ -79,6 +79,11 @@ def _parser() -> argparse.ArgumentParser:
     backing.add_argument("target", nargs="?", help="file or folder; default: backups in the home folder")
     restoring = add("restore", _restore, "Put a verified backup in place of the home; the old home is kept.")
     restoring.add_argument("backup", help="the backup file")
+    slack = add(
+        "slack", _slack, "Print the manifest from which Slack creates the whole app: paste it at api.slack.com/apps."
+    )
+    slack.add_argument("what", choices=["manifest"])
+    slack.add_argument("--address", default="", help="your public https address, for signed HTTP; default: Socket Mode")
     add("doctor", _doctor, "Look at everything and say what is wrong and what to do.")
     return parser
 
@@ -274,6 +279,17 @@ def _check_unpacked(folder: Path) -> list[str]:
         return [str(error) for error in Log(database).verify()]
     finally:
         database.close()
+
+
+def _slack(arguments: argparse.Namespace) -> int:
+    from bot.channels.slack import manifest
+
+    try:
+        print(manifest(address=arguments.address))
+    except ValueError as error:
+        print(f"soloist: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    return 0
 
 
 def _doctor(_: argparse.Namespace) -> int:

@@ -89,6 +89,7 @@ class Policy:
     digest_at: time = time(8, 0)
     quiet: tuple[time, time] | None = None
     step_up_from: Mapping[str, Decimal] = field(default_factory=dict)  # currency → amount that needs a second channel
+    models_usd: Mapping[str, Decimal] = field(default_factory=dict)  # "task", "day", "month" → at most so much
 
 
 DEFAULTS: Mapping[Risk, tuple[Ruling, str]] = {
@@ -223,7 +224,7 @@ def quiet_until(policy: Policy, now: datetime, zone: ZoneInfo) -> datetime | Non
 
 # ── reading policy.toml ───────────────────────────────────────────────────────────────────────────────────────────
 
-_KNOWN = {"rules", "limits", "undo", "cards", "digest", "quiet", "step_up"}
+_KNOWN = {"rules", "limits", "undo", "cards", "digest", "quiet", "step_up", "models"}
 
 
 def parse(document: Mapping[str, Any]) -> Policy:
@@ -258,7 +259,21 @@ def parse(document: Mapping[str, Any]) -> Policy:
         step_up_from=dict(
             [_amount(text, "[step_up] from")[::-1] for text in document.get("step_up", {}).get("from", ())]
         ),
+        models_usd=_models(document.get("models", {})),
     )
+
+
+def _models(table: Mapping[str, Any]) -> dict[str, Decimal]:
+    spans = {"task", "day", "month"}
+    if set(table) - spans:
+        raise PolicyError(f"policy.toml [models] knows {', '.join(sorted(spans))}, each like '2.00 USD'.")
+    found = {}
+    for name, text in table.items():
+        amount, currency = _amount(text, f"[models] {name}")
+        if currency != "USD":
+            raise PolicyError(f"policy.toml [models] {name}: models are paid in USD, like '2.00 USD'.")
+        found[name] = amount
+    return found
 
 
 def _rule(table: Mapping[str, Any], number: int) -> Rule:

@@ -315,6 +315,10 @@ class Runner:
 
         return await self._written(work)
 
+    def note(self, task: int, event: Event) -> None:
+        """Append something that is only counted (a model's call) to a task, without waiting for the commit."""
+        self._submit(lambda tx: self._advance(tx, task, event, actor="soloist", cause=""))
+
     def chronicle(self, events: Sequence[Event]) -> int:
         """Write events that are already settled as one finished task (a demo company, an import); returns its number."""
 

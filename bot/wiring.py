@@ -5,15 +5,21 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel
 
 import agents
 import connectors
 import memory
 from agents.base import Agent
+from agents.budget import Allowance
+from agents.llm import Gateway
 from agents.tiers import SETTINGS as MODEL_SETTINGS
+from agents.tiers import Tiers
 from bot import control, policy, settings
 from bot.approvals import Person, Roster
 from bot.books import ACTIONS as BOOKS_ACTIONS
@@ -21,14 +27,16 @@ from bot.channels import web
 from bot.channels.base import Channel
 from bot.doctor import Finding
 from bot.history import History
-from bot.intents import Understanding
+from bot.intents import Model, Understanding
 from bot.reader import WordReader
 from bot.runner import Reader, Runner, Staff
-from bot.settings import Settings
-from connectors.base import Action, Connector, ConnectorError, Setting, Workshop
+from bot.settings import HOUSE_SETTINGS, Settings
+from bot.spending import SpendingLedger
+from bot.switchboard import Switchboard, open_switchboard
+from connectors.base import Action, Connector, ConnectorError, Json, Setting, Workshop
 from memory import embed
 from memory.database import Database
-from memory.events import Ended, Planned, Recorded, Write
+from memory.events import Actor, Ended, ModelCalled, Origin, Planned, Recorded, Write
 from memory.files import FileStore
 from memory.line import stamp
 from memory.log import Log
@@ -78,7 +86,6 @@ class Machine:
     runner: Runner
     history: History
     console: web.Web | None = None
-    channels: dict[str, Channel] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)  # what the operator should know at start
     closers: list[Callable[[], None]] = field(default_factory=list)
 
@@ -100,6 +107,7 @@ def build(  # noqa: PLR0914 - the one place where everything meets
     only: Mapping[str, Agent] | None = None,
     chance: random.Random | None = None,
     people: Sequence[Person] = (),
+    announce: Callable[[str], None] = print,
 ) -> Machine:
     """Build the machine on a home.
 
@@ -113,6 +121,7 @@ def build(  # noqa: PLR0914 - the one place where everything meets
         only: Agents instead of all that are found.
         chance: Source of jitter.
         people: Who else may press.
+        announce: Prints a sentence where the operator starts the bot: pairing codes.
 
     Raises:
         StorageError: The home cannot be used.
@@ -121,7 +130,7 @@ def build(  # noqa: PLR0914 - the one place where everything meets
     check_rooms()
     database = Database.open(given.home, url=given.database_url)
     try:
-        return _build(given, database, now, live, channels, reader, extra, only, chance, people)
+        return _build(given, database, now, live, channels, reader, extra, only, chance, people, announce)
     except BaseException:
         database.close()
         raise
@@ -138,6 +147,7 @@ def _build(  # noqa: PLR0917
     only: Mapping[str, Agent] | None,
     chance: random.Random | None,
     people: Sequence[Person],
+    announce: Callable[[str], None],
 ) -> Machine:
     log = Log(database)
     secret = _secret(log, now())
@@ -151,11 +161,6 @@ def _build(  # noqa: PLR0917
             hands[service] = opened
     hands.update(extra or {})
     minds = dict(only) if only is not None else {name: kind() for name, kind in agents.discover().items()}
-    roster = Roster((
-        Person("web", "operator", "local"),
-        Person("console", "operator", "local"),
-        *people,
-    ))  # fmt: skip
     history = History(
         database,
         log,
@@ -166,6 +171,8 @@ def _build(  # noqa: PLR0917
         now=now,
         help_lines=help_lines(minds),
     )
+    tell = _Tell()
+    gateway = _gateway(given, log, zone, now, tell)
     if reader is None:
         understanding = Understanding.of(
             {name: type(agent) for name, agent in minds.items()},
@@ -174,9 +181,23 @@ def _build(  # noqa: PLR0917
         )
         understanding.warm()
         reader = WordReader(
-            understanding, database, zone=zone, company=given.company, state=lambda task: history.state(task)
+            understanding,
+            database,
+            zone=zone,
+            company=given.company,
+            state=lambda task: history.state(task),
+            model=_small_model(gateway),
         )
-    notices: list[str] = []
+    board = Switchboard()
+    if channels is None:
+        board = open_switchboard(
+            given,
+            zone=zone,
+            home_view=history.home,
+            refused=tell.turned_away,
+            commands=help_lines(minds),
+            announce=announce,
+        )
     page: web.Web | None = None
     if live is None:
         page = web.Web(
@@ -190,22 +211,57 @@ def _build(  # noqa: PLR0917
         now=now,
         zone=zone,
         policy=given.policy,
-        roster=lambda: roster,
+        roster=lambda: Roster((*LOCAL, *people, *board.people())),
         secret=secret,
         company=given.company,
         connectors=hands,
         agents=minds,
         reader=reader,
         answerer=history,
-        channels=dict(channels or {}),
+        channels=board.channels if channels is None else dict(channels),
         live=live,
+        think=gateway.ask,
         chance=chance or random.Random(),  # noqa: S311 - jitter
     )
-    runner = Runner(staff)
+    runner = tell.runner = Runner(staff)
     history.actions = runner.actions
     history.message = runner.message
     history.state = runner.state_now
-    return Machine(given, database, log, files, runner, history, page, dict(channels or {}), notices)
+    return Machine(given, database, log, files, runner, history, page, board.notices)
+
+
+LOCAL = (Person("web", "operator", "local"), Person("console", "operator", "local"))
+"""Who sits at this machine: whoever holds the console's key, or has the terminal."""
+
+
+def _gateway(given: Settings, log: Log, zone: ZoneInfo, now: Callable[[], datetime], tell: _Tell) -> Gateway:
+    caps = given.policy.models_usd
+    fresh = Allowance()
+    allowance = replace(fresh, **{name: replace(getattr(fresh, name), usd=cap) for name, cap in caps.items()})
+    ledger = SpendingLedger(allowance, now, zone, log, tell.note)
+    return Gateway(Tiers.read(given.values), ledger, secrets=given.secrets((*HOUSE_SETTINGS, *declared_settings())))
+
+
+def _small_model(gateway: Gateway) -> Model:
+    async def ask(prompt: str, schema: type[BaseModel]) -> Json:
+        thought = await gateway.ask("understand", prompt, schema=schema, tier="small", origin=Origin.OPERATOR)
+        return thought.data
+
+    return ask
+
+
+class _Tell:
+    """The channels want somebody to tell of strangers before there is a runner."""
+
+    runner: Runner | None = None
+
+    async def turned_away(self, actor: Actor, what: str) -> None:
+        if self.runner is not None:
+            await self.runner.turned_away(actor, f"tried {what}")
+
+    def note(self, task: int, event: ModelCalled) -> None:
+        if self.runner is not None:
+            self.runner.note(task, event)
 
 
 def models_folder() -> Path:
