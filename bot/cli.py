@@ -299,6 +299,7 @@ def _doctor(_: argparse.Namespace) -> int:
         with _looking(given) as (database, log, _history):
             findings += doctor.examine_history(database, log, replayed)
     findings += asyncio.run(wiring.examine_services(given))
+    findings += asyncio.run(wiring.examine_channels(given))
     for finding in findings:
         print(finding)
     bad = sum(not finding.ok for finding in findings)

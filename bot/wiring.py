@@ -328,6 +328,33 @@ async def examine_services(given: Settings) -> list[Finding]:
     return findings
 
 
+async def examine_channels(given: Settings) -> list[Finding]:
+    """Ask Slack and Telegram whether tokens, scopes and settings are right, and say where each is changed."""
+    values, findings = given.values, []
+    if values["SLACK_BOT_TOKEN"]:
+        from bot.channels import slack
+
+        checks = await slack.check(
+            values["SLACK_BOT_TOKEN"],
+            app_token=values["SLACK_APP_TOKEN"],
+            signing_secret=values["SLACK_SIGNING_SECRET"],
+            base_url=values["SLACK_API_BASE"],
+        )
+        findings += [Finding(ok=check.well, what=f"slack: {check.what}: {check.text}") for check in checks]
+    else:
+        findings.append(Finding(ok=True, what="slack: not set up. 'python -m bot slack manifest' is the first step."))
+    if values["TELEGRAM_TOKEN"]:
+        from bot.channels.telegram import health
+
+        well, what, remedy = await health.check(values["TELEGRAM_TOKEN"], values["TELEGRAM_API_BASE"])
+        findings.append(Finding(ok=well, what=what, remedy=remedy))
+    else:
+        findings.append(Finding(ok=True, what="telegram: not set up. Talk to @BotFather, then set TELEGRAM_TOKEN."))
+    tiers = Tiers.read(values)
+    findings += [Finding(ok=True, what=f"models: {sentence}") for sentence in tiers.missing]
+    return findings
+
+
 def _values(given: Settings, kind: type[Connector]) -> dict[str, str]:
     return {each.name: given.values.get(each.name, each.default) for each in kind.settings}
 
