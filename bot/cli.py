@@ -84,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     slack.add_argument("what", choices=["manifest"])
     slack.add_argument("--address", default="", help="your public https address, for signed HTTP; default: Socket Mode")
+    add("settings", _env_example, "Print every setting with where to get it: the content of .env.example.")
     add("doctor", _doctor, "Look at everything and say what is wrong and what to do.")
     return parser
 
@@ -279,6 +280,11 @@ def _check_unpacked(folder: Path) -> list[str]:
         return [str(error) for error in Log(database).verify()]
     finally:
         database.close()
+
+
+def _env_example(_: argparse.Namespace) -> int:
+    print(settings.example(wiring.declared_settings()), end="")
+    return 0
 
 
 def _slack(arguments: argparse.Namespace) -> int:

@@ -110,6 +110,18 @@ def read(
     )
 
 
+def example(declared: Iterable[Setting]) -> str:
+    """Return what .env.example holds: every setting, where to get it, its default."""
+    lines = [
+        "# Every secret and address Soloist knows. Copy to .env here or in your home folder; all of them are optional.",
+        "# Made by: python -m bot settings",
+    ]
+    for each in (*HOUSE_SETTINGS, *declared):
+        secret = " (secret)" if each.secret else ""
+        lines += ["", f"# {each.help}{secret}", f"#{each.name}={each.default}"]
+    return "\n".join(lines) + "\n"
+
+
 def read_company(home: Path) -> dict[str, str]:
     """Return the company's facts: ``company.toml`` over the defaults, all as text."""
     table = _toml(home / "company.toml")
