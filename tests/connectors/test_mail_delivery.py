@@ -1,4 +1,9 @@
+import json
+import os
+import signal
 import ssl
+import subprocess
+import sys
 
 import pytest
 
@@ -212,6 +217,33 @@ async def test_a_greeting_changes_nothing_and_says_who_answers(post):
     assert post.seen["mail"] == 0
     with pytest.raises(RefusedError):
         await greet(server(post, security="starttls"))
+
+
+VICTIM = """
+import asyncio, sys
+from connectors.mail_delivery import Server, deliver
+from connectors.mail_message import Message
+letter = Message("<1@me.example>", "me@me.example", ("a@acme.example",), b"Message-ID: <1@me.example>\\r\\n\\r\\n", False)
+sys.stdin.readline()
+asyncio.run(deliver(Server("127.0.0.1", int(sys.argv[1]), "none"), letter))
+print("done")
+"""
+
+
+@pytest.mark.parametrize(
+    ("point", "taken"), [("connect", 0), ("rcpt", 0), ("data", 0), ("dot", 0), ("kept", 1), ("answered", 1)]
+)
+def test_a_harness_can_kill_a_sender_at_any_point_and_count_what_was_taken(tmp_path, point, taken):
+    with PostOffice(ledger=tmp_path / "ledger").in_thread() as post:
+        victim = subprocess.Popen(
+            [sys.executable, "-c", VICTIM, str(post.port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        post.at(point, Fault(call=lambda *_: os.kill(victim.pid, signal.SIGKILL), hang=True))
+        victim.communicate("go\n", timeout=20)
+        assert victim.returncode == -signal.SIGKILL
+    ledger = (tmp_path / "ledger").read_text().splitlines() if taken else []
+    assert [json.loads(line)["message_id"] for line in ledger] == ["<1@me.example>"] * taken
+    assert post.accepted["<1@me.example>"] == taken
 
 
 def self_signed(folder):
