@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from bot.channels.base import Card, Row
 from bot.channels.telegram.presses import Keyboard, card_keyboard, typed_only
-from bot.channels.telegram.reveal import one_line, prose, strict
+from bot.channels.telegram.reveal import NEWLINE, one_line, prose, strict
 from bot.channels.telegram.spans import TEXT_MAX, Block, Span, html, length, pack, styled, tame, units
 from connectors.base import Role
 
@@ -140,7 +140,10 @@ def _loud(text: str) -> Block:
 def _facts(card: Card) -> list[tuple[bool, Block]]:
     """Return what decides, each with whether it may never be cut."""
     facts: list[tuple[bool, Block]] = [(False, (Span("⚠ ", "b"), *tame(_named(warning)))) for warning in card.warnings]
-    facts += [(_is_vital(row), _row(row)) for row in card.rows]
+    before = ""
+    for row in card.rows:
+        facts.append((_is_vital(row), _row(row, again=_is_vital(row) and row.label in ("", before))))
+        before = row.label or before
     facts += [(False, (Span("Changed: ", "b"), *tame(_named(change)))) for change in card.changes]
     return facts or [(False, (Span("(nothing to show)"),))]
 
@@ -154,15 +157,23 @@ def _is_vital(row: Row) -> bool:
     return row.vital or row.role in VITAL_ROLES
 
 
-def _row(row: Row) -> Block:
-    label = (*_loud(_clipped(one_line(row.label), 80)), Span(": ", "b"))
+def _row(row: Row, *, again: bool = False) -> Block:
+    """Return a row. A bar before a line stands for the label above it; no value can write one."""
+    label = _label(row) if not again else (Span("│ "),)
     mark = (Span(f" {one_line(row.mark)}", "b"),) if row.mark else ()
     if _is_vital(row):
         address = row.role is Role.RECIPIENTS
-        # A further line starts with a bar, so that no value can look like a row of its own.
-        lines = "\n│ ".join(strict(line, address=address) for line in row.value.split("\n"))
+        # A line end inside a value is drawn: a recipient with one in it must not pass for two.
+        lines = f"{NEWLINE}\n  ".join(strict(line, address=address) for line in row.value.split("\n"))
         return (*label, Span(lines if row.value else "(none)", "code"), *mark)
     return (*label, *tame(_named(row.value)), *mark)
+
+
+def _label(row: Row) -> Block:
+    label = _loud(_clipped(one_line(row.label), 80))
+    return (
+        (Span(f"{label[0].text}: ", "b"),) if len(label) == 1 and label[0].style == "b" else (*label, Span(": ", "b"))
+    )
 
 
 def _rest(card: Card) -> list[Block]:

@@ -213,7 +213,7 @@ class Hearing:
         The mark counts on our own messages alone, and a mark in somebody's words never stands first in one of them.
         """
         recorded = self._ear.card_of("telegram", str(chat), str(message_id))
-        if recorded is not None:
+        if recorded is not None and self._ear.card(recorded) is not None:
             return recorded
         marked = marked_card(self._own_text(message))
         return marked if marked is not None and self._ear.card(marked) is not None else None

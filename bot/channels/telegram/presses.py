@@ -36,7 +36,7 @@ LETTERS = {verb: letter for letter, verb in VERBS.items()}
 SNOOZES = {"h": "1 hour", "e": "Tonight", "m": "Tomorrow morning", "w": "Monday"}
 MORNING, EVENING = time(8), time(19)
 
-_FORM = re.compile(r"([.?=<])([a-z]?)([0-9a-z]?):([\x21-\x7e]{1,40})")
+_FORM = re.compile(r"([.?=<])([a-z]?)([0-9a-z]?):([\x21-\x7e][\x20-\x7e]{0,39})")
 
 
 @dataclass(frozen=True)

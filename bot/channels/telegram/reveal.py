@@ -33,7 +33,7 @@ LATIN = frozenset(
         *range(0x139, 0x17F),
     )
 )
-PLAIN_SIGNS = frozenset("€£¥§°")
+PLAIN_SIGNS = frozenset("€£¥§°×…")  # in the fixed-width type of a card neither × nor … passes for anything else
 # Scripts with letters that look like Latin ones. A value in one of them alone is named, in a mixture each is spelled.
 LOOK_ALIKES = frozenset({"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "GEORGIAN", "LISU"})
 

@@ -76,7 +76,7 @@ class RevokedError(WireError):
     def __init__(self) -> None:
         super().__init__(
             "Telegram does not know this bot token (revoked, or copied wrongly). Get a new one from @BotFather with "
-            "/token and put it into TELEGRAM_BOT_TOKEN; until then this is tried again once a minute."
+            "/token and put it into TELEGRAM_TOKEN; until then this is tried again once a minute."
         )
 
 
@@ -215,9 +215,7 @@ class Wire:
 
     def __init__(self, token: str, base_url: str = ADDRESS) -> None:
         if ":" not in token or not token.isascii() or any(c.isspace() or c in "/?#%" for c in token):
-            raise ValueError(
-                "TELEGRAM_BOT_TOKEN is not a bot token. Copy it from @BotFather: digits, a colon, letters."
-            )
+            raise ValueError("TELEGRAM_TOKEN is not a bot token. Copy it from @BotFather: digits, a colon, letters.")
         self.redacted = Redacted(token)
         _redact(self.redacted)
         address = base_url.rstrip("/")

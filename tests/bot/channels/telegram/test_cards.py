@@ -71,8 +71,8 @@ def check(card: Card) -> None:
     for row in card.rows:
         if row.vital:
             address = row.role is Role.RECIPIENTS
-            value = "".join(cards.strict(line, address=address) for line in row.value.split("\n"))
-            assert value in codes.replace("\n", "").replace("│ ", ""), row.label
+            value = "⏎".join(cards.strict(line, address=address) for line in row.value.split("\n"))
+            assert re.sub(r"\s", "", value) in re.sub(r"\s", "", codes), row.label
     assert all(len(key.data.encode()) <= DATA_BYTES_MAX for line in shown.keyboard for key in line)
     after = show(settled(card))
     assert len(after.texts) == len(shown.texts), "a settled card stands where the open one stood"
@@ -148,7 +148,7 @@ def test_twin_cutting_a_vital_row_is_found_out(monkeypatch: pytest.MonkeyPatch) 
     card = replace(MAIL, rows=(Row("To", "x" * 150 + "@acme.example", Role.RECIPIENTS, vital=True),))
     check(card)
     shown = cards._row
-    monkeypatch.setattr(cards, "_row", lambda row: shown(replace(row, value=row.value[:100])))
+    monkeypatch.setattr(cards, "_row", lambda row, **more: shown(replace(row, value=row.value[:100]), **more))
     with pytest.raises(AssertionError):
         check(card)
 
@@ -159,8 +159,22 @@ def test_each_naughty_string_alone_does_no_harm(text: str) -> None:
 
 
 def test_a_line_end_in_a_value_does_not_make_a_row() -> None:
-    shown = parse(show(replace(MAIL, rows=(Row("To", "a\nAmount: 5 EUR", Role.RECIPIENTS, vital=True),))).texts[-1])
-    assert "To: a\n│ Amount: 5 EUR" in shown.text
+    one = show(replace(MAIL, rows=(Row("To", "a\nAmount: 5 EUR", Role.RECIPIENTS, vital=True),))).texts[-1]
+    two = show(replace(MAIL, rows=tuple(Row("To", value, vital=True) for value in ("a", "Amount: 5 EUR")))).texts[-1]
+    assert "To: a⏎\n  Amount: 5 EUR" in parse(one).text
+    assert "To: a\n│ Amount: 5 EUR" in parse(two).text
+
+
+def test_each_recipient_stands_on_a_line_of_its_own_under_one_label() -> None:
+    rows = tuple(
+        Row("To", f"p{n}@acme.example", Role.RECIPIENTS, vital=True, mark="NEW" * (n == 1)) for n in range(900)
+    )
+    shown = show(replace(MAIL, rows=(*rows, Row("Lines", "Work: 1.00"), Row("", "More: 2.00", Role.LINES, vital=True))))
+    text = "\n".join(parse(message).text for message in shown.texts)
+    assert text.count("To: p0@acme.example\n│ p1@acme.example NEW\n│ p2@acme.example") == 1
+    assert all(f"p{n}@acme.example" in text for n in range(900))
+    assert "│ More: 2.00" in text
+    assert "Approve" in [key.label for row in shown.keyboard for key in row]
 
 
 def test_recipients_stand_with_the_buttons_and_the_body_before() -> None:

@@ -27,6 +27,12 @@ def test_every_button_is_read_back_as_what_it_was() -> None:
     assert read("<:h") == Press("back", "", "h")
 
 
+def test_handles_as_the_house_makes_them_are_carried() -> None:
+    for handle in ("12.1:1:AbCd_-0123456789", "12345.m4:0:AbCd_-0123456789", "undo 12345.1.1:0:AbCd_-0123456789"):
+        press = read(keyboard((Button("x", "undo", handle),))[0][0].data)
+        assert press == Press("press", "undo", handle)
+
+
 def test_a_forged_value_means_nothing() -> None:
     dice = random.Random(9)
     letters = ".?=<art0:9sm hé\u202e"

@@ -27,6 +27,7 @@ anything = st.text(max_size=30)
         ("⟨U+200B⟩", "⟨U+27E8⟩U+200B⟨U+27E9⟩"),
         ("\u00a01", "⟨U+00A0⟩1"),
         ("1200 €", "1200 €"),
+        ("a.pdf (21 kB, sha256 ab12…): 2 × 100.00", "a.pdf (21 kB, sha256 ab12…): 2 × 100.00"),
     ],
 )
 def test_values_are_spelled_where_an_eye_could_be_fooled(value: str, shown: str) -> None:
