@@ -639,7 +639,7 @@ def _paid_invoice(wish: Refund, task: Task, desk: Desk) -> Record | Proposal:
 def _with_reason(proposal: Proposal, reason: str) -> Proposal:
     if not proposal.calls:
         return proposal
-    return Proposal(**{**proposal.__dict__, "reasons": (*proposal.reasons, reason), "say": reason})
+    return Proposal(**{**proposal.__dict__, "reasons": (*proposal.reasons, reason)})
 
 
 def _revenue(wish: Revenue, task: Task, desk: Desk) -> Proposal:

@@ -177,7 +177,7 @@ def _plan(wish: PlanDelivery, task: Task, desk: Desk) -> Proposal:
     project = ActionCall(
         name="books.write",
         args={"summary": f"Project: {title}, due {day_words(end)}", "fields": {n: day_words(d) for n, d in points}},
-        writes=(Write(kind="project", key=key, data=data),),
+        writes=(Write(kind="project", key=key, data=data), *_accepted(what, client, desk)),
         needs={**pinned(client), f"project:{key}": 0},
         client=client.key,
     )
@@ -189,6 +189,15 @@ def _plan(wish: PlanDelivery, task: Task, desk: Desk) -> Proposal:
         results={"project": key, "client": client.key, "due": end.isoformat()},
         reasons=tuple(reasons),
         sources=cited(client),
+    )
+
+
+def _accepted(what: str, client: Record, desk: Desk) -> tuple[Write, ...]:
+    """Work on what was proposed means that the proposal was accepted."""
+    return tuple(
+        Write(kind="proposal", key=offer.key, data={**offer.data, "status": "accepted"})
+        for offer in desk.records("proposal", client=client.key, status="sent")
+        if str(offer.data["text"]).casefold() == what.casefold()
     )
 
 

@@ -130,7 +130,10 @@ def _from_playbook(book: Playbook, wish: MakePlan, task: Task, desk: Desk) -> Pr
         return known
     filled = fill(book, known, desk)
     if filled.missing:
-        return Proposal(ask=book.asks[filled.missing[0]])
+        question = book.asks[filled.missing[0]]
+        if known.get("client") and not known.get("offer"):
+            question = f"I know of no open proposal to {known['name']}. {question}"
+        return Proposal(ask=question)
     return _sound(filled.steps, staff(), f"Playbook {book.name}: {book.title}.", words=None)
 
 
@@ -152,7 +155,11 @@ def _known(wish: MakePlan, task: Task, desk: Desk) -> dict[str, Json] | Proposal
     offers = [p for p in desk.records("proposal", client=client.key) if p.data.get("status") in {"sent", "accepted"}]
     if offers:
         offer = max(offers, key=lambda record: (record.at, record.key))
-        known |= {"need": offer.data["text"], "amount": known["amount"] or offer.data.get("amount", "")}
+        known |= {
+            "offer": offer.key,
+            "need": offer.data["text"],
+            "amount": known["amount"] or offer.data.get("amount", ""),
+        }
     return known
 
 
