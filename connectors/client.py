@@ -25,7 +25,7 @@ import base64
 import json as jsonlib
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -44,6 +44,7 @@ FAILURES_MAX = 5  # in a row, then the service rests
 REST_S = 30.0
 BYTES_MAX = 5_000_000  # of one answer; more is a mistake or an attack
 WORDS_MAX = 300  # characters of a service's own error that a card can carry
+READS = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"})  # the last two: RFC 4918 and 3253 call them safe
 SECRET_MIN = 6  # characters; shorter values would blank out ordinary words
 
 Pause = Callable[[float], Awaitable[None]]
@@ -233,6 +234,7 @@ class Client:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
+        also: Collection[int] = (),
     ) -> Answer:
         """Send one request and return its 2xx answer.
 
@@ -246,17 +248,18 @@ class Client:
             headers: In addition to the client's.
             repeatable: Whether sending it twice is the same as once (a read, or a key the service deduplicates).
                 Default: reads are.
+            also: Further statuses that are an answer here and no error (412 behind If-Match, 404 behind DELETE).
 
         Raises:
             RefusedError: The service said no (4xx, redirect); its own words are in the message.
             TryLaterError: Nothing happened: not reachable, 429, 503, the service rests, or a read failed.
             OutcomeUnknownError: It may have been done: time-out, broken connection or 5xx on a write.
         """
-        again = method in {"GET", "HEAD", "OPTIONS"} if repeatable is None else repeatable
+        again = method in READS if repeatable is None else repeatable
         request = self._http.build_request(
             method, path, params=params, json=json, data=form, content=content, headers=headers
         )
-        harmless = method in {"GET", "HEAD", "OPTIONS"}
+        harmless = method in READS
         try:
             async for attempt in AsyncRetrying(
                 stop=stop_after_attempt(self._tries),
@@ -266,17 +269,17 @@ class Client:
                 reraise=True,
             ):
                 with attempt:
-                    return await self._once(request, repeatable=again, harmless=harmless)
+                    return await self._once(request, repeatable=again, harmless=harmless, also=also)
         except _Again as last:
             raise last.error from None
         raise AssertionError("tenacity ended without an answer or an error")
 
-    async def _once(self, request: httpx.Request, *, repeatable: bool, harmless: bool) -> Answer:
+    async def _once(self, request: httpx.Request, *, repeatable: bool, harmless: bool, also: Collection[int]) -> Answer:
         self.breaker.check()
         await self._pause(self._pace.wait_s())
         async with self._room:
             try:
-                answer = await self._exchange(request, repeatable=repeatable, harmless=harmless)
+                answer = await self._exchange(request, repeatable=repeatable, harmless=harmless, also=also)
             except RefusedError:
                 self.breaker.succeeded()  # it is alive enough to say no
                 raise
@@ -286,7 +289,9 @@ class Client:
         self.breaker.succeeded()
         return answer
 
-    async def _exchange(self, request: httpx.Request, *, repeatable: bool, harmless: bool) -> Answer:
+    async def _exchange(
+        self, request: httpx.Request, *, repeatable: bool, harmless: bool, also: Collection[int]
+    ) -> Answer:
         unsure = TryLaterError if harmless else OutcomeUnknownError
         try:
             response = await self._http.send(request, stream=True)
@@ -303,6 +308,8 @@ class Client:
             words = f"{self.service} broke off before it had answered ({_reason(error)})."
             failure = unsure(self.redact(words))
             raise (_Again(failure) if repeatable else failure) from None
+        if response.status_code in also:
+            return Answer(self.service, response.status_code, dict(response.headers), content, repeatable)
         return self._judge(response, content, unsure, repeatable=repeatable)
 
     async def _read(self, response: httpx.Response, unsure: type[ConnectorError]) -> bytes:
