@@ -540,7 +540,7 @@ async def _who(wish: WhoIs, task: Task, desk: Desk) -> Proposal:
     rows += [
         f"- {label}: {value}"
         for label, value in _shown(client.data).items()
-        if label not in {"Name", "Status", "Aliases", "Notes"}
+        if label not in {"Name", "Status", "Since", "Aliases", "Notes"}
     ]
     if client.data.get("notes"):
         rows.append(f"- Notes: {client.data['notes']}")

@@ -6,12 +6,18 @@ import pytest
 from pydantic_core import PydanticUndefined
 
 from agents import discover
-from agents.base import Agent, Intent, Risk
-from agents.plan import kinds_of
+from agents.base import ActionCall, Agent, Entry, Intent, Proposal, Risk
+from agents.plan import kinds_of, staff
 from agents.slots.slot import SlotKind
 from bot.books import ACTIONS as BOOKS
 from connectors import discover as discover_connectors
+from memory.events import fingerprint
+from tests.agents.desk import PaperDesk, assert_balanced, task
 
+ACTIONS = {
+    **BOOKS,
+    **{name: action for connector in discover_connectors().values() for name, action in connector.actions().items()},
+}
 EXAMPLES_MIN, CHECKS_MIN, NOT_MINE_MIN = 15, 5, 5
 AGENTS = discover()
 INTENTS = [intent for agent in AGENTS.values() for intent in agent.intents]
@@ -78,11 +84,8 @@ def test_an_agent_says_what_it_is_for(agent: type[Agent]) -> None:
 
 @pytest.mark.parametrize("agent", AGENTS.values(), ids=AGENTS)
 def test_an_agent_proposes_only_actions_that_exist(agent: type[Agent]) -> None:
-    known = set(BOOKS) | TO_COME
-    for connector in discover_connectors().values():
-        known |= {name for name, action in connector.actions().items() if action.risk is not Risk.READS}
-    assert set(agent.proposes) <= known
-    assert not {name for name in agent.proposes if name.endswith((".render", ".fetch", ".free"))}
+    known = {name for name, action in ACTIONS.items() if action.risk is not Risk.READS}
+    assert set(agent.proposes) <= known | TO_COME
 
 
 @pytest.mark.parametrize("intent", INTENTS, ids=lambda intent: intent.id())
@@ -123,6 +126,64 @@ def test_no_sentence_teaches_two_intents() -> None:
     for intent in INTENTS:
         for text in map(plain, (*intent.examples, *intent.checks)):
             assert taught.setdefault(text, intent.id()) == intent.id(), text
+
+
+SAID = {
+    "client": "Acme", "money": "100.00 EUR", "day": "2026-12-01", "moment": "2026-12-01T10:00:00+01:00",
+    "terms": "net 14", "span": "PT45M", "every": "FREQ=MONTHLY", "email": "anna@acme.example", "invoice": "2026-0001",
+    "period": "2026-01-01/2026-12-31",
+}  # fmt: skip
+
+
+def filled(intent: type[Intent], *, everything: bool) -> Intent:
+    """Return the intent with its required slots filled, or with all of them."""
+    slots = {}
+    for name, field in intent.model_fields.items():
+        kinds = kinds_of(field.annotation, field.metadata)
+        if field.is_required() or everything:
+            slots[name] = SAID[next(iter(kinds))] if kinds else "something"
+    return intent.model_validate(slots)
+
+
+def sound(proposal: Proposal, agent: type[Agent]) -> None:
+    """Hold a proposal to what the conductor will hold it to."""
+    kinds = [bool(proposal.calls), bool(proposal.ask), bool(proposal.problem), bool(proposal.plan)]
+    assert sum(kinds) == 1 or (sum(kinds) == 0 and proposal.say)
+    for call in proposal.calls:
+        assert call.name in agent.proposes
+        declared = ACTIONS.get(call.name)
+        params = {param.name: param for param in declared.params} if declared else {}
+        if declared:
+            assert {name for name, param in params.items() if param.required} <= set(call.args), call.name
+        if declared and not call.name.startswith("books."):
+            assert set(call.args) <= set(params), call.name
+        assert_balanced(call)
+        assert not any(isinstance(value, float) for value in call.args.values())
+        assert fingerprint(call)
+
+
+@pytest.mark.parametrize("everything", [False, True], ids=["least", "everything"])
+@pytest.mark.parametrize("intent", INTENTS, ids=lambda intent: intent.id())
+async def test_whatever_the_slots_the_proposal_is_sound(intent: type[Intent], *, everything: bool) -> None:
+    duty = staff()[intent.id()]
+    for desk in (PaperDesk(), PaperDesk(clients={})):
+        proposal = await AGENTS[duty.agent]().work(task(filled(intent, everything=everything), "do it"), desk)
+        sound(proposal, AGENTS[duty.agent])
+        if proposal.calls:
+            desk.confirm(proposal)
+
+
+def test_an_unsound_proposal_would_be_noticed() -> None:
+    billing = AGENTS["billing"]
+    for bad in (
+        Proposal(),
+        Proposal(ask="?", problem="!"),
+        Proposal(calls=(ActionCall(name="bluesky.post"),)),
+        Proposal(calls=(ActionCall(name="mail.send", args={"to": ["a@x.example"]}),)),
+        Proposal(calls=(ActionCall(name="books.write", entries=(Entry(account="a", amount="1.00 EUR"),)),)),
+    ):
+        with pytest.raises(AssertionError):
+            sound(bad, billing)
 
 
 def test_a_thin_intent_would_be_noticed() -> None:
