@@ -191,6 +191,11 @@ class Understanding:
                 self._training = threading.Thread(target=self._train, name="soloist-intents")
                 self._training.start()
 
+    def close(self) -> None:
+        """Wait for a training that is under way: a process must not end inside of one."""
+        if self._training is not None:
+            self._training.join()
+
     def ready(self, timeout_s: float = PATIENCE_S) -> bool:
         """Wait until the classifier can answer; False when it still cannot."""
         self.warm()
@@ -354,7 +359,7 @@ class Understanding:
         swallows = any(kind == "text" for kind in slots_of(first).values())
         if swallows and not sure:
             # "remind me to call Bob and send the offer" is one reminder; only a clear break makes it two.
-            return first.effect in {Risk.MONEY} or first.id() in {"mark_paid", "add_client"} and first is not second
+            return first.effect in {Risk.MONEY} or (first.id() in {"mark_paid", "add_client"} and first is not second)
         return True
 
     def _glance(self, text: str, scene: Scene) -> type[Intent] | None:

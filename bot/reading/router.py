@@ -135,9 +135,15 @@ class Router:
 
     @classmethod
     def train(
-        cls, samples: Sequence[Sample], labels: Sequence[str], embedder: Embedder | None, *, share: float = SHARE
+        cls, samples: Sequence[Sample], labels: Sequence[str], embedder: Embedder | None, *, calibrated: bool = True
     ) -> Router:
         """Learn from labelled samples; ``NOBODY`` labels what is nobody's.
+
+        Args:
+            samples: What to learn from.
+            labels: One intent for each.
+            embedder: None: words alone.
+            calibrated: False leaves out the held-out folds: ranks are the same, probabilities are not to be believed.
 
         Raises:
             ValueError: Fewer than two classes.
@@ -153,9 +159,10 @@ class Router:
         router = cls(
             intents, letters, words, _fit_half(lexical_rows, owners, len(intents), STRENGTHS[0]),
             None if dense_rows is None else _fit_half(dense_rows, owners, len(intents), STRENGTHS[1]),
-            vectors, owners, 1.0, share if dense_rows is not None else 0.0, 0.0, embedder,
+            vectors, owners, 1.0, SHARE if dense_rows is not None else 0.0, 0.0, embedder,
         )  # fmt: skip
-        router._calibrate(lexical_rows, dense_rows)
+        if calibrated:
+            router._calibrate(lexical_rows, dense_rows)
         return router
 
     def guess(self, sample: Sample) -> Guess:

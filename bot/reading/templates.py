@@ -138,7 +138,9 @@ def fits(template: Template, message: Coded) -> dict[str, str] | None:
     for name, said in words.items():
         if name in {"card", "task"} and not CARD.fullmatch(re.sub(r"^(?:card|task)\s+", "", said)):
             return None
-        if template.kinds[name] == "client" and (len(said.split()) > WORDS_OF_NAME_MAX or _NO_NAME.search(said)):
+        if template.kinds[name] == "client" and (
+            not 1 <= len(said.split()) <= WORDS_OF_NAME_MAX or _NO_NAME.search(said)
+        ):
             return None
     return words
 

@@ -51,16 +51,19 @@ def messages(part: str) -> list[Labelled]:
     rows = [json.loads(line) for line in (FOLDER / f"{part}.jsonl").read_text().splitlines()]
     return [
         Labelled(
-            row["text"], row["intent"], row.get("slots", {}), row.get("kind", ""), tuple(row.get("rest", ())), row.get("locale", "en_GB")
+            row["text"],
+            row["intent"],
+            row.get("slots", {}),
+            row.get("kind", ""),
+            tuple(row.get("rest", ())),
+            row.get("locale", "en_GB"),
         )
         for row in rows
     ]
 
 
 def read(understanding: Understanding, message: Labelled) -> Reading:
-    return understanding.read(
-        message.text, now=NOW, zone=ZONE, locale=message.locale, currency="EUR", clients=CLIENTS
-    )
+    return understanding.read(message.text, now=NOW, zone=ZONE, locale=message.locale, currency="EUR", clients=CLIENTS)
 
 
 def guessed(reading: Reading) -> list[str]:
@@ -72,7 +75,9 @@ def guessed(reading: Reading) -> list[str]:
 def slots_right(understanding: Understanding, message: Labelled, reading: Reading) -> bool:
     slots = reading.slots if reading.intent else reading.others[0].slots if reading.others else {}
     kinds = slots_of(understanding.intents[message.intent])
-    found = {name: _local(str(value)) for name, value in slots.items() if kinds[name] != "text" or name in message.slots}
+    found = {
+        name: _local(str(value)) for name, value in slots.items() if kinds[name] != "text" or name in message.slots
+    }
     return found == message.slots
 
 
@@ -96,7 +101,9 @@ def evaluate(understanding: Understanding, part: str, *, show: bool = False) -> 
     inside = [(m, r) for m, r in pairs if m.intent != "oos"]
     right = [(m, r) for m, r in inside if guessed(r)[:1] == [m.intent]]
     acted = [(m, r) for m, r in inside if r.intent]
-    silent = [(m, r) for m, r in pairs if r.intent and understanding.intents[r.intent].effect in {Risk.READS, Risk.REVERSIBLE}]
+    silent = [
+        (m, r) for m, r in pairs if r.intent and understanding.intents[r.intent].effect in {Risk.READS, Risk.REVERSIBLE}
+    ]
     cards = [(m, r) for m, r in pairs if r.intent and (m, r) not in silent]
     several = [(m, r) for m, r in inside if m.kind == "several"]
     slotted = [(m, r) for m, r in right if m.slots]
@@ -107,7 +114,8 @@ def evaluate(understanding: Understanding, part: str, *, show: bool = False) -> 
         "right intent": len(right) / len(inside),
         "among the top three": sum(m.intent in guessed(r)[:3] for m, r in inside) / len(inside),
         "acted: precision": sum(m.intent == r.intent for m, r in acted) / len(acted),
-        "acted: precision with out of scope": sum(m.intent == r.intent for m, r in pairs if r.intent) / sum(bool(r.intent) for _, r in pairs),
+        "acted: precision with out of scope": sum(m.intent == r.intent for m, r in pairs if r.intent)
+        / sum(bool(r.intent) for _, r in pairs),
         "acted: coverage": len(acted) / len(inside),
         "silent: precision": sum(m.intent == r.intent for m, r in silent) / len(silent),
         "wrong silent changes": sum(
@@ -141,7 +149,9 @@ def _show(understanding: Understanding, pairs: Sequence[tuple[Labelled, Reading]
             if r.intent:
                 print(f"OOS   {m.kind:5} {m.text!r} → {r.intent} {r.confidence_pct} {r.tier}")
         elif guessed(r)[:1] != [m.intent]:
-            print(f"WRONG {m.intent:16} {m.text!r} → {r.intent or '∅'} {[(o.intent, o.confidence_pct) for o in r.others]} {r.score:.2f} {r.ask[:40]}")
+            print(
+                f"WRONG {m.intent:16} {m.text!r} → {r.intent or '∅'} {[(o.intent, o.confidence_pct) for o in r.others]} {r.score:.2f} {r.ask[:40]}"
+            )
         elif not slots_right(understanding, m, r):
             slots = r.slots if r.intent else r.others[0].slots
             print(f"SLOTS {m.intent:16} {m.text!r} → {slots} not {m.slots} {r.ask}")
@@ -179,7 +189,8 @@ def semantic_router(embedder: Any, part: str) -> dict[str, float]:
     return {
         "right intent": sum(a.name == m.intent for m, a in inside) / len(inside),
         **{
-            f"out of scope {kind}: caught at 5 % refused": sum((a.similarity_score or 0.0) < threshold for a in found) / len(found)
+            f"out of scope {kind}: caught at 5 % refused": sum((a.similarity_score or 0.0) < threshold for a in found)
+            / len(found)
             for kind, found in outs.items()
         },
         "CPU ms p99": float(np.quantile(cpu, 0.99)),
@@ -188,7 +199,9 @@ def semantic_router(embedder: Any, part: str) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", type=Path, nargs="?", help="folder of the exported embedding model; without: words alone")
+    parser.add_argument(
+        "model", type=Path, nargs="?", help="folder of the exported embedding model; without: words alone"
+    )
     parser.add_argument("--part", default="held_out", choices=("dev", "held_out"))
     parser.add_argument("--show", action="store_true", help="print every miss")
     args = parser.parse_args()

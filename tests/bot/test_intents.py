@@ -186,7 +186,14 @@ def test_an_and_inside_one_request_cuts_nothing(understanding: Understanding, te
 
 @pytest.mark.parametrize(
     "text",
-    ["", "   ", "don't invoice Acme 1,200", "do not remind Acme to pay", "never send that mail to Globex", "please don't publish the post"],
+    [
+        "",
+        "   ",
+        "don't invoice Acme 1,200",
+        "do not remind Acme to pay",
+        "never send that mail to Globex",
+        "please don't publish the post",
+    ],
 )
 def test_what_must_not_be_done_is_not_done(understanding: Understanding, text: str) -> None:
     assert read(understanding, text).intent == ""
@@ -205,7 +212,9 @@ def test_a_condition_is_a_question(understanding: Understanding) -> None:
     assert read(understanding, "remind Acme to pay").intent == "remind_debtor"
 
 
-@pytest.mark.parametrize("text", ["what's the weather like", "tell me a joke", "asdf qwer", "book a flight to Lisbon", "ok", "🙂", "?" * 50])
+@pytest.mark.parametrize(
+    "text", ["what's the weather like", "tell me a joke", "asdf qwer", "book a flight to Lisbon", "ok", "🙂", "?" * 50]
+)
 def test_what_nobody_does_is_said_and_not_done(understanding: Understanding, text: str) -> None:
     reading = read(understanding, text)
 
@@ -213,7 +222,9 @@ def test_what_nobody_does_is_said_and_not_done(understanding: Understanding, tex
     assert reading.ask
 
 
-@pytest.mark.parametrize("text", ["yes, that looks right, send it", "ok go ahead with it", "unsend that please", "take back what you did"])
+@pytest.mark.parametrize(
+    "text", ["yes, that looks right, send it", "ok go ahead with it", "unsend that please", "take back what you did"]
+)
 def test_a_button_is_never_pressed_from_a_likeness(understanding: Understanding, text: str) -> None:
     reading = read(understanding, text)
 
@@ -266,7 +277,17 @@ def test_the_same_likeness_looks_something_up_and_changes_nothing(
 
 
 def test_hostile_text_is_read_without_an_error(understanding: Understanding) -> None:
-    for text in ("{client} {amount}", "/" * 100, "!\x00", "\u202einvoice Acme 5", "/invoice " + "9" * 500, "\ue000\ue001", "a" * 1999, "(" * 300, "invoice {0} %s"):
+    for text in (
+        "{client} {amount}",
+        "/" * 100,
+        "!\x00",
+        "\u202einvoice Acme 5",
+        "/invoice " + "9" * 500,
+        "\ue000\ue001",
+        "a" * 1999,
+        "(" * 300,
+        "invoice {0} %s",
+    ):
         read(understanding, text)
 
 
@@ -313,7 +334,9 @@ class Bill(Intent):
 class Weather(Intent):
     """Say how the weather is."""
 
-    examples: ClassVar[tuple[str, ...]] = tuple(f"how is the weather {when}" for when in ("today", "now", "outside", "there", "in town", "at home"))
+    examples: ClassVar[tuple[str, ...]] = tuple(
+        f"how is the weather {when}" for when in ("today", "now", "outside", "there", "in town", "at home")
+    )
 
 
 def test_what_was_trained_is_loaded_the_next_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -401,8 +424,13 @@ async def test_what_a_model_made_up_is_rejected(understanding: Understanding) ->
         assert reading.slots.get("amount") in {None, "450.00 EUR"}
 
 
-@pytest.mark.parametrize("answer", [None, "invoice", {"intent": "approve"}, {"intent": "rm -rf"}, {"intent": ""}, {}, {"intent": ["invoice"]}])
-async def test_a_model_can_neither_press_a_button_nor_invent_an_intent(understanding: Understanding, answer: object) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [None, "invoice", {"intent": "approve"}, {"intent": "rm -rf"}, {"intent": ""}, {}, {"intent": ["invoice"]}],
+)
+async def test_a_model_can_neither_press_a_button_nor_invent_an_intent(
+    understanding: Understanding, answer: object
+) -> None:
     text = "the usual thing to Acme again, 450 euros this time"
     _, model = answering(answer)
 

@@ -1,0 +1,95 @@
+"""The classifier on toy vectors: what it learns, refuses and keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bot.reading.router import NOBODY, Router, Sample, stamp
+
+COLOURS = {"red": 0, "crimson": 0, "blue": 1, "navy": 1, "green": 2, "lime": 2}
+
+
+class Colours:
+    """An embedder that knows which words mean the same colour."""
+
+    stamp = "colours"
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        rows = np.full((len(texts), 4), 0.05, dtype=np.float32)
+        for row, text in enumerate(texts):
+            for word in text.split():
+                rows[row, COLOURS.get(word, 3)] += 1.0
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def sample(text: str) -> Sample:
+    return Sample(text, text, (0.0,))
+
+
+SAMPLES = [sample(f"{word} {n}") for word in ("red", "blue", "green") for n in ("one", "two", "three", "four", "five")]
+LABELS = [name for name in ("warm", "cold", NOBODY) for _ in range(5)]
+
+
+def test_the_embedding_knows_words_the_letters_never_saw() -> None:
+    with_meaning = Router.train(SAMPLES, LABELS, Colours())
+
+    assert with_meaning.guess(sample("crimson")).ranked[0][0] == "warm"
+    assert with_meaning.guess(sample("navy")).ranked[0][0] == "cold"
+
+
+def test_nobodys_class_is_never_a_reading() -> None:
+    guess = Router.train(SAMPLES, LABELS, Colours()).guess(sample("lime lime"))
+
+    assert NOBODY not in [name for name, _ in guess.ranked]
+    assert guess.nobody > guess.ranked[0][1]
+    assert not guess.known
+
+
+def test_without_an_embedder_the_words_decide() -> None:
+    router = Router.train(SAMPLES, LABELS, None)
+
+    assert router.guess(sample("red six")).ranked[0][0] == "warm"
+
+
+def test_probabilities_are_between_nothing_and_one() -> None:
+    guess = Router.train(SAMPLES, LABELS, Colours()).guess(sample("red blue green"))
+
+    assert 0 <= guess.nobody <= 1
+    assert sum(chance for _, chance in guess.ranked) + guess.nobody == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("embedder", [None, Colours()])
+def test_what_is_kept_says_the_same(tmp_path: Path, embedder: Colours | None) -> None:
+    router = Router.train(SAMPLES, LABELS, embedder)
+    router.save(tmp_path / "kept.npz")
+
+    again = Router.load(tmp_path / "kept.npz", embedder)
+
+    assert again is not None
+    for text in ("red six", "crimson", "lime", ""):
+        assert again.guess(sample(text)) == router.guess(sample(text))
+
+
+@pytest.mark.parametrize("content", [b"", b"not an archive", b"PK\x03\x04 torn"])
+def test_a_file_that_is_not_whole_is_no_router(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "torn.npz").write_bytes(content)
+
+    assert Router.load(tmp_path / "torn.npz", None) is None
+    assert Router.load(tmp_path / "missing.npz", None) is None
+
+
+def test_one_class_is_refused() -> None:
+    with pytest.raises(ValueError, match="two intents"):
+        Router.train(SAMPLES[:5], LABELS[:5], None)
+
+
+def test_a_training_is_named_by_what_it_learned_from() -> None:
+    name = stamp(SAMPLES, LABELS, None)
+
+    assert name == stamp(list(SAMPLES), list(LABELS), None)
+    assert name != stamp(SAMPLES, LABELS, Colours())
+    assert name != stamp(SAMPLES[1:], LABELS[1:], None)
