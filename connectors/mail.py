@@ -383,9 +383,8 @@ class Mail(Connector):
         return self._workshop.now().date()
 
     async def _hand_over(self, arrived: Arrived, deliver: Deliver) -> None:
-        incoming = self._incoming(arrived)
         try:
-            await deliver(incoming)
+            await deliver(self._incoming(arrived))
         except Exception as error:
             # Whatever kept it from being written, the message stays where it is and is brought again.
             raise TryLaterError(f"A message could not be written down: {error}") from error

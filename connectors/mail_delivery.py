@@ -125,8 +125,6 @@ async def _envelope(smtp: aiosmtplib.SMTP, message: Message) -> None:
     if smtp.supports_extension("size"):
         _refuse_too_large(smtp.esmtp_extensions["size"], len(message.content))
         options.append(f"size={len(message.content)}")
-    if smtp.supports_extension("8bitmime"):
-        options.append("BODY=8BITMIME")
     encoding = "utf-8" if message.utf8 else "ascii"
     await smtp.mail(message.sender, options=options, encoding=encoding)
     refusals: list[tuple[str, SMTPResponseException]] = []

@@ -112,7 +112,8 @@ def compose(letter: Letter, *, sender: str, key: str, at: datetime, files: Files
         raise RefusedError(f"The message has {len(everybody)} recipients; {RECIPIENTS_MAX} is the most.")
     _guard_automatic(letter.automatic, from_.addr_spec, everybody)
     utf8 = not all(spec.isascii() for spec in (*everybody, from_.addr_spec))
-    mail = EmailMessage(policy=SMTPUTF8 if utf8 else SMTP)
+    # 7 bit throughout: it passes every server on the way, and no signature breaks by being re-encoded.
+    mail = EmailMessage(policy=(SMTPUTF8 if utf8 else SMTP).clone(cte_type="7bit"))
     mail["From"] = from_
     mail["To"] = to
     if cc:

@@ -62,7 +62,8 @@ def read(raw: bytes, *, ours: Collection[str] = (), whole: bool = True) -> Lette
 
     Returns:
         ``facts``: message_id, from {"name", "address"}, reply_to, to, cc, subject, date, in_reply_to, references,
-        thread (the Message-ID it began with), auto_submitted, automatic, list, bulk, bounce, from_ourselves, whole.
+        thread (the Message-ID it began with), auto_submitted, automatic, list, bulk, bounce, bounced (the
+        Message-ID it is about), from_ourselves, whole.
     """
     mail = BytesParser(_class=EmailMessage, policy=default).parsebytes(raw)
     sender = next(iter(_people(mail, "From")), {"name": "", "address": ""})
@@ -81,6 +82,7 @@ def read(raw: bytes, *, ours: Collection[str] = (), whole: bool = True) -> Lette
         "references": references,
         "thread": next(iter([*references, *in_reply_to, *message_id]), ""),
         **_guards(mail, sender["address"]),
+        "bounced": _bounced(mail),
         "from_ourselves": sender["address"].lower() in ours,
         "whole": whole and not cut,
     }
@@ -109,6 +111,19 @@ def _guards(mail: EmailMessage, sender: str) -> dict[str, Json]:
         "bounce": bounce,
         "automatic": submitted not in {"", "no"} or listed or bulk or bounce or robot or away,
     }
+
+
+def _bounced(mail: EmailMessage) -> str:
+    """Return the Message-ID of the message that a bounce says it is about, as far as the bounce can be believed."""
+    if _try(mail.get_content_type, "") != "multipart/report":
+        return ""
+    inside: list[bytes] = []
+    walked: list[EmailMessage] = _try(lambda: list(mail.walk()), [])
+    for part in walked[:PARTS_MAX]:
+        kind = _try(part.get_content_type, "")
+        if kind in {"message/rfc822", "text/rfc822-headers"}:
+            inside += re.findall(rb"(?im)^message-id:\s*(<[^\s<>]{1,250}>)", _bytes(part))[:1]
+    return inside[0].decode("ascii", "replace") if inside else ""
 
 
 def _try(look: Callable[[], T], otherwise: T) -> T:

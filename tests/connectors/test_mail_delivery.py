@@ -4,13 +4,16 @@ import signal
 import ssl
 import subprocess
 import sys
+from contextlib import suppress
 
+import aiosmtplib
 import pytest
 
+from connectors import mail_delivery
 from connectors.base import OutcomeUnknownError, RefusedError, TryLaterError
 from connectors.mail_delivery import Server, deliver, greet
 from connectors.mail_message import Message
-from tests.counterparts.smtp import Fault, PostOffice
+from tests.counterparts.smtp import POINTS, Fault, PostOffice
 
 LETTER = Message(
     "<1@me.example>",
@@ -217,6 +220,74 @@ async def test_a_greeting_changes_nothing_and_says_who_answers(post):
     assert post.seen["mail"] == 0
     with pytest.raises(RefusedError):
         await greet(server(post, security="starttls"))
+
+
+async def send_until_sure(server, message, times=4):
+    """What a runner may do: send again after TryLaterError, and after nothing else."""
+    for _ in range(times):
+        try:
+            return await deliver(server, message)
+        except TryLaterError:
+            continue
+        except (RefusedError, OutcomeUnknownError):
+            return None
+    return None
+
+
+WAYS = [(point, how) for point in POINTS for how in ("drop", "451 4.3.0 later", "550 5.0.0 no")]
+WAYS += [("dot", "hang"), ("kept", "hang")]
+# A server that keeps a message and says "later" asks for a second copy; against that there is only the Message-ID.
+WAYS.remove(("kept", "451 4.3.0 later"))
+
+
+@pytest.mark.parametrize(("point", "how"), WAYS)
+async def test_whatever_goes_wrong_nobody_gets_it_twice(post, point, how):
+    post.users = {"me": "right"}
+    post.at(point, Fault(**({how: True} if how in {"drop", "hang"} else {"reply": how}), times=2))
+
+    await send_until_sure(server(post, user="me", password="right"), LETTER)
+    assert post.accepted["<1@me.example>"] <= 1
+
+
+async def test_twin_a_silence_taken_for_a_failure_sends_twice(post, monkeypatch):
+    """The guard removed: what is unknown is called "try later". The count then shows it."""
+
+    async def naive(protocol, server):
+        try:
+            return await verdict(protocol, server)
+        except OutcomeUnknownError as error:
+            raise TryLaterError(str(error)) from None
+
+    verdict = mail_delivery._verdict
+    monkeypatch.setattr(mail_delivery, "_verdict", naive)
+    post.at("kept", Fault(drop=True, times=2))
+    await send_until_sure(server(post), LETTER)
+    assert post.accepted["<1@me.example>"] == 3
+
+
+async def test_twin_a_library_that_writes_text_and_dot_together_cannot_tell_a_break_before_the_dot(post):
+    """The guard removed: text and dot in one write. The break in the text then looks like any other."""
+    post.at("body", Fault(drop=True))
+    smtp = aiosmtplib.SMTP(hostname="127.0.0.1", port=post.port, start_tls=False, timeout=1)
+    await smtp.connect()
+    await smtp.mail("me@me.example")
+    await smtp.rcpt("a@acme.example")
+    with pytest.raises(aiosmtplib.SMTPServerDisconnected):
+        await smtp.data(b"x: y\r\n\r\n" + b"z\r\n" * 500_000)
+    smtp.close()
+
+
+async def test_twin_without_the_guard_some_get_it_and_some_do_not(post, monkeypatch):
+    async def careless(smtp, message):
+        await smtp.mail(message.sender)
+        for recipient in message.recipients:
+            with suppress(aiosmtplib.SMTPRecipientRefused):
+                await smtp.rcpt(recipient)
+
+    monkeypatch.setattr(mail_delivery, "_envelope", careless)
+    post.at("rcpt", Fault("550 5.1.1 No such user", only="b@acme.example"))
+    await deliver(server(post), LETTER)
+    assert post.taken[0].recipients == ["a@acme.example"]
 
 
 VICTIM = """

@@ -221,3 +221,13 @@ def test_a_text_with_control_characters_is_refused_and_line_ends_are_mended():
 
 def test_a_lone_dot_and_from_lines_survive():
     assert parsed(composed(body=".\n..\nFrom here\n")).get_content().splitlines() == [".", "..", "From here"]
+
+
+def test_nothing_but_seven_bits_goes_out_and_no_line_is_too_long():
+    message = composed(
+        body="Grüße, Łukasz ✓ " * 400, subject="Grüße ✓", attachments=[{"name": "ä.pdf", "sha256": DIGEST}]
+    )
+
+    assert message.content.isascii()
+    assert max(len(line) for line in message.content.splitlines()) <= 998
+    assert parsed(message).get_body().get_content().strip() == ("Grüße, Łukasz ✓ " * 400).strip()

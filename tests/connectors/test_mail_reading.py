@@ -98,6 +98,21 @@ def test_two_deliveries_of_a_message_look_the_same_and_a_forged_one_does_not():
     assert read(PLAIN).fingerprint != read(PLAIN.replace(b"Hello", b"Pay me")).fingerprint
 
 
+@pytest.mark.parametrize("kind", ["message/rfc822", "text/rfc822-headers"])
+def test_a_bounce_says_which_message_came_back(kind):
+    report = (
+        "From: MAILER-DAEMON@acme.example\r\nMessage-ID: <b@acme.example>\r\n"
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
+        "--b\r\n\r\nNo such user\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nAction: failed\r\n"
+        f"--b\r\nContent-Type: {kind}\r\n\r\nSubject: x\r\nMessage-ID: <sent@berg.example>\r\n\r\nHello\r\n--b--\r\n"
+    ).encode()
+
+    facts = read(report).facts
+    assert facts["bounce"]
+    assert facts["bounced"] == "<sent@berg.example>"
+    assert read(PLAIN).facts["bounced"] == ""
+
+
 HORRORS = [
     b"",
     b"\x00\xff\xfe",

@@ -106,6 +106,16 @@ async def test_a_key_used_for_something_else_is_refused_by_stripe(stripe, provid
     assert len(provider.refunds(charge)) == 1
 
 
+async def test_twin_without_the_key_a_lost_answer_is_two_refunds(stripe, provider):
+    """The guard removed: a key of its own for each attempt. The provider's books then show it."""
+    charge = provider.charge(4900)
+    provider.fail("drop", after=True, times=3)
+    with pytest.raises(OutcomeUnknownError):
+        await stripe.refund(charge=charge, amount="10.00 EUR", key="random-1")
+    await stripe.refund(charge=charge, amount="10.00 EUR", key="random-2")
+    assert len(provider.refunds(charge)) == 2
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -243,6 +253,13 @@ def test_during_a_rotation_either_secret_holds():
 def test_what_is_not_stripes_is_refused(body, header, secret, now):
     with pytest.raises(RefusedError):
         verify(body, header, secret, now)
+
+
+def test_twin_without_the_comparison_a_forgery_would_be_believed(monkeypatch):
+    forged = signed(BODY, secret="whsec_other")
+    monkeypatch.setattr(hmac, "compare_digest", lambda *_: True)
+
+    assert verify(BODY, forged, SECRET, NOW)
 
 
 HEADERS = [
