@@ -15,6 +15,10 @@ from agents.base import Desk, Entry, Record, money, parse_money
 from memory.events import Json
 
 CENT = Decimal("0.01")
+WHOLE = frozenset(
+    ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"]
+)
+"""Currencies without cents (ISO 4217). Those with three decimals are refused: books here have two."""
 OPEN = ("issued", "sent", "partly_paid")
 """The states of an invoice that is still to be paid."""
 
@@ -35,6 +39,7 @@ class Vat:
     pct: Decimal
     kind: str = "standard"  # or a key of ZERO_TAX
     because: str = ""  # for the card
+    unit: Decimal = CENT  # the currency's smallest, to which the tax is rounded
 
     @property
     def note(self) -> str:
@@ -43,11 +48,11 @@ class Vat:
 
     def of(self, net: Decimal) -> Decimal:
         """Return the tax on a net total."""
-        return (net * self.pct / 100).quantize(CENT, ROUND_HALF_UP)
+        return (net * self.pct / 100).quantize(self.unit, ROUND_HALF_UP)
 
     def within(self, gross: Decimal) -> Decimal:
         """Return the net of a gross total; `of` of it may miss the gross by a cent."""
-        return (gross / (1 + self.pct / 100)).quantize(CENT, ROUND_HALF_UP)
+        return (gross / (1 + self.pct / 100)).quantize(self.unit, ROUND_HALF_UP)
 
 
 @dataclass(frozen=True)
@@ -58,10 +63,9 @@ class Line:
     unit_price: Decimal
     quantity: Decimal = Decimal(1)
 
-    @property
-    def total(self) -> Decimal:
-        """Return the line's net."""
-        return (self.quantity * self.unit_price).quantize(CENT, ROUND_HALF_UP)
+    def total(self, unit: Decimal = CENT) -> Decimal:
+        """Return the line's net, rounded to the currency's smallest unit."""
+        return (self.quantity * self.unit_price).quantize(unit, ROUND_HALF_UP)
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class Bill:
     @property
     def net(self) -> Decimal:
         """Return the sum of the lines."""
-        return sum((line.total for line in self.lines), Decimal(0))
+        return sum((line.total(self.vat.unit) for line in self.lines), Decimal(0))
 
     @property
     def tax(self) -> Decimal:
@@ -108,7 +112,7 @@ class Bill:
                 "text": line.text,
                 "quantity": _number(line.quantity),
                 "unit_price": self.money(line.unit_price),
-                "total": self.money(line.total),
+                "total": self.money(line.total(self.vat.unit)),
             }
             for line in self.lines
         ]
@@ -149,17 +153,18 @@ class Bill:
         }
 
 
-def vat_of(desk: Desk, client: Record | None) -> Vat:
+def vat_of(desk: Desk, client: Record | None, currency: str = "EUR") -> Vat:
     """Return the tax that a client's invoices bear; the client's record decides, then the company's rate."""
+    unit = Decimal(1) if currency in WHOLE else CENT
     said = str((client.data.get("vat") if client else "") or "standard").replace("_", " ").replace("vat ", "")
     if said in ZERO_TAX:
-        return Vat(Decimal(0), said, f"No VAT: {said}, as the client's record says.")
+        return Vat(Decimal(0), said, f"No VAT: {said}, as the client's record says.", unit)
     rate = Decimal((desk.company.get("vat_rate") or "0").rstrip(" %"))
     if not rate:
         # EN 16931, BR-E-02: exempt needs a registered seller; who has no number is not subject to the tax at all.
         registered = desk.company.get("vat_id") or desk.company.get("tax_id")
-        return Vat(rate, "exempt" if registered else "not subject", "No VAT: no rate is set for the company.")
-    return Vat(rate)
+        return Vat(rate, "exempt" if registered else "not subject", "No VAT: no rate is set for the company.", unit)
+    return Vat(rate, unit=unit)
 
 
 def entries(
@@ -190,7 +195,7 @@ def gross_that_splits(gross: Decimal, vat: Vat) -> tuple[Decimal, ...]:
     net = vat.within(gross)
     if net + vat.of(net) == gross:
         return (gross,)
-    around = sorted({n + vat.of(n) for n in (net - CENT, net, net + CENT)})
+    around = sorted({n + vat.of(n) for n in (net - vat.unit, net, net + vat.unit)})
     below, above = [g for g in around if g < gross], [g for g in around if g > gross]
     return tuple(below[-1:] + above[:1])
 

@@ -126,12 +126,12 @@ def _bill(order: Order, task: Task, desk: Desk, client: Record) -> tuple[Bill, t
     """Work out the amounts, or ask; every assumption is in the reasons."""
     reasons: list[str] = []
     issued = desk.now.astimezone(desk.zone).date()
-    vat = bill.vat_of(desk, client)
     asked = asked_amount(order.amount, desk, client, reasons)
     if asked is None:
         return Proposal(ask=f"How much shall I invoice {named(client)}, before VAT?")
     if asked.amount <= 0:
         return Proposal(ask=f"{asked} is nothing to invoice. How much is it, before VAT?")
+    vat = bill.vat_of(desk, client, asked.currency)
     text = _what(order, task, desk, client, reasons)
     spoken = _spoken(task.text, desk)
     said = next((str(slot.value) for slot in spoken if slot.kind == "vat"), "plus")
@@ -258,7 +258,11 @@ async def _drawn(desk: Desk, made: Bill, number: str, kind: str, client: Record,
     except (ConnectorError, PermissionError) as error:
         return Proposal(problem=f"The {kind} could not be drawn, so nothing was prepared. {error}")
     drawn, _ = parse_money(str(receipt.data["total"]))
-    assert drawn == made.gross, f"{kind} {number}: drawn {drawn}, worked out {made.gross}"
+    if drawn != made.gross:
+        return Proposal(
+            problem=f"The {kind} would say {drawn} {made.currency}, the books {made.gross}; nothing was prepared. "
+            "Amounts with other than two decimals are not supported."
+        )
     return receipt
 
 
@@ -376,9 +380,11 @@ async def credited(
 
 def _bill_of(invoice: Record, issued: date) -> Bill:
     """Return what an invoice in our books was worked out from, dated anew."""
-    vat = bill.Vat(Decimal(invoice.data["tax_pct"]), str(invoice.data.get("tax_kind") or "standard"))
+    currency = str(invoice.data["currency"])
+    unit = Decimal(1) if currency in bill.WHOLE else bill.CENT
+    vat = bill.Vat(Decimal(invoice.data["tax_pct"]), str(invoice.data.get("tax_kind") or "standard"), unit=unit)
     lines = tuple(_line(row) for row in invoice.data["lines"])
-    return Bill(str(invoice.data["client"]), lines, str(invoice.data["currency"]), vat, issued, issued)
+    return Bill(str(invoice.data["client"]), lines, currency, vat, issued, issued)
 
 
 async def worded_as_asked(desk: Desk, task: Task, text: str) -> tuple[str, tuple[str, ...]]:

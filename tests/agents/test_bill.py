@@ -41,7 +41,7 @@ def test_a_gross_total_splits_or_its_neighbours_do(gross: Decimal, rate: Decimal
 
 def test_half_a_cent_goes_up() -> None:
     assert made(Decimal("0.50"), Decimal(19)).tax == Decimal("0.10")
-    assert Line("x", Decimal("0.333"), Decimal("1.5")).total == Decimal("0.50")
+    assert Line("x", Decimal("0.333"), Decimal("1.5")).total() == Decimal("0.50")
 
 
 @pytest.mark.parametrize(

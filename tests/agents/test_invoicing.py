@@ -216,3 +216,12 @@ def test_an_amount_is_said_or_on_the_record(
     assert str(asked_amount(said, desk, desk.record("client", "acme"), reasons)) == amount
     assert reason in " ".join(reasons)
     assert bool(reason) == bool(reasons)
+
+
+async def test_yen_have_no_cents_and_dinars_are_refused() -> None:
+    yen = await propose(PaperDesk(), wish(amount=Money(Decimal(1234), "JPY")), "invoice Acme 1234 yen")
+    assert (yen.calls[0].args["net"], yen.calls[0].args["tax"]) == ("1234.00 JPY", "19 % · 234.00 JPY")
+    assert_balanced(yen.calls[0])
+    dinar = await propose(PaperDesk(), wish(amount=Money(Decimal("1.01"), "KWD")), "invoice Acme 1.01 KWD")
+    assert "nothing was prepared" in dinar.problem
+    assert dinar.calls == ()
