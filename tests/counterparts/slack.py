@@ -289,7 +289,8 @@ class Edge:
         await ours.prepare(request)
         async with self.slack.http.ws_connect(f"{self.slack.base}{request.path}", max_msg_size=0) as theirs:
             async with self.met:
-                self._sockets.add(ours)
+                self._sockets = {*(ws for ws in self._sockets if not ws.closed), ours}
+                self.tried.append("socket")
                 self.met.notify_all()
             try:
                 async with asyncio.TaskGroup() as group:

@@ -110,8 +110,9 @@ class Hearing:
     async def command(self, body: dict[str, Any]) -> str:
         """Take in a slash command; return what only the person who typed it sees."""
         typed = payloads.command(body)
-        code = _code(typed.text)
-        if code is None and (person := self._people.find(typed.team, typed.user)):
+        person = self._people.find(typed.team, typed.user)
+        code = None if person and self._people.operator() else _code(typed.text)
+        if code is None and person is not None:
             # What is said about the company stays between us: commands are answered in the direct messages.
             dm = await self._dm(typed.user)
             try:
@@ -308,7 +309,7 @@ class Hearing:
     async def _tell(self, place: Place, user: str, sentence: str) -> None:
         """Say a line that only this person sees."""
         async with self._poster.lane(place.conversation).turn(URGENT) as turn:
-            await turn.ready()
+            await turn.ready("aside")
             to_person = place.conversation == user
             await self._wire.call(
                 "chat_postMessage" if to_person else "chat_postEphemeral",

@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from bot.channels.slack.limits import BURST, SECONDS_PER_MESSAGE
+from bot.channels.slack.limits import PACES
 
 URGENT, USUAL = 0, 1  # cards go before words
 
@@ -57,7 +57,7 @@ class Lane:
         self.clock = clock
         self._busy = False
         self._free_at = 0.0  # nothing is sent before
-        self._paid_until = 0.0  # the pace as a debt: each message adds a second, `BURST` of them may be owed
+        self._paid_until = dict.fromkeys(PACES, 0.0)  # the pace as a debt: each call adds to it, a burst may be owed
         self._numbers = itertools.count()
         self._waiting: list[tuple[Key, asyncio.Future[None]]] = []
 
@@ -84,11 +84,12 @@ class Lane:
         """Let nothing through for a while."""
         self._free_at = max(self._free_at, self.clock.now() + seconds)
 
-    def pay(self) -> float:
-        """Count one message; return how long to wait before it."""
+    def pay(self, kind: str) -> float:
+        """Count one call; return how long to wait before it."""
+        seconds, burst = PACES[kind]
         now = self.clock.now()
-        self._paid_until = max(self._paid_until, now) + SECONDS_PER_MESSAGE
-        return max(self._free_at - now, self._paid_until - now - BURST * SECONDS_PER_MESSAGE)
+        self._paid_until[kind] = max(self._paid_until[kind], now) + seconds
+        return max(self._free_at - now, self._paid_until[kind] - now - burst * seconds)
 
     def before(self, key: Key) -> bool:
         """Whether somebody more urgent is in line."""
@@ -142,9 +143,9 @@ class Turn:
         self.key = key
         self.held = False
 
-    async def ready(self) -> None:
-        """Wait for the pace of this conversation before one more message."""
-        delay = self.lane.pay()
+    async def ready(self, kind: str = "post") -> None:
+        """Wait for the pace of this conversation before one more call of a kind."""
+        delay = self.lane.pay(kind)
         if delay > 0:
             await self.pause(delay)
 

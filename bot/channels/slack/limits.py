@@ -37,9 +37,9 @@ MESSAGE_TEXT_MAX = 13_200
 # docs.slack.dev/reference/methods/chat.postMessage: text is advised up to 4,000 and cut at 40,000.
 FALLBACK_MAX = 3_000
 
-# docs.slack.dev/apis/web-api/rate-limits: about one message a second and channel, short bursts pass.
-SECONDS_PER_MESSAGE = 1.0
-BURST = 4
+# docs.slack.dev/apis/web-api/rate-limits: about one message a second and channel, short bursts pass; chat.update is
+# tier 3 (50 a minute), chat.postEphemeral tier 4 (100 a minute). Seconds between two, and how many may come at once.
+PACES = {"post": (1.0, 4), "update": (1.2, 6), "aside": (0.6, 6)}
 
 # docs.slack.dev/authentication/verifying-requests-from-slack
 SIGNATURE_AGE_MAX_S = 300

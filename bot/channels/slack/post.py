@@ -16,7 +16,7 @@ from bot.channels.base import UndeliverableError
 from bot.channels.slack.blocks import Block, Part
 from bot.channels.slack.lane import Clock, Lane, RealClock, Turn
 from bot.channels.slack.limits import BLOCK_ID_MAX
-from bot.channels.slack.wire import BusyError, DoubtfulError, RefusedError, Wire
+from bot.channels.slack.wire import UNSHOWABLE, BusyError, DoubtfulError, RefusedError, Wire, logger
 
 T = TypeVar("T")
 
@@ -30,6 +30,20 @@ TROUBLE_RETRY_S = 60.0  # when a token or scope is wrong, somebody has to act fi
 REMEMBERED_MAX = 2_000
 
 Where = tuple[str, str]  # conversation, thread
+
+
+class UnshowableError(UndeliverableError):
+    """Slack does not take what we made. ``stub`` is what to show instead."""
+
+    def __init__(self, refused: RefusedError) -> None:
+        super().__init__(str(refused), forever=True)
+        text = (
+            f"Slack would not show something I have for you ({refused.code}). It is not lost: see it in another "
+            "channel or in the local console. This is a mistake of mine; the log has more."
+        )
+        logger.error("Slack refused what we made (%s). Nothing is lost, but it is not shown there.", refused.code)
+        block = {"type": "section", "text": {"type": "plain_text", "text": text, "emoji": False}}
+        self.stub = Part(text, (block,))
 
 
 class Poster:
@@ -88,7 +102,13 @@ class Poster:
             del self._doubts[where, mark]
             return str(sent["ts"])
 
-        ts = await self.persist(turn, send)
+        try:
+            ts = await self.persist(turn, send)
+        except UnshowableError as error:
+            # Better a line that says so than a card nobody hears of, or one that stops all others behind it.
+            blocks, part = list(error.stub.blocks), error.stub
+            blocks[0] = {**blocks[0], "block_id": mark}
+            ts = await self.persist(turn, send)
         while len(self._doubts) > REMEMBERED_MAX:
             self._doubts.popitem(last=False)
         return ts
@@ -102,7 +122,7 @@ class Poster:
         first = {**part.blocks[0], "block_id": f"{MARK}{mark}"[:BLOCK_ID_MAX]} if mark else part.blocks[0]
 
         async def send() -> None:
-            await turn.ready()
+            await turn.ready("update")
             await self._wire.call(
                 "chat_update",
                 channel=conversation,
@@ -157,6 +177,8 @@ class Poster:
             except DoubtfulError as doubt:
                 wait, why = BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)], str(doubt)
             except RefusedError as refused:
+                if refused.code in UNSHOWABLE:
+                    raise UnshowableError(refused) from refused
                 if refused.forever:
                     raise UndeliverableError(str(refused), forever=True) from refused
                 raise self._not_now(turn, str(refused), TROUBLE_RETRY_S) from refused

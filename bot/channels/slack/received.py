@@ -15,7 +15,7 @@ from bot.channels.slack.wire import Wire
 FILE_MAX = 20 * 1024 * 1024  # bytes of one file; the same as Telegram gives a bot
 FILES_MAX = 10  # of one message
 WAIT_S = 2.0  # Slack wants its answer within 3 s; a slower file is there when Slack sends the event again
-KEPT_MAX = 20  # fetched files kept for that
+KEPT_MAX = 8  # slow files kept for that
 HOSTS = ("slack.com", "slack-files.com")
 
 
@@ -43,16 +43,16 @@ class Received:
         if not self._safe(file.url):
             raise UnfetchedError(f"{file.name} does not lie at Slack, so I did not fetch it. Upload it here.")
         task = self._fetching.get(file.id)
-        if task is None or (task.done() and (task.cancelled() or isinstance(task.result(), UnfetchedError))):
+        if task is None or task.cancelled():
             task = self._fetching[file.id] = group.create_task(self._get(file))
             while len(self._fetching) > KEPT_MAX:
                 self._fetching.popitem(last=False)[1].cancel()
         done, _ = await asyncio.wait([task], timeout=WAIT_S)
         if not done:
             raise NotWrittenError(f"{file.name} is still being fetched.")
+        self._fetching.pop(file.id, None)
         content = task.result()
         if isinstance(content, UnfetchedError):
-            del self._fetching[file.id]
             raise content
         return content
 

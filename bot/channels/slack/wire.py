@@ -44,6 +44,11 @@ GONE = frozenset(
 )
 """Errors that no waiting mends: this place or message will never take it."""
 
+UNSHOWABLE = frozenset(
+    {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long", "no_text", "invalid_arguments"}
+)
+"""Errors about what we sent: our own mistake, which trying again does not mend."""
+
 # 5xx in words: docs.slack.dev/reference/methods/chat.postMessage, "Errors". It may have been done all the same.
 UNSURE = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"})
 

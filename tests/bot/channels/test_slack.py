@@ -352,6 +352,12 @@ async def test_the_first_to_know_the_code_becomes_the_operator_and_the_code_dies
         assert all("K7QX" not in said.text for said in home.ear.said)
 
 
+async def test_the_operator_may_say_pair(slack) -> None:
+    async with house(slack, store=PaperStore(), pairing_code="K7QX-2M9P") as home:
+        await slack.control("command", channel=GENERAL, user=ALICE, command="/solo", text="pair Acme with project X")
+        assert [said.text for said in home.ear.said] == ["pair Acme with project X"]
+
+
 async def test_a_code_that_is_guessed_at_dies(slack) -> None:
     store = PaperStore()
     async with house(slack, people=(), store=store, pairing_code="K7QX-2M9P"):
@@ -519,6 +525,15 @@ async def test_a_broken_connection_comes_back_and_misses_nothing_that_is_sent_ag
     async with house(slack) as home:
         await home.edge.hang_up()
         await home.edge.connected()
+        await home.edge.envelope("events_api", _dm("Ev1"), "e1")
+        await home.edge.ack("e1")
+        assert len(home.ear.said) == 1
+
+
+async def test_slacks_regular_refresh_of_the_connection_is_followed(slack) -> None:
+    async with house(slack) as home:
+        await next(iter(home.edge._sockets)).send_str(json.dumps({"type": "disconnect", "reason": "refresh_requested"}))
+        await home.edge.asked("socket", 2)
         await home.edge.envelope("events_api", _dm("Ev1"), "e1")
         await home.edge.ack("e1")
         assert len(home.ear.said) == 1

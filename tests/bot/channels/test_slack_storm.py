@@ -134,6 +134,19 @@ async def test_a_long_429_is_said_to_the_caller_and_to_everybody_behind(slack) -
         assert await slack.messages(GENERAL) == []
 
 
+async def test_what_slack_will_not_show_is_said_and_stops_nobody(slack) -> None:
+    async with house(slack) as home:
+        refusals = iter(["error:invalid_blocks"])
+        home.edge.fault = lambda method, _: next(refusals, "") if method == "chat.postMessage" else ""
+        place = Place(channel="slack", conversation=GENERAL)
+        await home.channel.ask(place, card())
+        await home.channel.say(place, Message("1.m1", "next"))
+        first, second = [message["text"] for message in await slack.messages(GENERAL)]
+        assert "would not show" in first
+        assert second == "next"
+        assert home.channel._clock.slept == []
+
+
 async def test_what_a_killed_process_had_posted_is_not_posted_again(slack) -> None:
     async with house(slack) as home:
         place = Place(channel="slack", conversation=await slack.dm())
