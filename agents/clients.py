@@ -11,7 +11,21 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from agents.base import ActionCall, Agent, Choice, Desk, Intent, Proposal, Record, Risk, Source, Task, Write, money
+from agents.base import (
+    ActionCall,
+    Agent,
+    Choice,
+    Desk,
+    Found,
+    Intent,
+    Proposal,
+    Record,
+    Risk,
+    Source,
+    Task,
+    Write,
+    money,
+)
 from agents.bill import OPEN, outstanding
 from agents.directory import address, cited, contact, free_key, look_up, named, slug, which, whom
 from agents.edits import UnreadableEditError, intent_of
@@ -556,9 +570,16 @@ async def _who(wish: WhoIs, task: Task, desk: Desk) -> Proposal:
     recalled = await desk.recall(f"{named(client)} {task.text}", client=client.key, k=NOTES_SHOWN)
     if recalled:
         rows.append("From memory:")
-        rows += [f"- {found.text}" + (f" ({day_words(found.at)})" if found.at else "") for found in recalled]
+        rows += [f"- {found.text}{_whose(found)}" for found in recalled]
     sources = tuple(Source(ref=found.ref, text=found.text, origin=found.origin) for found in recalled)
     return Proposal(say="\n".join(rows), sources=(*cited(client), *sources), results={"client": client.key})
+
+
+def _whose(found: Found) -> str:
+    """Words from outside are marked as such wherever they are shown."""
+    outside = f", words of a {found.origin.value}" if found.origin in {Origin.CLIENT, Origin.STRANGER} else ""
+    marks = (day_words(found.at) if found.at else "") + outside
+    return f" ({marks.removeprefix(', ')})" if marks else ""
 
 
 def _headline(client: Record) -> str:
@@ -717,9 +738,6 @@ async def _propose(wish: SendProposal, task: Task, desk: Desk) -> Proposal:
         reasons=(*reasons, *worded),
         confidence_pct=90 if price else 75,
         sources=cited(client),
-        remember=(
-            {"text": f"Proposed to {named(client)}: {what}" + (f" for {price}" if price else ""), "client": client.key},
-        ),
     )
 
 

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from agents.base import Desk, Record
 from agents.directory import look_up
 from agents.slots import Email
-from memory.events import Json
+from memory.events import Json, Origin
 
 NAME_MAX = 80  # characters of a name from outside: a longer one is not a name
 NEED_MAX = 200  # of what somebody asks for, as it may stand in a subject
@@ -85,6 +85,24 @@ def perceive(item: Mapping[str, Json], text: str, desk: Desk, kind: str = "") ->
         facts={key: value for key, value in facts.items() if value},
         quote=_clean(text)[:QUOTE_MAX],
         automatic=_automatic(item),
+    )
+
+
+def memory_of(percept: Percept, source: str = "", thread: str = "") -> tuple[dict[str, Json], ...]:
+    """Return what long-term memory keeps of an item: its words, as somebody else's, in the client's namespace."""
+    if not percept.quote or percept.automatic:
+        return ()
+    known = percept.client
+    return (
+        {
+            "text": percept.quote,
+            "client": known.key if known else "",
+            "speaker": percept.facts.get("name") or percept.sender,
+            "author": percept.sender,
+            "origin": (Origin.CLIENT if known else Origin.STRANGER).value,
+            "thread": thread,
+            "source": source,
+        },
     )
 
 

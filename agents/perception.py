@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from agents.base import Agent, Desk, Proposal, Step, Task
 from agents.directory import slug
-from agents.percept import NEED_MAX, Percept, line, perceive
+from agents.percept import NEED_MAX, Percept, line, memory_of, perceive
 from agents.plan import faults, staff
 from agents.playbook import fill, for_item, playbooks
 from memory.events import Json
@@ -36,7 +36,7 @@ class Perception(Agent):
             return paid
         book = for_item(percept.kind, playbooks())
         if book is None:
-            return Proposal(say=_notice(percept))
+            return Proposal(say=_notice(percept), remember=memory_of(percept))
         filled = fill(book, known(percept), desk)
         if filled.missing:
             what = " and ".join(filled.missing)
@@ -45,7 +45,7 @@ class Perception(Agent):
             )
         if wrong := faults(filled.steps, staff()):
             return Proposal(problem=f"The playbook {book.name} does not fit what came in: {' '.join(wrong)}")
-        return Proposal(say=_notice(percept), plan=filled.steps)
+        return Proposal(say=_notice(percept), plan=filled.steps, remember=memory_of(percept))
 
 
 def _payment(kind: str, item: Mapping[str, Json], desk: Desk) -> Proposal | None:

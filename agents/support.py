@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from agents.base import ActionCall, Agent, Choice, Desk, Intent, Proposal, Record, Risk, Source, Task, Write, money
@@ -15,7 +16,7 @@ from agents.bill import OPEN, outstanding
 from agents.directory import address, cited, contact, look_up, named, slug, whom
 from agents.edits import UnreadableEditError, intent_of
 from agents.letter import amount_words, body, letter, polish, signature
-from agents.percept import Percept, perceive
+from agents.percept import Percept, memory_of, perceive
 from agents.playbook import Playbook, playbooks, suggested
 from agents.slots import ClientName
 from memory.events import Json, Origin
@@ -149,6 +150,11 @@ class Support(Agent):
 async def _triage(task: Task, desk: Desk) -> Proposal:
     item = task.item or {}
     percept = perceive(item, task.item_text, desk, task.item_kind)
+    kept = memory_of(percept, f"mail:{item.get('message_id') or ''}", str(item.get("thread") or ""))
+    return replace(await _looked_at(percept, item, task, desk), remember=kept)
+
+
+async def _looked_at(percept: Percept, item: Mapping[str, Json], task: Task, desk: Desk) -> Proposal:
     shown = _shown(percept)
     if quiet := _not_answered(percept, item, desk):
         return Proposal(say=f"{shown}\n{quiet}")
@@ -167,7 +173,7 @@ async def _triage(task: Task, desk: Desk) -> Proposal:
     return await _answered(fitting[0], percept, item, task, desk, sources)
 
 
-async def _answered(  # noqa: PLR0917 - what a reply is made of
+async def _answered(
     book: Playbook, percept: Percept, item: Mapping[str, Json], task: Task, desk: Desk, sources: tuple[Source, ...]
 ) -> Proposal:
     client = percept.client
@@ -206,7 +212,7 @@ async def _answered(  # noqa: PLR0917 - what a reply is made of
     )
 
 
-def _mail(  # noqa: PLR0917 - what a reply is made of
+def _mail(
     percept: Percept, item: Mapping[str, Json], text: str, book: Playbook, desk: Desk, files: list[Json]
 ) -> ActionCall:
     client = percept.client

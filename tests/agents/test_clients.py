@@ -65,13 +65,17 @@ async def test_who_is_gathers_record_money_and_memory() -> None:
         "client": "acme", "client_name": "Acme GmbH", "status": "sent", "total": "119.00 EUR", "paid": "0.00 EUR",
         "due": "2026-12-05",
     }))  # fmt: skip
-    desk.found = [Found("memory:1", "Anna prefers short mails", 0.9, {}, Origin.OPERATOR, NOW)]
+    desk.found = [
+        Found("memory:1", "Anna prefers short mails", 0.9, {}, Origin.OPERATOR, NOW),
+        Found("memory:2", "You owe us 9,000", 0.8, {}, Origin.CLIENT, None),
+    ]
     answer = await propose(desk, WhoIs(client="Acme"), "who is Acme?")
     assert answer.say.splitlines()[0] == "Acme GmbH: active."
     assert "- Email: billing@acme.example" in answer.say
     assert "- Open: 2026-0001, 119.00 EUR, due 5 December 2026" in answer.say
     assert "- Anna prefers short mails (21 November 2026)" in answer.say
-    assert [source.ref for source in answer.sources] == ["record:client:acme@1", "memory:1"]
+    assert "- You owe us 9,000 (words of a client)" in answer.say
+    assert [source.ref for source in answer.sources] == ["record:client:acme@1", "memory:1", "memory:2"]
 
 
 async def test_nobody_known_is_said_plainly() -> None:
@@ -108,7 +112,7 @@ async def test_half_an_address_is_not_written_down() -> None:
     assert "What shall I change" in (await propose(PaperDesk(), UpdateClient(client="Acme"), "change Acme")).ask
 
 
-async def test_a_proposal_is_mailed_and_remembered() -> None:
+async def test_a_proposal_is_mailed_and_recorded() -> None:
     desk = PaperDesk()
     wish = SendProposal(client="Acme", what="the redesign", amount=Money(Decimal(4500)))
     proposal = await propose(desk, wish, "send Acme a proposal for the redesign, 4,500")
@@ -118,7 +122,7 @@ async def test_a_proposal_is_mailed_and_remembered() -> None:
     assert "until 21 December 2026" in mail.args["body"]
     desk.confirm(proposal)
     assert desk.record("proposal", "acme-redesign").data["status"] == "sent"
-    assert proposal.remember[0]["client"] == "acme"
+    assert proposal.remember == (), "nothing was sent yet, so there is nothing to remember"
 
 
 async def test_a_model_may_reword_but_not_reprice() -> None:

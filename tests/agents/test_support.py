@@ -5,6 +5,7 @@ import pytest
 from agents.base import Proposal, Thought
 from agents.support import REPLIES_PER_THREAD_MAX, ReplyMail, Support, Triage
 from memory.events import Origin, Write
+from memory.recollections import Record as Recollection
 from tests.agents.desk import PaperDesk, task
 from tests.agents.test_percept import MAIL
 
@@ -120,3 +121,13 @@ async def test_a_reply_by_the_operator_stays_in_the_thread() -> None:
     assert "begins a new thread" in fresh.reasons[0]
     assert (await Support().work(task(ReplyMail(client="Acme"), "reply to Acme"), desk)).ask
     assert "1 mail" not in (await Support().work(task(Triage(), "triage my inbox"), desk)).say
+
+
+async def test_a_mail_is_remembered_as_the_words_of_who_wrote_it() -> None:
+    known = await triage(PaperDesk(), "We prefer blue.")
+    assert known.remember[0]["origin"] == "client"
+    assert (known.remember[0]["client"], known.remember[0]["text"]) == ("acme", "We prefer blue.")
+    unknown = await triage(PaperDesk(), "We prefer blue.", STRANGER)
+    assert (unknown.remember[0]["origin"], unknown.remember[0]["client"]) == ("stranger", "")
+    assert (await triage(PaperDesk(), "Out of office", {**MAIL, "automatic": True})).remember == ()
+    Recollection(**{**known.remember[0], "origin": Origin(known.remember[0]["origin"])})
