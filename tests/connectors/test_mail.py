@@ -70,8 +70,8 @@ def account(imap, **changes) -> Account:
     )
 
 
-def mail(workshop, post=None, box=None, **changes) -> Mail:
-    server = Server("127.0.0.1", post.port, "none", command_timeout_s=0.3, dot_timeout_s=0.3) if post else None
+def mail(workshop, post=None, box=None, dot_timeout_s=5.0, **changes) -> Mail:
+    server = Server("127.0.0.1", post.port, "none", command_timeout_s=5, dot_timeout_s=dot_timeout_s) if post else None
     return Mail(workshop, sender=SENDER, server=server, box=box, **changes)
 
 
@@ -162,7 +162,7 @@ async def test_what_is_in_the_outbox_is_proven_either_way(workshop):
 
 async def test_without_imap_nobody_can_look(workshop, post):
     post.at("kept", Fault(hang=True))
-    out = mail(workshop, post)
+    out = mail(workshop, post, dot_timeout_s=0.2)
 
     with pytest.raises(OutcomeUnknownError, match="fell silent"):
         await out.send(**LETTER, key="k")
