@@ -163,10 +163,25 @@ class Proposal:
 class Desk(Protocol):
     """Everything an agent can reach. There is no door to the world here."""
 
-    now: datetime  # aware UTC; the same throughout one piece of work
-    zone: ZoneInfo  # where the operator lives
-    files: Files
-    company: Mapping[str, str]  # the operator's own: name, email, address, iban, vat_id, vat_rate, currency, locale
+    @property
+    def now(self) -> datetime:
+        """Aware UTC; the same throughout one piece of work."""
+        ...
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Where the operator lives."""
+        ...
+
+    @property
+    def files(self) -> Files:
+        """Content-addressed storage."""
+        ...
+
+    @property
+    def company(self) -> Mapping[str, str]:
+        """The operator's own: name, email, address, iban, vat_id, vat_rate, currency, locale, ..."""
+        ...
 
     def record(self, kind: str, key: str) -> Record | None:
         """Return the newest version of a canonical record, or None when there is none or it is gone."""

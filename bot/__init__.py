@@ -1,0 +1,1 @@
+"""Ears, mouth, and the one place that decides."""

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from connectors.base import Action, EffectClass, Param, Risk, Role
-from memory.events import ActionCall, Entry, Event, Json, Posted, Recorded, Write
+from memory.events import ActionCall, Entry, Json, Posted, Recorded, Write
 
 
 class Versions(Protocol):
@@ -98,11 +98,11 @@ def check(call: ActionCall) -> None:
         raise UnbalancedError(call, sums)
 
 
-def enter(call: ActionCall, effect: str, books: Versions) -> list[Event]:
+def enter(call: ActionCall, effect: str, books: Versions) -> list[Recorded | Posted]:
     """Return the events that put a call's consequences on the books."""
     check(call)
     seen: Counter[tuple[str, str]] = Counter()
-    events: list[Event] = []
+    events: list[Recorded | Posted] = []
     for write in call.writes:
         seen[write.kind, write.key] += 1
         version = books.version(write.kind, write.key) + seen[write.kind, write.key]

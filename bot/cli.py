@@ -135,6 +135,7 @@ async def _serve(machine: wiring.Machine, *, demo_company: bool) -> None:
 async def _greet(machine: wiring.Machine, *, demo_company: bool) -> None:
     assert machine.console is not None
     await machine.console.ready.wait()
+    machine.warm()
     company = machine.settings.company["name"]
     print(f"Soloist is running for {company}{' (a demo; see company.toml)' if demo_company else ''}.")
     print(f"  console   {machine.console.url}")

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Protocol, assert_never
+from typing import Literal, Protocol, assert_never
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -175,7 +175,7 @@ def decide(state: TaskState, event: Happening, house: House) -> list[Effect]:
         case Understood():
             return _understood(state, event, house)
         case Planned():
-            return _advance(state, house)
+            return _advance(state)
         case Proposed():
             return _proposed(state, event, house)
         case Answered():
@@ -207,7 +207,7 @@ def decide(state: TaskState, event: Happening, house: House) -> list[Effect]:
         case Compensated():
             return _mend(state, state.effects[event.effect].prepared.card)
         case Said():
-            return _show_message(state, event, house)
+            return _show_message(event, house)
         case WokeUp():
             return _woke(state, event, house)
         case Paused():
@@ -292,7 +292,7 @@ def _paused_text(scope: str) -> str:
     return f"{what} is stopped: nothing leaves the house until /resume. You can still ask, draft and approve."
 
 
-def _advance(state: TaskState, house: House) -> list[Effect]:
+def _advance(state: TaskState) -> list[Effect]:
     """Delegate every step whose needs are done; end the task when nothing is left."""
     if state.planned is None or state.status in {"done", "failed", "cancelled"}:
         return []
@@ -341,7 +341,7 @@ def _proposed(state: TaskState, event: Proposed, house: House) -> list[Effect]:
         return [*remember, *said, Record(event=Ended(how="done", summary="asked back"))]
     if event.problem:
         said = _say(state, event.problem, kind="problem")
-        return [*remember, *said, *_after_failure(state, event)]
+        return [*remember, *said, *_after_failure(event)]
     if event.plan:
         steps = event.plan[:STEPS_MAX]
         said = _say(state, event.say) if event.say else []
@@ -352,11 +352,11 @@ def _proposed(state: TaskState, event: Proposed, house: House) -> list[Effect]:
         ]
     if not event.calls:
         said = _say(state, event.say, files=event.files) if event.say else []
-        return [*remember, *said, *_advance(state, house)]
+        return [*remember, *said, *_advance(state)]
     return [*remember, *_gate(state, event, house)]
 
 
-def _after_failure(state: TaskState, event: Proposed) -> list[Effect]:
+def _after_failure(event: Proposed) -> list[Effect]:
     if event.card:
         return []  # the card as it was still waits
     return [Record(event=Ended(how="failed", summary=_first_line(event.problem)))]
@@ -369,9 +369,9 @@ def _gate(state: TaskState, event: Proposed, house: House) -> list[Effect]:
     if refusal:
         return [
             *_say(state, refusal, kind="problem"),
-            *_after_failure(state, msgspec.structs.replace(event, problem=refusal)),
+            *_after_failure(msgspec.structs.replace(event, problem=refusal)),
         ]
-    if _stale(calls, state, event.card, house):
+    if _stale(calls, event.card, house):
         if state.drafts.get(event.step, 0) >= REDRAFTS_MAX:
             text = "This kept changing while I drafted it. Please ask again in a moment."
             return [*_say(state, text, kind="problem"), Record(event=Ended(how="failed", summary=text))]
@@ -390,7 +390,7 @@ def _gate(state: TaskState, event: Proposed, house: House) -> list[Effect]:
         text = f"I will not do this: {worst.rule}."
         return [
             *_say(state, text, kind="problem"),
-            *_after_failure(state, msgspec.structs.replace(event, problem=text)),
+            *_after_failure(msgspec.structs.replace(event, problem=text)),
         ]
     if worst.ruling == "do" and not event.card:
         broken = _broken_limit(calls, house)
@@ -446,7 +446,7 @@ def _recipients(call: ActionCall) -> list[str]:
     ]
 
 
-def _stale(calls: Iterable[ActionCall], state: TaskState, card: str, house: House) -> bool:
+def _stale(calls: Iterable[ActionCall], card: str, house: House) -> bool:
     """Whether something a draft stands on has changed since: a record's version, a number somebody else holds."""
     for call in calls:
         for need, version in call.needs.items():
@@ -587,11 +587,11 @@ def _pressed(state: TaskState, event: Pressed, house: House) -> list[Effect]:
 def _approve(state: TaskState, event: Pressed, standing: CardState, house: House) -> list[Effect]:
     opened = standing.opened
 
-    def settled(how: str, reason: str = "") -> Record:
+    def settled(how: Literal["approved", "expired", "cancelled"], reason: str = "") -> Record:
         return Record(
             event=Settled(
                 card=event.card, revision=opened.revision, how=how, by=event.actor, reason=reason, place=event.place
-            )  # type: ignore[arg-type]
+            )
         )
 
     if opened.expires_at and house.now >= opened.expires_at and opened.on_expiry == "cancel":
@@ -607,7 +607,7 @@ def _approve(state: TaskState, event: Pressed, standing: CardState, house: House
                 home=True,
             ),
         ]
-    if _stale(opened.calls, state, event.card, house):
+    if _stale(opened.calls, event.card, house):
         return [
             Delegate(step=opened.step, edits=dict(state.edits.get(event.card, {})), card=event.card),
             Reply(text="Something this stands on has changed since. A fresh card follows; nothing was done."),
@@ -615,7 +615,7 @@ def _approve(state: TaskState, event: Pressed, standing: CardState, house: House
     broken = _broken_limit(opened.calls, house)
     if broken:
         return [Reply(text=broken)]
-    if _needs_second_channel(state, event, opened, house):
+    if _needs_second_channel(event, opened, house):
         return [Reply(text="A sum this large needs a second yes, from another of your channels. This one is counted.")]
     prepared = _prepare(
         state, opened.calls, house, card=event.card, step=opened.step, rule=f"approved on {event.actor.platform}"
@@ -623,7 +623,7 @@ def _approve(state: TaskState, event: Pressed, standing: CardState, house: House
     return [settled("approved", event.reason), *prepared, Reply(text="Approved.")]
 
 
-def _needs_second_channel(state: TaskState, event: Pressed, opened: CardOpened, house: House) -> bool:
+def _needs_second_channel(event: Pressed, opened: CardOpened, house: House) -> bool:
     for call in opened.calls:
         amount, currency = amount_of(call)
         if currency in house.policy.step_up_from and amount >= house.policy.step_up_from[currency]:
@@ -671,7 +671,7 @@ def _start_now(call: ActionCall, effect: str, house: House) -> list[Effect]:
     if _is_paused(call, house):
         return []
     if call.name.startswith("books."):
-        return _enter(call, effect, house)
+        return _enter(call, effect)
     return [Record(event=Sending(effect=effect, attempt=1, at=house.now))]
 
 
@@ -679,7 +679,7 @@ def _is_paused(call: ActionCall, house: House) -> bool:
     return bool(house.paused & {"all", call.name, call.name.partition(".")[0]})
 
 
-def _enter(call: ActionCall, effect: str, house: House) -> list[Effect]:
+def _enter(call: ActionCall, effect: str) -> list[Effect]:
     return [
         Record(
             event=Confirmed(
@@ -689,17 +689,17 @@ def _enter(call: ActionCall, effect: str, house: House) -> list[Effect]:
     ]
 
 
-def _start(state: TaskState, effect: EffectState, house: House) -> list[Effect]:
+def _start(effect: EffectState, house: House) -> list[Effect]:
     """Start an effect that has waited: everything is checked again, for a night may have passed."""
     prepared = effect.prepared
     if _is_paused(prepared.call, house):
         return []
     if fingerprint(prepared.call) != prepared.fingerprint:
         return [Record(event=Failed(effect=prepared.effect, reason="its content is not what was approved"))]
-    if effect.attempt == 0 and _stale((prepared.call,), state, prepared.card, house):
+    if effect.attempt == 0 and _stale((prepared.call,), prepared.card, house):
         return [Record(event=Failed(effect=prepared.effect, reason="something it stands on changed in the meantime"))]
     if prepared.call.name.startswith("books."):
-        return _enter(prepared.call, prepared.effect, house)
+        return _enter(prepared.call, prepared.effect)
     return [Record(event=Sending(effect=prepared.effect, attempt=effect.attempt + 1, at=house.now))]
 
 
@@ -817,12 +817,12 @@ def _answer_for_effect(state: TaskState, event: Pressed, standing: CardState, ho
             confirmed = Confirmed(effect=opened.effect, text=text, how="operator")
             return [settled, Record(event=confirmed), Reply(text="Noted: it arrived.")]
         case "again":
-            refusal = _not_again(state, effect, house)
+            refusal = _not_again(effect, house)
             if refusal:
                 return [Reply(text=refusal)]
             call = effect.prepared.call
             again = (
-                _enter(call, opened.effect, house)
+                _enter(call, opened.effect)
                 if call.name.startswith("books.")
                 else [Record(event=Sending(effect=opened.effect, attempt=effect.attempt + 1, at=house.now))]
             )
@@ -837,12 +837,12 @@ def _answer_for_effect(state: TaskState, event: Pressed, standing: CardState, ho
             return [Reply(text="Say whether it arrived, should be sent again, or dropped.")]
 
 
-def _not_again(state: TaskState, effect: EffectState, house: House) -> str:
+def _not_again(effect: EffectState, house: House) -> str:
     """Return why an effect may not be tried again just now, "" when it may: a night or a limit may have passed."""
     call = effect.prepared.call
     if _is_paused(call, house):
         return "This is stopped by /pause. Nothing was sent; /resume, then press again."
-    if effect.attempt == 0 and _stale((call,), state, effect.prepared.card, house):
+    if effect.attempt == 0 and _stale((call,), effect.prepared.card, house):
         return "What this stands on has changed since. Nothing was done: drop it, and ask again for a fresh card."
     return _broken_limit((call,), house) if effect.status == "failed" else ""
 
@@ -853,7 +853,7 @@ def _answer_for_restored(
     opened = standing.opened
     match event.verb:
         case "again":
-            if fingerprint(opened.calls) != opened.fingerprint or _stale(opened.calls, state, event.card, house):
+            if fingerprint(opened.calls) != opened.fingerprint or _stale(opened.calls, event.card, house):
                 return [Reply(text="What this stands on has changed since. Nothing was done: drop it, and ask afresh.")]
             broken = _broken_limit(opened.calls, house)
             if broken:
@@ -906,13 +906,13 @@ def _confirmed(state: TaskState, event: Confirmed, house: House) -> list[Effect]
     group = _group(state, effect)
     following = next((other for other in group if other.status == "prepared" and other.again_at is None), None)
     if following is not None:
-        return [*orders, *_start(state, following, house)]
+        return [*orders, *_start(following, house)]
     if any(other.status not in FINAL for other in group):
         return orders
     texts = [other.text for other in group if other.status == "confirmed"]
     undo = event.effect if call.name in {"books.write", "books.remind"} else ""
     orders += _say(state, " ".join(texts), kind="receipt", undo=undo)
-    return [*orders, *_advance(state, house)]
+    return [*orders, *_advance(state)]
 
 
 def _group(state: TaskState, effect: EffectState) -> list[EffectState]:
@@ -1003,7 +1003,7 @@ def _woke(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
                 *_say(state, f"Back as you asked: card {card.opened.card}.", kind="notice"),
             ]
         case "window" | "retry" if effect and effect.status == "prepared":
-            return _start(state, effect, house)
+            return _start(effect, house)
         case "resumed":
             return _resume(state, house)
         case "reminder":
@@ -1011,7 +1011,7 @@ def _woke(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
         case "interrupted" if effect and effect.status == "sending":
             return _interrupted(effect, house)
         case "restored":
-            return _restored(state, house)
+            return _restored(state)
         case "told" | "started" | "remembered":
             over = state.status == "received"
             return [Record(event=Ended(how="done", summary="passed on"))] if over and event.reason == "told" else []
@@ -1056,7 +1056,7 @@ def _resume(state: TaskState, house: House) -> list[Effect]:
         reached.add(group)
         due = max(filter(None, (effect.prepared.not_before, effect.again_at)), default=house.now)
         if effect.status == "prepared" and due <= house.now:
-            orders += _start(state, effect, house)
+            orders += _start(effect, house)
     return orders
 
 
@@ -1078,7 +1078,7 @@ def _interrupted(effect: EffectState, house: House) -> list[Effect]:
             return [Record(event=BecameUnknown(effect=prepared.effect, reason=reason))]
 
 
-def _restored(state: TaskState, house: House) -> list[Effect]:
+def _restored(state: TaskState) -> list[Effect]:
     """A backup is not the present: whatever was open in it may have happened since. Nothing goes out by itself."""
     reason = "This comes from a restored backup; it may have happened after the backup was made."
     orders: list[Effect] = []
@@ -1143,7 +1143,7 @@ def _answer_kind(state: TaskState) -> str:
     return "digest" if isinstance(state.heard, HourStruck) else "answer"
 
 
-def _show_message(state: TaskState, event: Said, house: House) -> list[Effect]:
+def _show_message(event: Said, house: House) -> list[Effect]:
     reply_to = event.place.message if event.place else ""
     return [
         Show(

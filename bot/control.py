@@ -301,7 +301,7 @@ class Home(Intent):
     """Show the single pane: what waits, what is stuck, money, what comes next."""
 
     examples: ClassVar[tuple[str, ...]] = (
-        "home", "show the dashboard", "overview", "status of everything", "show me the cockpit",
+        "home", "show the home screen", "show the dashboard", "overview", "status of everything", "show me the cockpit",
         "where do things stand", "how are we doing overall", "the big picture please", "home screen",
         "open the control panel", "give me an overview of the company", "state of affairs", "main screen",
         "everything at a glance",

@@ -111,7 +111,8 @@ class WorkDesk:
         if action.risk is not Risk.READS:
             raise PermissionError(f"{name} can change something ({action.risk.value}): propose it instead.")
         connector = self.connectors[name.partition(".")[0]]
-        return await getattr(connector, action.method)(**args)
+        receipt: Receipt = await getattr(connector, action.method)(**args)
+        return receipt
 
 
 def _record(found: Version) -> Record:

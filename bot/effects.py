@@ -127,7 +127,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 Effect = Lasting | Record | Close | Reply
 """The closed union that `decide` returns."""
 
-_decoder = msgspec.json.Decoder(Lasting)
+_decoder: msgspec.json.Decoder[Lasting] = msgspec.json.Decoder(Lasting)
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 

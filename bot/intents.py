@@ -14,6 +14,7 @@ never an action.
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -386,7 +387,7 @@ class Understanding:
                 return self._filled(template.intent, fitted, 1.0, "pattern", (f"pattern: {template.pattern}",))
         guess = self._guess(text, scene)
         if guess is None:
-            return self._unready(text)
+            return self._unready()
         reading = self._weighed(text, guess, scene)
         return replace(reading, score=0.0 if reading.doubt == "condition" else guess.score)
 
@@ -467,12 +468,10 @@ class Understanding:
             kinds = slots_of(intent)
             needed = {kind for slot, kind in kinds.items() if intent.model_fields[slot].is_required()} & NEEDS
             takes = {wider for kind in kinds.values() for wider in WIDER.get(kind, ())}
-            for kind in needed - present:
-                chance *= NEEDS_FACTOR if not (WIDER[kind][1:] and present & set(WIDER[kind])) else 1.0
+            factors = [1.0 if present & set(WIDER[kind]) else NEEDS_FACTOR for kind in needed - present]
             if not self._quotes[name]:
-                for kind in present - takes:
-                    chance *= HOMELESS.get(kind, 1.0)
-            weighed.append((name, chance))
+                factors += [HOMELESS.get(kind, 1.0) for kind in present - takes]
+            weighed.append((name, chance * math.prod(factors)))
         total = sum(chance for _, chance in guess.ranked)
         scale = total / sum(chance for _, chance in weighed)
         return sorted(((name, chance * scale) for name, chance in weighed), key=lambda pair: -pair[1])
@@ -499,7 +498,8 @@ class Understanding:
                            ask=fitted.ask, doubt="missing")  # fmt: skip
         return Reading(intent.id(), fitted.slots, pct, tier, evidence, assumed=fitted.assumed, score=chance)
 
-    def _unready(self, text: str) -> Reading:
+    @staticmethod
+    def _unready() -> Reading:
         return Reading(ask="I am still warming up. Commands work at once: /help lists them. Say it again in a moment.")
 
     def _completed(self, text: str, before: str, scene: Scene) -> Reading | None:

@@ -97,7 +97,9 @@ def evaluate(train: Sequence[tuple[str, str]], test: Sequence[tuple[str, str]], 
     inside = [(guess, intent) for guess, (_, intent) in zip(guesses, test, strict=True) if intent != OUT_OF_SCOPE]
     if not inside:
         raise ValueError("The test set holds nothing in scope: there is no accuracy of it.")
-    outside = np.array([guess.score for guess, (_, intent) in zip(guesses, test, strict=True) if intent == OUT_OF_SCOPE])
+    outside = np.array(
+        [guess.score for guess, (_, intent) in zip(guesses, test, strict=True) if intent == OUT_OF_SCOPE]
+    )
     own = np.array([guess.score for guess, _ in inside])
     return Figures(
         examples=len(train),

@@ -864,7 +864,7 @@ class Runner:
     def _pause(self, attempt: int, retry_after_s: float | None) -> float:
         """Exponential backoff with full jitter above half; never sooner than the service asked for."""
         span = min(RETRY_MAX_S, RETRY_FIRST_S * 2 ** (attempt - 1))
-        return max(retry_after_s or 0.0, span / 2 + self._staff.chance.uniform(0, span / 2))
+        return float(max(retry_after_s or 0.0, span / 2 + self._staff.chance.uniform(0, span / 2)))
 
     # ── channels ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -1130,7 +1130,7 @@ class TooManyStepsError(Exception):
 
 
 def _ordered(task: int, seq: int, decided: Iterable[Effect], answered: str) -> Ordered:
-    given = []
+    given: list[OrderRow] = []
     closed = [answered] if answered else []
     for order in decided:
         match order:

@@ -181,8 +181,8 @@ def with_event(state: TaskState, line: Line) -> TaskState:  # noqa: PLR0915 - a 
         case Understood():
             return replace(state, understood=event, status="understood")
         case Planned():
-            steps: dict[str, StepStatus] = {step.id: state.steps.get(step.id, "ready") for step in event.steps}
-            return replace(state, planned=event, steps=steps, status="planned", title=state.title or _title(event.goal))
+            planned: dict[str, StepStatus] = {step.id: state.steps.get(step.id, "ready") for step in event.steps}
+            return replace(state, planned=event, steps=planned, status="planned", title=state.title or _title(event.goal))
         case Proposed():
             asked: StepStatus = (
                 "asked" if event.ask else "failed" if event.problem else "acting" if event.calls else "done"
@@ -219,8 +219,8 @@ def with_event(state: TaskState, line: Line) -> TaskState:  # noqa: PLR0915 - a 
             card = replace(state.cards[event.card], snoozed_until=event.until)
             return replace(state, cards=with_item(state.cards, event.card, card))
         case Prepared():
-            card = state.cards.get(event.card)
-            by = card.settled.by if card and card.settled else None
+            letting = state.cards.get(event.card)
+            by = letting.settled.by if letting and letting.settled else None
             fresh = EffectState(event, step=event.step, at=line.at, by=by)
             return replace(state, status="running", effects=with_item(state.effects, event.effect, fresh))
         case Sending():

@@ -149,7 +149,7 @@ def open_switchboard(
     return board
 
 
-def _slack(  # noqa: PLR0917
+def _slack(
     given: Settings,
     board: Switchboard,
     named: list[Person],
@@ -191,7 +191,7 @@ def _slack(  # noqa: PLR0917
     )
 
 
-def _telegram(  # noqa: PLR0917
+def _telegram(
     given: Settings,
     board: Switchboard,
     named: list[Person],

@@ -33,7 +33,7 @@ from bot import demo, settings, wiring
 from bot.approvals import Person
 from bot.channels.base import Card, Channel, Ear, Message, RefusedPressError
 from bot.intents import Understanding
-from bot.policy import Policy
+from bot.policy import Policy, zone_of
 from bot.reader import WordReader
 from bot.runner import Reader, Runner
 from bot.state import TaskState
@@ -457,7 +457,7 @@ class PaperHouse:
 
 def settings_zone(given: settings.Settings) -> Any:
     """Return the operator's zone."""
-    return wiring.policy.zone_of(given.company["zone"])
+    return zone_of(given.company["zone"])
 
 
 class _Later:

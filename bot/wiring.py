@@ -88,6 +88,7 @@ class Machine:
     console: web.Web | None = None
     notices: list[str] = field(default_factory=list)  # what the operator should know at start
     closers: list[Callable[[], None]] = field(default_factory=list)
+    warm: Callable[[], None] = lambda: None  # gets slow things ready in the background
 
     def close(self) -> None:
         """Finish what is queued and let go of the file."""
@@ -96,7 +97,7 @@ class Machine:
         self.database.close()
 
 
-def build(  # noqa: PLR0914 - the one place where everything meets
+def build(
     given: Settings,
     *,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -136,7 +137,7 @@ def build(  # noqa: PLR0914 - the one place where everything meets
         raise
 
 
-def _build(  # noqa: PLR0917
+def _build(
     given: Settings,
     database: Database,
     now: Callable[[], datetime],
@@ -173,13 +174,13 @@ def _build(  # noqa: PLR0917
     )
     tell = _Tell()
     gateway = _gateway(given, log, zone, now, tell)
+    understanding: Understanding | None = None
     if reader is None:
         understanding = Understanding.of(
             {name: type(agent) for name, agent in minds.items()},
             embedder=lambda: _small_embedder(given.home),
             cache=_intents_folder(given.home),
         )
-        understanding.warm()
         reader = WordReader(
             understanding,
             database,
@@ -227,7 +228,11 @@ def _build(  # noqa: PLR0917
     history.actions = runner.actions
     history.message = runner.message
     history.state = runner.state_now
-    return Machine(given, database, log, files, runner, history, page, board.notices)
+    machine = Machine(given, database, log, files, runner, history, page, board.notices)
+    if understanding is not None:
+        machine.warm = understanding.warm
+        machine.closers.append(understanding.close)
+    return machine
 
 
 LOCAL = (Person("web", "operator", "local"), Person("console", "operator", "local"))

@@ -210,7 +210,7 @@ class Action:
     takes_key: bool
 
 
-def action(  # noqa: PLR0913 - a declaration, read as a table
+def action(
     risk: Risk,
     effect: EffectClass,
     *,

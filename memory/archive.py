@@ -16,9 +16,10 @@ import shutil
 import sqlite3
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 
@@ -205,7 +206,7 @@ def export(database: Database, folder: Path) -> list[Path]:
     return written
 
 
-def _markdown(newest: dict) -> str:  # type: ignore[type-arg]
+def _markdown(newest: Mapping[tuple[str, str], Any]) -> str:
     parts = ["# Records"]
     kind = ""
     for (kind_now, key), row in newest.items():
@@ -220,14 +221,14 @@ def _markdown(newest: dict) -> str:  # type: ignore[type-arg]
     return "\n".join(parts) + "\n"
 
 
-def _ledgers(entries: list, table: Path, journal: Path) -> None:  # type: ignore[type-arg]
+def _ledgers(entries: Sequence[Any], table: Path, journal: Path) -> None:
     with table.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(("date", "account", "amount", "currency", "note", "task", "effect"))
         writer.writerows(
             (row.at[:10], row.account, row.amount, row.currency, row.note, row.task, row.effect) for row in entries
         )
-    groups: dict[tuple[int, int], list] = {}  # type: ignore[type-arg]
+    groups: dict[tuple[int, int], list[Any]] = {}
     for row in entries:
         groups.setdefault((row.task, row.seq), []).append(row)
     lines = ["; Plain-text accounting, read by hledger and ledger."]

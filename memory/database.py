@@ -64,6 +64,8 @@ def explain(error: BaseException, where: str) -> str:
         return f"{where} cannot be written. Make it writable for this user (check the folder's owner and mode)."
     if "malformed" in lowered or "not a database" in lowered:
         return f"{where} is damaged ({text}). Run 'python -m bot doctor', then 'python -m bot restore' with a backup."
+    if "i/o error" in lowered:
+        return f"Writing {where} broke off ({text}). Nothing of it was kept. Check the disk; it goes on by itself."
     if "unable to open" in lowered:
         return f"{where} cannot be opened. Check that the folder exists and is writable for this user."
     return f"{where} would not take the write: {text}"

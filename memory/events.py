@@ -459,7 +459,7 @@ class Resumed(Event, frozen=True, kw_only=True):
 
 
 class Granted(Event, frozen=True, kw_only=True):
-    """ "Approve all like this": scoped, expiring, counted, revocable."""
+    """Approval in advance, "all like this": scoped, expiring, counted, revocable."""
 
     grant: str
     action: str
@@ -516,7 +516,7 @@ class UnknownEventError(Exception):
 
 
 _encoder = msgspec.json.Encoder(order="deterministic")
-_decoder = msgspec.json.Decoder(Happening)
+_decoder: msgspec.json.Decoder[Happening] = msgspec.json.Decoder(Happening)
 
 
 def encode(event: Event) -> bytes:

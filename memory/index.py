@@ -35,7 +35,7 @@ Floats = npt.NDArray[np.float32]
 Batch = tuple[Ids, Ids, Floats]  # ids ascending, namespaces, vectors
 
 EXACT_MAX = 20_000  # up to here every vector is compared: 2 ms and 30 MB
-WIDE = 16_000  # by Hamming distance, 2 ms at a million
+WIDE_MIN, WIDE_SHARE = 16_000, 20  # by Hamming distance: at least so many, or a twentieth of all
 CANDIDATES = 1_000  # of those by the question's own numbers against their bits, 3 ms; to be scored again
 TAIL_SHARE = 8  # a new generation when the tail is an eighth of it: bounds both replay and rewriting
 SUFFIX = ".bin"
@@ -213,14 +213,13 @@ class VectorIndex:
             scores = np.round(rows.astype(np.float32, copy=False) @ vector, 5)
             return _first(ids, scores, limit)
         # First all of them by Hamming distance, then the nearest with the question's own numbers against their bits.
-        query = bits(vector[None], self.centre)
-        several = [_hamming(query, segment, WIDE) for segment in narrowed]
+        query, wide = bits(vector[None], self.centre), max(WIDE_MIN, len(self) // WIDE_SHARE)
+        several = [_hamming(query, segment, wide) for segment in narrowed]
         distances = np.concatenate([found[0] for found in several])
         ids = np.concatenate([found[1].ids for found in several])
         rows = np.concatenate([found[1].rows for found in several])
-        nearest = np.lexsort((ids, distances))[:WIDE]
-        signs = np.unpackbits(rows[nearest], axis=1, count=self.dims).astype(np.float32)
-        scores = np.round(signs @ (vector @ spread(self.dims)), 4).astype(np.float32)
+        nearest = _lowest(distances, ids, wide)
+        scores = _against_bits(vector @ spread(self.dims), rows[nearest])
         return _first(ids[nearest], scores, max(limit, CANDIDATES))
 
     # ── change ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -338,7 +337,27 @@ def _narrowed(segment: Segment, spaces: Sequence[int] | None, among: npt.NDArray
 
 
 def _first(ids: Ids, scores: Floats, limit: int) -> npt.NDArray[np.int64]:
-    return ids[np.lexsort((ids, -scores))[:limit]].astype(np.int64)
+    some = _lowest(-scores, ids, limit)
+    return ids[some[np.lexsort((ids[some], -scores[some]))]].astype(np.int64)
+
+
+def _lowest(values: npt.NDArray[Any], ids: Ids, limit: int) -> npt.NDArray[np.intp]:
+    """Return the places of the lowest values, in no order; at the border the smaller ids."""
+    if len(values) <= limit:
+        return np.arange(len(values))
+    border = np.partition(values, limit - 1)[limit - 1]
+    below, ties = np.flatnonzero(values < border), np.flatnonzero(values == border)
+    return np.concatenate([below, ties[np.argsort(ids[ties])][: limit - len(below)]])
+
+
+def _against_bits(question: Floats, rows: Bits) -> Floats:
+    """Return the product of a vector with rows of bits, through a table of what each byte is worth."""
+    signs = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).astype(np.float32)
+    worth = signs @ question.reshape(-1, 8).T  # (256, dims / 8)
+    scores = np.zeros(len(rows), np.float32)
+    for byte in range(rows.shape[1]):
+        scores += worth[rows[:, byte], byte]
+    return np.round(scores, 4)
 
 
 def _hamming(query: Bits, segment: Segment, limit: int) -> tuple[npt.NDArray[np.int32], Segment]:

@@ -381,7 +381,7 @@ class Log:
                     before, last, task = GENESIS, 0, row.task
                 if row.seq != last + 1:
                     yield ChainBrokenError(f"task {row.task}", f"line {last + 1} is missing")
-                if link(before, row._mapping) != row.hash:
+                if link(before, row._asdict()) != row.hash:
                     yield ChainBrokenError(f"task {row.task}, line {row.seq}", "its content is not what was written")
                 before, last = row.hash, row.seq
                 heads.setdefault(row.task, []).append(row.hash.hex())

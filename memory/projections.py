@@ -243,7 +243,8 @@ class Books:
 
     def reserved_for(self, name: str) -> str | None:
         """Return the card a number is reserved for, or None when it is free."""
-        return self._run(_RESERVED, {"name": name}).scalar()
+        card: str | None = self._run(_RESERVED, {"name": name}).scalar()
+        return card
 
     def next_number(self, kind: str, series: str, prefix: str = "") -> str:
         """Return the lowest free number of a series: neither used by a record nor reserved by a waiting card.

@@ -53,7 +53,7 @@ __all__ = ["EVERYWHERE", "Forgotten", "Hit", "Hits", "Known", "Memory", "Record"
 
 
 INLINE_MAX = 16  # records embedded while `remember` waits: 0.1 s; more wait in the queue
-WRITE_BATCH = 4_000  # records in one write: bounds how long others wait for the writer
+WRITE_BATCH = 10_000  # records in one write: a third of a second, which others wait for the writer
 
 
 class Hits(list[Hit]):

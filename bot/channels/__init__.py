@@ -1,0 +1,1 @@
+"""Where the operator is: one module a platform, all showing the same neutral cards."""

@@ -16,10 +16,11 @@ from agents.slots import Slot
 
 SLIP_PCT = 86  # rapidfuzz ratio from which a word is a slip of a name, for masking only
 SLIP_LETTERS_MIN = 5  # shorter words are too close to everything
-COMMON = frozenset(
+_COMMON = (
     "the and for with from studio group design media digital services solutions consulting company limited ltd gmbh ag "
-    "inc llc kg ug plc sa sas srl bv ab as oy co international global agency partners invoice client new my".split()
+    "inc llc kg ug plc sa sas srl bv ab as oy co international global agency partners invoice client new my"
 )
+COMMON = frozenset(_COMMON.split())
 _WORD = re.compile(r"[^\W_][\w'’&.-]*[^\W_]|[^\W_]")
 
 
@@ -69,13 +70,15 @@ def _name(match: re.Match[str]) -> Slot:
 
 
 _PROPER = re.compile(r"(?<![\w.@/-])[A-ZÄÖÜ][\w&’-]*(?:\s+(?:&\s+)?[A-ZÄÖÜ][\w&’-]*){0,3}")
-CAPITAL_WORDS = frozenset(
+_CAPITALS = (
     "i i'm i've i'll i'd ok pdf vat ust mwst iban usd eur gbp chf crm ai faq gdpr seo csv url ceo api ui linkedin "
     "instagram bluesky twitter mastodon slack telegram stripe google github excel paypal netflix zoom english german "
     "french spanish christmas easter monday tuesday wednesday thursday friday saturday sunday january february march "
     "april may june july august september october november december q1 q2 q3 q4 can could please what who when where "
-    "how why is are do does did the a an let send write invoice bill book remind show give tell".split()
+    "how why is are do does did the a an let send write invoice bill book remind show give tell"
 )
+CAPITAL_WORDS = frozenset(_CAPITALS.split())
+"""Words that are written with a capital and are nobody's name."""
 
 
 def proper_names(text: str, taken: Sequence[Slot] = ()) -> list[Slot]:

@@ -1,5 +1,7 @@
-"""What people say to a bot that nobody here does: chatter, the world, and skills that a back office might have and
-this one has not. The classifier learns from these what it must not take for an order."""
+"""What people say to a bot that nobody here does: chatter, the world, and skills that this back office has not.
+
+The classifier learns from these what it must not take for an order.
+"""
 
 from __future__ import annotations
 

@@ -31,6 +31,7 @@ FLAG_WEIGHTS = (0.5, 0.15)  # of a flag beside words of length 1, and beside a v
 STEEPNESS = 8.0  # of the step from "more like nobody's" to "more like somebody's", in cosine
 LEAN = 0.2  # how much the winner's own probability weighs in the score
 SAFETY = 1.15  # real messages are further from the examples than these are from each other
+WORD = r"(?u)\b\w+\b"  # one letter is a word too: "a month"
 FOLDS = 5
 FOLDED_ROWS_MAX = 4000  # a bigger training holds out one fifth once: five trainings would take minutes
 REFUSED_SHARE = 0.05  # of one's own sentences: the price of catching what is nobody's
@@ -111,7 +112,7 @@ def _fit_half(rows: Any, labels: npt.NDArray[np.int64], classes: int, strength: 
 def _vectorizers() -> tuple[Any, Any]:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=WORD)
     letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True, min_df=2)
     return words, letters
 
@@ -238,7 +239,7 @@ class Router:
 
     def save(self, path: Path) -> None:
         """Keep everything learned in one file: arrays and vocabularies, nothing that runs when it is read."""
-        arrays = {
+        arrays: dict[str, npt.NDArray[Any]] = {
             "owners": self.owners,
             "lexical_w": self.lexical.weights,
             "lexical_b": self.lexical.bias,
@@ -290,7 +291,7 @@ def _terms(vectorizer: Any) -> list[str]:
 
 
 def _lexical(samples: Sequence[Sample], words: Any, letters: Any, *, fit: bool = False) -> Any:
-    from scipy.sparse import csr_matrix, hstack
+    from scipy.sparse import csr_matrix, hstack  # type: ignore[import-untyped, unused-ignore]
 
     texts = [sample.words for sample in samples]
     how = "fit_transform" if fit else "transform"
