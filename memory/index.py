@@ -2,7 +2,7 @@
 
 Small stores are searched exactly. Above `EXACT_MAX` each vector is one bit a dimension (the sign after taking the
 centre away, 48 bytes). The nearest by Hamming distance are ordered by the question's own numbers against their bits,
-and the best thousand are scored again from the store: .99 of the exact ten in a thirtieth of the memory. Bits can be
+and the best 1,500 are scored again from the store: .99 of the exact ten in a thirtieth of the memory. Bits can be
 appended, removed and filtered, which graphs cannot.
 
 On disk a generation is one immutable file, ``index-<n>.bin`` (written, fsynced, renamed): a JSON line that stamps it,
@@ -35,8 +35,8 @@ Floats = npt.NDArray[np.float32]
 Batch = tuple[Ids, Ids, Floats]  # ids ascending, namespaces, vectors
 
 EXACT_MAX = 20_000  # up to here every vector is compared: 2 ms and 30 MB
-WIDE_MIN, WIDE_SHARE = 16_000, 20  # by Hamming distance: at least so many, or a twentieth of all
-CANDIDATES = 1_000  # of those by the question's own numbers against their bits, 3 ms; to be scored again
+WIDE_MIN, WIDE_SHARE = 16_000, 40  # by Hamming distance: at least so many, or a fortieth of all
+CANDIDATES = 1_500  # of those by the numbers of the question against their bits; to be scored again
 TAIL_SHARE = 8  # a new generation when the tail is an eighth of it: bounds both replay and rewriting
 SUFFIX = ".bin"
 FORM = 1  # of the file and of the bits; another form is made anew from the store

@@ -45,7 +45,7 @@ from sqlalchemy import (
 from memory.database import metadata
 from memory.events import Origin
 
-SCORED_MAX = 60_000  # records scored by words for one question: 35 ms
+SCORED_MAX = 40_000  # records scored by words for one question: 25 ms
 TEXT_MAX = 20_000  # characters in one recollection: a longer document is cut into several by who reads it
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
