@@ -86,7 +86,6 @@ def test_commands_and_patterns_answer_while_the_classifier_is_not_there(monkeypa
 
     def slow() -> None:
         gate.wait(30)
-        return
 
     house._open_embedder = slow  # training stands still until the gate opens
     house.warm()
@@ -261,7 +260,7 @@ def test_money_and_the_outside_world_need_more_than_a_likely_reading() -> None:
 
 @pytest.mark.parametrize(("effect", "acts"), [(Risk.READS, True), (Risk.REVERSIBLE, False), (Risk.MONEY, False)])
 def test_the_same_likeness_looks_something_up_and_changes_nothing(
-    understanding: Understanding, monkeypatch: pytest.MonkeyPatch, effect: Risk, acts: bool
+    understanding: Understanding, monkeypatch: pytest.MonkeyPatch, effect: Risk, acts: object
 ) -> None:
     guess = understanding._router.guesses  # a reading at 60 percent, whatever the words
     from bot.reading.router import Guess

@@ -1,6 +1,6 @@
 """English."""
 
-# ruff: noqa: E501, SIM905 - a phrase stands on one line, and a list of words is read as text
+# ruff: noqa: SIM905 - a phrase stands on one line, and a list of words is read as text
 
 from __future__ import annotations
 

@@ -13,8 +13,6 @@ from agents.base import Intent, Risk
 from agents.slots import ClientName, Day, Moment, Period
 from bot.control import CONTROL
 
-# ruff: noqa: RUF012 - compact on purpose; the real declarations are in agents/
-
 
 class WritePost(Intent):
     """Draft a post."""
@@ -35,7 +33,11 @@ class WritePost(Intent):
     not_mine: ClassVar[tuple[str, ...]] = (
         "publish the post", "write to Acme that we are late", "how did the post do", "delete my post", "write a proposal for Globex",
     )  # fmt: skip
-    patterns: ClassVar[tuple[str, ...]] = ("write a post about {topic}", "draft a post about {topic}", "write a post on {topic}")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "write a post about {topic}",
+        "draft a post about {topic}",
+        "write a post on {topic}",
+    )
     command: ClassVar[str] = "post"
     topic: str = ""
 
@@ -81,7 +83,11 @@ class SchedulePost(Intent):
         "publish the post", "schedule a call for Friday", "remind me to post on Friday", "cancel the scheduled post",
         "when is the post going out",
     )  # fmt: skip
-    patterns: ClassVar[tuple[str, ...]] = ("schedule the post for {when}", "publish the post {when}", "queue the post for {when}")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "schedule the post for {when}",
+        "publish the post {when}",
+        "queue the post for {when}",
+    )
     when: Moment | None = None
     topic: str = ""
 
@@ -149,7 +155,12 @@ class LookUp(Intent):
         "who is Globex", "what did Acme say about the price", "find a time with Bob", "what's the weather",
         "summarise the attached PDF",
     )  # fmt: skip
-    patterns: ClassVar[tuple[str, ...]] = ("look up {query}", "research {query}", "find out {query}", "search for {query}")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "look up {query}",
+        "research {query}",
+        "find out {query}",
+        "search for {query}",
+    )
     command: ClassVar[str] = "research"
     query: str = ""
 
@@ -261,7 +272,11 @@ class ReplyMail(Intent):
     not_mine: ClassVar[tuple[str, ...]] = (
         "write to Acme that we moved", "did Acme reply", "answer the phone", "triage the inbox", "follow up with Globex",
     )  # fmt: skip
-    patterns: ClassVar[tuple[str, ...]] = ("reply to {client}: {what}", "answer {client}: {what}", "reply to {client} that {what}")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "reply to {client}: {what}",
+        "answer {client}: {what}",
+        "reply to {client} that {what}",
+    )
     client: ClientName | None = None
     what: str = ""
 
@@ -286,7 +301,11 @@ class PlanDelivery(Intent):
         "status of the Acme project", "plan my holidays", "make a plan to win more clients", "book a meeting about the project",
         "write a proposal for the project",
     )  # fmt: skip
-    patterns: ClassVar[tuple[str, ...]] = ("plan the delivery for {client}", "project plan for {client}", "plan {what} for {client} by {due}")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "plan the delivery for {client}",
+        "project plan for {client}",
+        "plan {what} for {client} by {due}",
+    )
     client: ClientName | None = None
     what: str = ""
     due: Day | None = None
@@ -309,7 +328,12 @@ class ProjectStatus(Intent):
     not_mine: ClassVar[tuple[str, ...]] = (
         "plan the project for Acme", "which invoices are overdue", "what's stuck", "report for last month", "who is Acme",
     )  # fmt: skip
-    patterns: ClassVar[tuple[str, ...]] = ("project status", "projects", "status of {client}", "how is {client}'s project going")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "project status",
+        "projects",
+        "status of {client}",
+        "how is {client}'s project going",
+    )
     command: ClassVar[str] = "projects"
     client: ClientName | None = None
 
