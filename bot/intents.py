@@ -36,6 +36,7 @@ from bot.reading.names import Directory, proper_names
 from bot.reading.nobody import NOBODYS
 from bot.reading.phrasebook import Phrasebook
 from bot.reading.router import NOBODY, Embedder, Guess, Router, Sample, stamp
+from bot.reading.sayings import SAYINGS
 from bot.reading.slotkinds import WIDER, slots_of
 from bot.reading.split import PARTS_MAX, cuts
 from bot.reading.templates import Coded, Template, coded, fits, templates
@@ -47,6 +48,7 @@ NEEDED = {Risk.READS: 0.50, Risk.REVERSIBLE: 0.70, Risk.OUTSIDE: 0.80, Risk.MONE
 OFFERED = 0.20  # from here three buttons
 ENOUGH_TOGETHER = 0.60  # the first three readings together; below, a model may be asked
 DOUBTED = 0.70  # how sure the classifier must be of another reading to stop a loose pattern
+PART_WORDS_MIN = 3  # of a request after a mere comma or "and"
 PART_SURE = 0.60  # each part of a message must be understood this well to cut it
 BUTTONS = 3
 NUMBERED_SURE = 0.90  # "decline 9.2, too cheap" names its card and can be taken back
@@ -225,6 +227,7 @@ class Understanding:
         samples, labels = [], []
         for name, intent in self.intents.items():
             told = [*intent.examples, *(spelled(intent, pattern) for pattern in intent.patterns), says(intent)]
+            told += [text for text in SAYINGS.get(name, ()) if text not in intent.checks]
             samples += [sample_of(text) for text in told]
             labels += [name] * len(told)
         own = {sample.words for sample in samples}
@@ -352,6 +355,8 @@ class Understanding:
 
     def _may_cut(self, left: str, right: str, scene: Scene, *, sure: bool) -> bool:
         head = bare(right).split()
+        if not sure and (len(head) < PART_WORDS_MIN or re.search(r"\b(?:it|them|that|this)$", right, re.IGNORECASE)):
+            return False  # "it was a duplicate, credit it": the right half leans on the left
         if not head or head[0].lower().strip(",:'’") not in self._leads:
             return False
         first, second = self._glance(left, scene), self._glance(right, scene)
