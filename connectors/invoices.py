@@ -374,24 +374,36 @@ def _typeset(data: Mapping[str, Any]) -> bytes:
 
 
 def _with_xmp(pdf: bytes) -> bytes:
-    """Add the Factur-X words to the XMP metadata, which Typst cannot; as an update behind the file: all else stays."""
-    from pypdf import PdfReader, PdfWriter
-    from pypdf.generic import NameObject, StreamObject
+    """Add the Factur-X words to the XMP metadata, which Typst cannot.
 
-    old = PdfReader(io.BytesIO(pdf)).root_object["/Metadata"].get_data().decode()  # type: ignore[attr-defined]
+    As an update behind the file (ISO 32000-1, 7.5.6): the metadata's object once more, and where it now is. All else
+    stays byte for byte as Typst made it, and in the form that ISO 19005-3, 6.1 wants.
+    """
+    from pypdf import PdfReader
+
+    root: Any = PdfReader(io.BytesIO(pdf)).root_object
+    old = root["/Metadata"].get_data().decode()
     new = old.replace("</rdf:Bag></pdfaExtension:schemas>", _XMP_SCHEMA + "</rdf:Bag></pdfaExtension:schemas>")
     new = new.replace("</rdf:RDF>", _XMP_FACTS + "</rdf:RDF>")
-    assert new.count("factur-x.xml") == 1
-    assert new.count("ConformanceLevel<") == 1
-    writer = PdfWriter(io.BytesIO(pdf), incremental=True)
-    metadata = StreamObject()
-    metadata.set_data(new.encode())
-    metadata[NameObject("/Type")] = NameObject("/Metadata")
-    metadata[NameObject("/Subtype")] = NameObject("/XML")
-    writer.root_object[NameObject("/Metadata")] = writer._add_object(metadata)  # noqa: SLF001 - its documented way
-    out = io.BytesIO()
-    writer.write(out)
-    return out.getvalue()
+    assert _XMP_SCHEMA in new
+    assert _XMP_FACTS in new
+    end = re.search(rb"trailer\s*<<(?P<facts>.*)>>\s*startxref\s*(?P<table>\d+)\s*%%EOF\s*$", pdf, re.DOTALL)
+    assert end is not None, "Typst writes PDF in another form now"
+    number, content = root.raw_get("/Metadata").idnum, new.encode()
+    start = len(pdf) + 1
+    update = b"%d 0 obj\n<</Type/Metadata/Subtype/XML/Length %d>>\nstream\n%b\nendstream\nendobj\n" % (
+        number,
+        len(content),
+        content,
+    )
+    table = b"xref\n%d 1\n%010d 00000 n\r\ntrailer\n<<%b/Prev %b>>\nstartxref\n%d\n%%%%EOF\n" % (
+        number,
+        start,
+        end["facts"],
+        end["table"],
+        start + len(update),
+    )
+    return pdf + b"\n" + update + table
 
 
 _FX = "urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#"

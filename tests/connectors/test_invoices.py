@@ -196,6 +196,21 @@ async def test_the_file_says_that_it_is_pdf_a_3b_and_factur_x(invoices, shelf):
     assert root["/AF"][0].get_object()["/AFRelationship"] == "/Alternative"
 
 
+async def test_the_factur_x_words_are_added_behind_the_file_in_the_form_of_pdf_a(invoices, shelf):
+    pdf = pdf_of(await render(invoices), shelf)
+
+    reader = PdfReader(io.BytesIO(pdf), strict=True)
+    assert reader.metadata["/Title"] == "Invoice 2026-0001"
+    before, _, update = pdf.partition(b"%%EOF")
+    assert re.match(rb"\n\d+ 0 obj\n<<", update)
+    table = int(re.findall(rb"startxref\s+(\d+)", update)[0])
+    assert pdf[table:].startswith(b"xref\n")
+    number, offset = re.match(rb"xref\n(\d+) 1\n(\d{10}) 00000 n\r\n", pdf[table:]).groups()
+    assert pdf[int(offset) :].startswith(number + b" 0 obj\n")
+    assert re.findall(rb"/ID\[.*?\]", before)[-1] in update
+    assert pdf.endswith(b"%%EOF\n")
+
+
 async def test_a_long_list_runs_over_pages_and_loses_no_line(invoices, shelf):
     receipt = await render(invoices, **KINDS["a long list"])
 
