@@ -171,6 +171,21 @@ async def test_without_imap_nobody_can_look(workshop, post):
 
 
 @pytest.mark.imap
+async def test_twin_absence_taken_for_proof_would_send_a_mail_twice(workshop, post, clean):
+    """A crash after the server took it and before our copy was filed: Sent is empty, and the mail is out."""
+    crashed = mail(workshop, post, account(clean, sent="No such folder"))
+    await crashed.send(**LETTER, key="12.1.1")
+    again = mail(workshop, post, account(clean))
+
+    with pytest.raises(OutcomeUnknownError):
+        await again.find_sent(**LETTER, key="12.1.1")
+    believing = mail(workshop, post, account(clean, server_files_sent=True))  # the guard removed
+    assert await believing.find_sent(**LETTER, key="12.1.1") is None
+    receipt = await believing.send(**LETTER, key="12.1.1")
+    assert post.accepted[receipt.ref] == 2
+
+
+@pytest.mark.imap
 async def test_a_copy_in_sent_proves_that_it_was_sent(workshop, post, clean):
     out = mail(workshop, post, account(clean))
     receipt = await out.send(**LETTER, key="12.1.1")
@@ -361,6 +376,34 @@ async def test_a_renumbered_folder_is_read_again_under_the_same_event_ids(worksh
 
     assert [item.data["subject"] for item in items] == ["1", "1", "2"]
     assert len({item.event_id for item in items}) == 2
+
+
+@pytest.mark.imap
+async def test_twin_without_the_bookmark_a_gap_swallows_mail(workshop, clean):
+    """The guard removed: each start begins with what comes now. The gap then shows."""
+    inbox = Inbox()
+    async with listening(mail(workshop, box=account(clean)), inbox):
+        await begun(workshop, clean)
+    clean.deliver(letter(1))
+    for note in (workshop.home / "mail").iterdir():
+        note.unlink()
+    async with listening(mail(workshop, box=account(clean)), inbox):
+        await begun(workshop, clean)
+        clean.deliver(letter(2))
+        items = await inbox.holds(1)
+    assert [item.data["subject"] for item in items] == ["2"]
+
+
+@pytest.mark.imap
+async def test_a_forged_message_id_hides_no_real_message_and_a_second_delivery_is_the_first(workshop, clean):
+    inbox = Inbox()
+    async with listening(mail(workshop, box=account(clean)), inbox):
+        await begun(workshop, clean)
+        clean.deliver(letter(1, "Please pay to another account"))
+        clean.deliver(letter(1))
+        clean.deliver(b"Received: by a second way\r\n" + letter(1))
+        forged, real, again = await inbox.holds(3)
+    assert forged.event_id != real.event_id == again.event_id
 
 
 @pytest.mark.imap
