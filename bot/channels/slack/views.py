@@ -85,7 +85,8 @@ def edits(values: Mapping[str, Any], card: Card | None) -> dict[str, str]:
         values: ``view.state.values`` as Slack sends it.
         card: The card as it is now, to leave out what stayed; None keeps everything.
     """
-    before = {field.name: field.value for field in card.fields} if card else {}
+    # A form gives line ends back in its own way; that alone is no edit.
+    before = {field.name: field.value.replace("\r\n", "\n") for field in card.fields} if card else {}
     found: dict[str, str] = {}
     for block_id, actions in values.items():
         if not block_id.startswith(FIELD) or not isinstance(actions, dict):
@@ -94,7 +95,7 @@ def edits(values: Mapping[str, Any], card: Card | None) -> dict[str, str]:
         for state in actions.values():
             if not isinstance(state, dict):
                 continue
-            value = str(state.get("value") or "")
+            value = str(state.get("value") or "").replace("\r\n", "\n")
             if before.get(name) != value:
                 found[name] = value
     return found

@@ -97,6 +97,15 @@ async def unknown(running: House, place: Place) -> None:
     await running.channel.ask(place, replace(asked, note="", reasons=(), sources=(), confidence_pct=0))
 
 
+async def form(running: House, place: Place) -> None:
+    running.ear.cards["12.1"] = card()
+    ref = await running.channel.ask(place, card())
+    action = {"type": "button", "action_id": "edit:1", "block_id": "card:12.1:1", "value": "h"}
+    async with running.slack.window() as window:
+        await running.slack.control("interact", channel=place.conversation, messageTs=ref, user=ALICE, action=action)
+        await window.until("view")
+
+
 async def home(running: House, place: Place) -> None:
     await running.slack.control("open-home", user=ALICE)
 
@@ -111,7 +120,7 @@ def at_home() -> Home:
     )
 
 
-SCENES = {"card": pending, "settled": settled, "hostile": hostile, "unknown": unknown, "home": home}
+SCENES = {"card": pending, "settled": settled, "hostile": hostile, "unknown": unknown, "form": form, "home": home}
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))
