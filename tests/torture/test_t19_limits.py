@@ -1,0 +1,153 @@
+"""T19: limits, and salami: many small payments, several on one card, failures tried again, money that comes back,
+presses at once, nights in between. What leaves in any span never exceeds the cap of that span.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import connectors
+from bot.policy import Limit, Policy
+from bot.testing import OPERATOR, PLACE, PaperProvider, fails
+from connectors.base import RefusedError, Role, TryLaterError
+from memory.events import ActionCall
+from tests.torture.bare import BareHouse, Found
+
+CAP, CLIENT_CAP = Decimal(100), Decimal(60)
+LIMITS = (Limit(CAP, "EUR", days=1, action="paper"), Limit(CLIENT_CAP, "EUR", days=1, client="*", action="paper"))
+POLICY = Policy(limits=LIMITS, delay=timedelta(seconds=10))
+
+
+class DatedProvider(PaperProvider):
+    """Notes when each thing was done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at: list[tuple[datetime, str, Decimal]] = []
+        self.now = lambda: datetime.min
+
+    def accept(self, key: str, args: dict, *, once: bool):  # type: ignore[no-untyped-def,type-arg]
+        before = len(self.accepted)
+        try:
+            return super().accept(key, args, once=once)
+        finally:
+            if len(self.accepted) > before:
+                amount = Decimal(str(args.get("amount") or "0 EUR").partition(" ")[0])
+                self.at.append((self.now(), str(args.get("payee") or args.get("body")), amount))
+
+
+async def torture(folder: Path, count: int, seed: int) -> Found:
+    found = Found(seed)
+    chance = random.Random(seed)
+    provider = DatedProvider()
+    async with BareHouse(folder / "home", policy=POLICY, provider=provider) as house:
+        provider.now = house.clock  # type: ignore[assignment]
+        for number in range(count):
+            provider.at.clear()
+            await _sequence(house, number, chance)
+            _judge(number, provider, found)
+            found.counts["sequences"] += 1
+            provider.plans.clear()
+            provider.after.clear()
+            await house.operator("/resume")
+            await house.later(days=3)
+        found.faults += house.wrong()
+    return found
+
+
+async def _sequence(house: BareHouse, number: int, chance: random.Random) -> None:
+    cards: list[str] = []
+    for step in range(chance.randint(4, 7)):
+        match chance.choice(("one", "one", "several", "back", "fail", "later", "at once", "pause", "night", "again")):
+            case "one":
+                cards.append(await _ask(house, [_amount(chance)], chance))
+            case "several":
+                cards.append(await _ask(house, [_amount(chance) for _ in range(chance.randint(2, 5))], chance))
+            case "back":
+                cards.append(await _ask(house, ["-500.00"], chance))
+            case "fail":
+                house.provider.plans.append(fails(RefusedError("no")))
+            case "later":
+                house.provider.plans.append(fails(TryLaterError("later")))
+            case "at once":
+                fresh = [await _ask(house, [_amount(chance)], chance) for _ in range(3)]
+                await asyncio.gather(*(_press(house, card, f"{number}-{step}") for card in fresh))
+                await house.runner.settled()
+            case "pause":
+                await house.operator(chance.choice(("/pause", "/resume")))
+            case "night":
+                await house.later(hours=chance.choice((1, 12, 23)))
+            case "again":
+                for card in list(house.channel.cards)[-6:]:
+                    if any(button.label == "Try again" for button in house.card(card).buttons):
+                        await house.press("Try again", card)
+        for card in cards[-3:]:
+            if house.card(card).state == "pending" and chance.random() < 0.7:
+                await house.press("Approve", card)
+    await house.operator("/resume")
+    for card in [*cards, *list(house.channel.cards)[-12:]]:
+        for label in ("Approve", "Try again"):
+            if any(button.label == label for button in house.card(card).buttons):
+                await house.press(label, card)
+    await house.later(minutes=1)
+
+
+def _amount(chance: random.Random) -> str:
+    return chance.choice(("0.01", "9.99", "20.00", "33.40", "59.99", "60.00", "60.01", "99.99", "100.00", "1000.00"))
+
+
+async def _ask(house: BareHouse, amounts: list[str], chance: random.Random) -> str:
+    client = chance.choice(("acme", "globex"))
+    house.agent.next.append(tuple(
+        ActionCall(name=f"paper.{'pay' if chance.random() < 0.7 else 'send'}", client=client, args=_args(amount, client))
+        for amount in amounts
+    ))  # fmt: skip
+    for call in (house.agent.next.pop(),):
+        house.agent.next.append(tuple(_fitting(each) for each in call))
+    return f"{await house.operator('ask pay')}.1"
+
+
+def _args(amount: str, client: str) -> dict[str, object]:
+    return {"amount": f"{amount} EUR", "payee": client, "to": [f"a@{client}.example"], "body": client}
+
+
+def _fitting(call: ActionCall) -> ActionCall:
+    from msgspec.structs import replace
+
+    wanted = {"amount", "payee"} if call.name == "paper.pay" else {"amount", "to", "body"}
+    return replace(call, args={name: value for name, value in call.args.items() if name in wanted})
+
+
+async def _press(house: BareHouse, card: str, event: str) -> str:
+    handle, verb = house.button("Approve", card)
+    return await house.runner.pressed(f"{event}-{card}", handle, verb, OPERATOR, PLACE)
+
+
+def _judge(number: int, provider: DatedProvider, found: Found) -> None:
+    """Any day that begins with a payment holds no more than the cap, together and for each client."""
+    for start, _, _ in provider.at:
+        inside = [(who, amount) for at, who, amount in provider.at if start <= at < start + timedelta(days=1) and amount > 0]
+        total = sum(amount for _, amount in inside)
+        found.expect(total <= CAP, f"sequence {number}: {total} EUR in a day, at most {CAP}: {inside}")
+        for client in {who for who, _ in inside}:
+            mine = sum(amount for who, amount in inside if who == client)
+            found.expect(mine <= CLIENT_CAP, f"sequence {number}: {mine} EUR in a day for {client}, at most {CLIENT_CAP}")
+    found.counts["payments"] += len(provider.at)
+
+
+async def test_no_slicing_gets_over_a_limit(yard: Path) -> None:
+    found = await torture(yard, 200, 19)
+    assert not found.faults, found
+    assert found.counts["payments"] > 200, found
+
+
+def test_every_action_that_has_an_amount_calls_it_amount() -> None:
+    """Limits count the argument of that name: an amount called otherwise would slip through."""
+    for kind in connectors.discover().values():
+        for action in kind.actions().values():
+            for param in action.params:
+                assert param.role is not Role.AMOUNT or param.name == "amount", f"{action.name} calls it {param.name}"

@@ -1,0 +1,143 @@
+"""T20: several cards approved with one press: only what was listed, as it was listed, is done; the rest says why not."""
+
+from __future__ import annotations
+
+import random
+import re
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from bot import batch
+from bot.policy import Limit, Policy
+from bot.testing import OPERATOR
+from memory.events import Actor
+from tests.torture.bare import BareHouse, Found
+
+POLICY = Policy(limits=(Limit(Decimal(100), "EUR", days=1, action="paper"),), delay=timedelta(0), on_expiry="cancel")
+
+
+async def torture(folder: Path, count: int, seed: int) -> Found:
+    found = Found(seed)
+    chance = random.Random(seed)
+    async with BareHouse(folder / "home", policy=POLICY) as house:
+        for number in range(count):
+            await _batch(house, number, chance, found)
+            await house.later(days=30)  # limits are free again, and every card that was left has run out
+        found.faults += house.wrong()
+    return found
+
+
+async def _batch(house: BareHouse, number: int, chance: random.Random, found: Found) -> None:
+    wishes: dict[str, str] = {}  # body → card
+    fates: dict[str, str] = {}
+    for item in range(chance.randint(2, 5)):
+        body = f"batch-{number}-{item}"
+        fates[body] = chance.choice(("fine", "fine", "changed", "settled", "late", "dear"))
+        amount = "90.00 EUR" if fates[body] == "dear" else "1.00 EUR"
+        wishes[body] = f"{await house.operator(f'ask post body={body} amount={amount}')}.1"
+    await house.operator("approve all")
+    button = next(
+        each for message in reversed(house.channel.said) for each in message.buttons if each.label.startswith("Approve th")
+    )
+    found.expect(not _done(house, wishes), f"batch {number}: listing did something")
+    newcomer = f"batch-{number}-new"
+    await house.operator(f"ask post body={newcomer}")  # after the list was made
+    for body, card in wishes.items():
+        if fates[body] == "changed":
+            await house.press("Edit", card, edits={"0.body": f"{body}-edited"})
+        elif fates[body] == "settled":
+            await house.press("Reject", card)
+        elif fates[body] == "late":
+            state = house.runner.state_now(int(card.partition(".")[0]))
+            from dataclasses import replace
+
+            import msgspec
+
+            standing = state.cards[card]
+            opened = msgspec.structs.replace(standing.opened, expires_at=house.clock())
+            house.runner._states[state.id] = replace(state, cards={card: replace(standing, opened=opened)})
+    if chance.random() < 0.2:
+        await house.restart()
+    await house.press_handle(button.handle, "say")
+    await house.runner.settled()
+    answer = house.channel.words[-1] if "pproved" in house.channel.words[-1] else next(
+        text for text in reversed(house.channel.words) if text.startswith(("Approved ", "Nothing was approved"))
+    )
+    _judge(house, number, wishes, fates, answer, found)
+    found.expect(house.done(newcomer) == 0, f"batch {number}: a card that was not on the list was done")
+
+
+def _done(house: BareHouse, wishes: dict[str, str]) -> list[str]:
+    return [body for body in wishes for _ in range(house.done(body) + house.done(f"{body}-edited"))]
+
+
+def _judge(
+    house: BareHouse, number: int, wishes: dict[str, str], fates: dict[str, str], answer: str, found: Found
+) -> None:
+    spent = Decimal(0)
+    for body, card in wishes.items():
+        fate, done = fates[body], house.done(body)
+        found.counts[fate] += 1
+        found.expect(house.done(f"{body}-edited") == 0, f"batch {number}: {card} was done as nobody saw it")
+        amount = Decimal(90) if fate == "dear" else Decimal(1)
+        # A card that was late is renewed by nobody; one that would go over the limit drops out and says so.
+        allowed = fate in {"fine", "dear"} and spent + amount <= 100
+        spent += amount * done
+        restarted = fate == "late" and done  # the belief that it was late was only in memory
+        found.expect(done == int(allowed) or restarted, f"batch {number}: {card} ({fate}) happened {done} times: {answer}")
+        if done:
+            found.expect(card in answer.partition("Left out")[0], f"batch {number}: {card} is not told as approved")
+        else:
+            told = re.search(rf"^- {re.escape(card)}: \S.{{10,}}", answer.partition("Left out")[2], re.MULTILINE)
+            found.expect(told, f"batch {number}: {card} ({fate}) dropped out without a word: {answer}")
+
+
+async def test_only_what_was_listed_as_it_was_listed_is_done(yard: Path) -> None:
+    found = await torture(yard, 200, 20)
+    assert not found.faults, found
+
+
+async def test_the_list_shows_recipients_amounts_and_newcomers(yard: Path) -> None:
+    async with BareHouse(yard / "home", policy=POLICY) as house:
+        await house.operator("ask post to=new@nobody.example body=x amount=7.00 EUR")
+        await house.operator("approve all")
+        text = house.channel.words[-1]
+        assert "new@nobody.example (NEW)" in text
+        assert "7.00 EUR" in text
+
+
+async def test_nobody_else_presses_the_list(yard: Path) -> None:
+    async with BareHouse(yard / "home", policy=POLICY) as house:
+        await house.operator("ask post body=x")
+        await house.operator("approve all")
+        handle, verb = house.button("Approve this one")
+        mallory = Actor(platform="web", user="mallory", account="local")
+        assert (await house.press_handle(handle, verb, actor=mallory)).startswith("refused")
+        assert house.done("x") == 0
+        await house.press_handle(handle, verb, actor=OPERATOR)
+        assert house.done("x") == 1
+
+
+async def test_the_same_list_pressed_twice_does_everything_once(yard: Path) -> None:
+    async with BareHouse(yard / "home", policy=POLICY) as house:
+        for number in range(3):
+            await house.operator(f"ask send body=b{number}")
+        await house.operator("approve all")
+        handle, verb = house.button("Approve these 3")
+        for _ in range(2):
+            await house.press_handle(handle, verb)
+        assert [house.done(f"b{number}") for number in range(3)] == [1, 1, 1]
+        house.expects("Approved 3: ", "Nothing was approved")
+
+
+def test_only_exact_words_are_a_batch() -> None:
+    print_ = "0123456789abcdef"
+    assert batch.items_in(f"approve 2.1@{print_} 3.1@{print_}") == (
+        batch.Item("2.1", print_),
+        batch.Item("3.1", print_),
+    )
+    for text in ("approve 2.1", f"please approve 2.1@{print_}", f"approve 2.1@{print_[:-1]}", "", f"approve 2.1@{print_} and all"):
+        assert batch.items_in(text) == ()
+    assert batch.asks_for_all("Approve all")
+    assert not batch.asks_for_all("approve all of Acme's invoices")
