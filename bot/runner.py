@@ -777,7 +777,7 @@ class Runner:
                 await self._answer(task, event, actor=actor)
             except NotWrittenError as error:
                 log.warning(
-                    "task %s: %s. What came of an effect is kept in memory until it can be written.", task, error
+                    "task %s: %s What came of an effect is kept in memory until it can be written.", task, error
                 )
                 await asyncio.sleep(SHOW_AGAIN_S[1])
             else:

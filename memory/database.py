@@ -66,7 +66,7 @@ def explain(error: BaseException, where: str) -> str:
         return f"{where} is damaged ({text}). Run 'python -m bot doctor', then 'python -m bot restore' with a backup."
     if "i/o error" in lowered:
         return f"Writing {where} broke off ({text}). Nothing of it was kept. Check the disk; it goes on by itself."
-    if "unable to open" in lowered:
+    if any(words in lowered for words in ("unable to open", "no such file", "not a directory", "file exists")):
         return f"{where} cannot be opened. Check that the folder exists and is writable for this user."
     return f"{where} would not take the write: {text}"
 
