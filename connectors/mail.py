@@ -3,7 +3,7 @@
 ``mail.send`` is one attempt. What the server said is what the receipt says, and whether it arrived is decided in
 ``mail_delivery.py``. A silence behind the final dot is UNKNOWN; then `Mail.find_sent` looks into the Sent folder for
 our own Message-ID. Finding it is proof. *Not* finding it is proof only where the server files the copy itself
-(IMAP_FILES_SENT=yes); where we file it after sending, a crash in between leaves no copy of a mail that has gone out, so
+(IMAP_FILES_SENT=yes) and has had time to; where we file it after sending, a crash in between leaves no copy of a mail that has gone out, so
 the operator is asked. Without IMAP nobody can look, and the operator is asked as well.
 
 Without SMTP_HOST a message lands in ``<home>/outbox`` under a name made from its Message-ID: sending it twice is once.
@@ -19,7 +19,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
-from datetime import date
+from datetime import date, datetime, timedelta
 from email.errors import MessageError
 from pathlib import Path
 from typing import Annotated, Self
@@ -58,6 +58,9 @@ from connectors.mail_message import Letter, Message, address, compose
 
 Chain = Annotated[list[str], Role.PLUMBING]
 
+# A server may think for ten minutes behind the final dot (RFC 5321, 4.5.3.2.6), and still send it. Before that is over,
+# an empty Sent folder proves nothing.
+SETTLES_AFTER = timedelta(minutes=15)
 AGAIN_MAX_S = 300.0  # between two attempts to reach the mailbox
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -197,14 +200,17 @@ class Mail(Connector):
         if self._server is None:
             return self._into_outbox(message)
         self.breaker.check()
+        self._note_beginning(message)
         try:
             taken = await deliver(self._server, message)
-        except RefusedError:
-            self.breaker.succeeded()
-            raise
-        except ConnectorError:
+        except OutcomeUnknownError:
             self.breaker.failed()
             raise
+        except ConnectorError as error:
+            self._note(message).unlink(missing_ok=True)
+            self.breaker.succeeded() if isinstance(error, RefusedError) else self.breaker.failed()
+            raise
+        self._note(message).unlink(missing_ok=True)
         self.breaker.succeeded()
         return Receipt(
             ref=message.message_id,
@@ -261,6 +267,7 @@ class Mail(Connector):
                 data={"message_id": message.message_id, "recipients": list(message.recipients), "copy_in_sent": True},
             )
         if self._box.server_files_sent:
+            self._refuse_to_judge_too_early(message)
             return None
         raise OutcomeUnknownError(
             f"There is no copy in {self._box.sent}, but it may have left before the copy was filed. Ask the recipient."
@@ -451,6 +458,29 @@ class Mail(Connector):
             return False
         return True
 
+    def _note(self, message: Message) -> Path:
+        return self._workshop.home / "mail" / "sending" / f"{self._own(message.message_id)}.txt"
+
+    def _note_beginning(self, message: Message) -> None:
+        """Note on disk when an attempt began, where that matters later; it goes away when the outcome is sure."""
+        if self._box is None or not self._box.server_files_sent:
+            return
+        try:
+            write_whole(self._note(message), self._workshop.now().isoformat().encode())
+        except OSError as error:
+            raise TryLaterError(f"{error.filename} cannot be written ({error.strerror}). Nothing was sent.") from None
+
+    def _refuse_to_judge_too_early(self, message: Message) -> None:
+        try:
+            began = datetime.fromisoformat(self._note(message).read_text())
+        except (OSError, ValueError):
+            return
+        if self._workshop.now() - began < SETTLES_AFTER:
+            raise OutcomeUnknownError(
+                f"There is no copy in Sent yet, but the server may still be working on it until "
+                f"{began + SETTLES_AFTER:%H:%M} UTC. Look again after that, or ask the recipient."
+            )
+
     def _into_outbox(self, message: Message) -> Receipt:
         path = self._file_name(message, "outbox")
         try:
@@ -494,7 +524,7 @@ class Mail(Connector):
         return ours[1]
 
 
-def _letter(  # noqa: PLR0917 - a letter has this many parts
+def _letter(
     to: Sequence[str],
     subject: str,
     body: str,

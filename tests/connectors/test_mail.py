@@ -9,7 +9,7 @@ import pytest
 
 from connectors.base import OutcomeUnknownError, Receipt, RefusedError, TryLaterError, Workshop
 from connectors.client import FAILURES_MAX, REST_S
-from connectors.mail import Mail
+from connectors.mail import SETTLES_AFTER, Mail
 from connectors.mail_delivery import Server
 from connectors.mail_folders import Account
 from tests.counterparts.imap import dovecot, dovecot_or_skip
@@ -211,6 +211,33 @@ async def test_no_copy_proves_absence_where_the_server_files_it(workshop, post, 
     assert await out.find_sent(**LETTER, key="12.1.1") is None
     await out.send(**LETTER, key="12.1.1")
     assert clean.messages("Sent") == []  # ours would be a second copy
+
+
+@pytest.mark.imap
+async def test_no_copy_proves_nothing_while_the_server_may_still_be_working_on_it(workshop, post, clean):
+    time = [NOW]
+    workshop = Workshop(workshop.home, workshop.files, lambda: time[0])
+    out = mail(workshop, post, account(clean, server_files_sent=True), dot_timeout_s=0.2)
+    post.at("dot", Fault(hang=True, times=1))
+    with pytest.raises(OutcomeUnknownError):
+        await out.send(**LETTER, key="12.1.1")
+
+    with pytest.raises(OutcomeUnknownError, match="until 09:45 UTC"):
+        await out.find_sent(**LETTER, key="12.1.1")
+    time[0] += SETTLES_AFTER
+    assert await out.find_sent(**LETTER, key="12.1.1") is None
+
+
+@pytest.mark.imap
+@pytest.mark.parametrize("answer", ["451 4.3.0 later", "550 5.7.1 no"])
+async def test_a_sure_answer_needs_no_waiting(workshop, post, clean, answer):
+    out = mail(workshop, post, account(clean, server_files_sent=True))
+    post.at("dot", Fault(answer))
+    with pytest.raises((TryLaterError, RefusedError)):
+        await out.send(**LETTER, key="12.1.1")
+
+    assert await out.find_sent(**LETTER, key="12.1.1") is None
+    assert list((workshop.home / "mail" / "sending").iterdir()) == []
 
 
 @pytest.mark.imap
