@@ -136,12 +136,23 @@ def test_settings_are_named_once_in_the_whole_house():
     assert sorted(names) == sorted(set(names))
 
 
+class Anything(dict):
+    """A receipt's data of whatever shape: every fact that is asked for is there."""
+
+    def __missing__(self, key: str) -> str:
+        return "x"
+
+    def get(self, key: str, default: object = None) -> str:
+        return "x"
+
+
 @every_action
 def test_what_takes_an_action_back_is_an_action_itself(cls, name):
     declared = cls.actions()[name]
     if declared.undo is None:
         return
-    other, arguments = declared.undo(dict.fromkeys((p.name for p in declared.params), "x"), Receipt("ref-1", "Done."))
+    facts = dict.fromkeys((param.name for param in declared.params), "x")
+    other, arguments = declared.undo(facts, Receipt("ref-1", "Done.", Anything()))
 
     undoing = cls.actions()[other]
     assert set(arguments) <= {param.name for param in undoing.params}
@@ -249,12 +260,12 @@ async def test_a_dead_service_is_left_alone_after_a_few_failures_and_tried_again
         client._tries = 1
         for _ in range(FAILURES_MAX):
             with pytest.raises(TryLaterError, match="cannot be reached"):
-                await client.request("GET", "/")
+                await client.request("GET", "http://127.0.0.1:1/")
         with pytest.raises(TryLaterError, match="rests"):
-            await client.request("GET", "/")
+            await client.request("GET", "http://127.0.0.1:1/")
         clock[0] += 3_600
         with pytest.raises(TryLaterError, match="cannot be reached"):
-            await client.request("GET", "/")
+            await client.request("GET", "http://127.0.0.1:1/")
     if opened:
         await opened.close()
 
