@@ -225,14 +225,19 @@ class Understanding:
     def training(self) -> tuple[list[Sample], list[str]]:
         """Return what the classifier learns from: examples, patterns, the help line, and what is nobody's."""
         samples, labels = [], []
-        for name, intent in self.intents.items():
-            told = [*intent.examples, *(spelled(intent, pattern) for pattern in intent.patterns), says(intent)]
-            told += [text for text in SAYINGS.get(name, ()) if text not in intent.checks]
+        for name in self.intents:
+            told = self.sentences(name)
             samples += [sample_of(text) for text in told]
             labels += [name] * len(told)
         own = {sample.words for sample in samples}
         strangers = [sample for sample in map(sample_of, NOBODYS) if sample.words not in own]
         return [*samples, *strangers], [*labels, *[NOBODY] * len(strangers)]
+
+    def sentences(self, name: str) -> list[str]:
+        """Return every sentence that an intent is learned from; never its checks."""
+        intent = self.intents[name]
+        told = [*intent.examples, *(spelled(intent, pattern) for pattern in intent.patterns), says(intent)]
+        return [*told, *(text for text in SAYINGS.get(name, ()) if text not in intent.checks)]
 
     def learn(self, text: str, intent: str, clients: Sequence[tuple[str, str]] = ()) -> None:
         """Take a correction to heart at once: this sentence, with any client and any amount, means this.

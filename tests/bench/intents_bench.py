@@ -161,40 +161,50 @@ def _show(understanding: Understanding, pairs: Sequence[tuple[Labelled, Reading]
             print(f"SPLIT {m.intent:16} {m.text!r} → {r.rest}")
 
 
-def semantic_router(embedder: Any, part: str) -> dict[str, float]:
-    """The same declarations and vectors in semantic-router, its thresholds fitted on the examples."""
-    from semantic_router import Route
+def semantic_router(understanding: Understanding, embedder: Any, part: str) -> dict[str, float]:
+    """The same sentences and vectors in semantic-router 1.1.1, in the way of adding up that does best on the dev half."""
+    from semantic_router import IndexedRouter, Route
     from semantic_router.encoders import DenseEncoder
-    from semantic_router.routers import SemanticRouter
 
     class Encoder(DenseEncoder):
         name: str = "minilm"
-        score_threshold: float = 0.3
 
-        def __call__(self, docs: list[str]) -> list[list[float]]:
+        def __call__(self, docs: list[Any]) -> list[list[float]]:
             return [list(map(float, row)) for row in embedder.embed(list(docs))]
 
-    routes = [Route(name=intent.id(), utterances=list(intent.examples)) for intent in everything()]
-    router = SemanticRouter(encoder=Encoder(), routes=routes, auto_sync="local", aggregation="max", top_k=5)
+        async def acall(self, docs: list[Any]) -> list[list[float]]:
+            return self(docs)
+
+    routes = [Route(name=name, utterances=understanding.sentences(name)) for name in understanding.intents]
+    found = []
+    for way in ("mean", "max", "sum"):
+        router = IndexedRouter(encoder=Encoder(), routes=routes, aggregation=way, top_k=10)
+        found.append((_their_figures(router, "dev")["right intent"], way, router))
+    _, way, router = max(found, key=lambda each: each[0])
+    print(f"semantic-router adds up by {way!r}")
+    return _their_figures(router, part)
+
+
+def _their_figures(router: Any, part: str) -> dict[str, float]:
     rows = messages(part)
     answers, cpu = [], []
     for message in rows:
-        start = time.thread_time()
-        answers.append(router(message.text))
-        cpu.append(1000 * (time.thread_time() - start))
-    inside = [(m, a) for m, a in zip(rows, answers, strict=True) if m.intent != "oos"]
-    outs = {kind: [a for m, a in zip(rows, answers, strict=True) if m.kind == kind] for kind in ("far", "near")}
-    scores = [a.similarity_score or 0.0 for _, a in inside]
-    threshold = float(np.quantile(scores, REFUSED_SHARE))
-    return {
-        "right intent": sum(a.name == m.intent for m, a in inside) / len(inside),
-        **{
-            f"out of scope {kind}: caught at 5 % refused": sum((a.similarity_score or 0.0) < threshold for a in found)
-            / len(found)
-            for kind, found in outs.items()
-        },
+        start = time.process_time()
+        answers.append(router(message.text, limit=3))
+        cpu.append(1000 * (time.process_time() - start))
+    pairs = list(zip(rows, answers, strict=True))
+    inside = [(m, a) for m, a in pairs if m.intent != "oos"]
+    threshold = float(np.quantile([a[0].confidence if a else 0.0 for _, a in inside], REFUSED_SHARE))
+    figures = {
+        "right intent": sum(bool(a) and a[0].name == m.intent for m, a in inside) / len(inside),
+        "among the top three": sum(m.intent in [each.name for each in a] for m, a in inside) / len(inside),
+        "CPU ms p50": float(np.quantile(cpu, 0.5)),
         "CPU ms p99": float(np.quantile(cpu, 0.99)),
     }
+    for kind in ("far", "near"):
+        outs = [a[0].confidence if a else 0.0 for m, a in pairs if m.kind == kind]
+        figures[f"out of scope {kind}: caught at 5 % refused"] = sum(score < threshold for score in outs) / len(outs)
+    return figures
 
 
 def main() -> None:
@@ -216,7 +226,7 @@ def main() -> None:
     theirs: dict[str, float] = {}
     if embedder is not None:
         try:
-            theirs = semantic_router(embedder, args.part)
+            theirs = semantic_router(understanding, embedder, args.part)
         except ImportError as error:
             print(f"semantic-router is not installed here ({error}).")
     print(f"{'':42}{'soloist':>10}{'semantic-router':>18}")

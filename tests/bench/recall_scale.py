@@ -5,7 +5,7 @@
 
 Texts are sentences of the pretend company in pairs with words of a Zipf vocabulary; vectors are the model's own vectors
 of 12,000 such texts, mixed in pairs with a little noise, because embedding a million texts would take hours. Questions are real
-and are embedded by the model. ``--peers`` is a Python that has sqlite-vec and lancedb, for the same vectors at the
+and are embedded by the model. ``--peers`` is a Python that has sqlite-vec, apsw and lancedb, for the same vectors at the
 first size named. Everything is on one thread.
 """
 
@@ -25,6 +25,7 @@ import numpy as np
 
 from memory import embed, recollections
 from memory.database import Database
+from memory.index import Stamp, VectorIndex
 from memory.recall import Memory, Record, Scope
 from tests.bench.company import talk
 
@@ -199,11 +200,11 @@ def report(name, build, ask):
         t = time.perf_counter(); found = ask(q); times.append(1e3 * (time.perf_counter() - t)); right += len(best & set(found))
     print(json.dumps({"peer": name, "build s": round(build, 1), "p50 ms": round(float(np.percentile(times, 50)), 1),
                       "p99 ms": round(float(np.percentile(times, 99)), 1), "of exact": right / (10 * len(queries))}), flush=True)
-import sqlite_vec
-db = sqlite3.connect(folder + "/vec.db"); db.enable_load_extension(True); sqlite_vec.load(db)
+import apsw, sqlite_vec
+db = apsw.Connection(folder + "/vec.db"); db.enable_load_extension(True); db.load_extension(sqlite_vec.loadable_path())
 db.execute("create virtual table v using vec0(e float[384] distance_metric=cosine)")
 t = time.perf_counter()
-with db: db.executemany("insert into v(rowid, e) values (?, ?)", ((n, row.tobytes()) for n, row in enumerate(vectors)))
+with db: db.executemany("insert into v(rowid, e) values (?, ?)", [(n, row.tobytes()) for n, row in enumerate(vectors)])
 report("sqlite-vec", time.perf_counter() - t,
        lambda q: [r[0] for r in db.execute("select rowid from v where e match ? and k = 10", (q.tobytes(),))])
 import lancedb, pyarrow as pa
@@ -222,7 +223,40 @@ def peers(python: str, model: Path, count: int, folder: Path) -> None:
     np.save(folder / "vectors.npy", np.concatenate([rows for _, rows in batches(count, texts, base)]))
     _, questions = talk()
     np.save(folder / "queries.npy", embed.load(model).embed([question.text for question in questions[:100]]))
+    own(folder)
     subprocess.run([python, "-c", PEERS, folder / "vectors.npy", folder / "queries.npy", folder], check=True)
+
+
+def own(folder: Path) -> None:
+    """Measure our vector part on the same arrays: bits, then half precision read from disk."""
+    vectors, queries = np.load(folder / "vectors.npy"), np.load(folder / "queries.npy")
+    start = time.perf_counter()
+    index = VectorIndex(folder / "ours", vectors.shape[1], vectors.mean(axis=0, dtype=np.float32))
+    numbers = np.arange(1, len(vectors) + 1, dtype=np.uint32)
+    index.add(numbers, numbers % 25, vectors.astype(np.float32))
+    index.seal(Stamp("bench", vectors.shape[1], len(vectors), len(vectors), 0, 0, ()), index.joined())
+    took, times, right = time.perf_counter() - start, [], 0
+    on_disk_rows = np.load(folder / "vectors.npy", mmap_mode="r")
+    for query in queries:
+        exact = set(np.argsort(-(vectors.astype(np.float32) @ query))[:10].tolist())
+        begun = time.perf_counter()
+        near = np.sort(index.near(query, 10)) - 1
+        found = near[np.argsort(-(on_disk_rows[near].astype(np.float32) @ query))[:10]]
+        times.append(time.perf_counter() - begun)
+        right += len(exact & set(found.tolist()))
+    half, most = percentiles(times)
+    print(
+        json.dumps(
+            {
+                "peer": "Soloist, vector part",
+                "build s": round(took, 1),
+                "p50 ms": half,
+                "p99 ms": most,
+                "of exact": right / (10 * len(queries)),
+            }
+        ),
+        flush=True,
+    )
 
 
 def child(part: str, home: Path, model: Path, count: int) -> dict[str, float]:
@@ -246,7 +280,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.recall_scale", description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, required=True, help="folder written by python -m memory.embed")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 100_000, 1_000_000])
-    parser.add_argument("--peers", help="a Python with sqlite-vec, lancedb and numpy")
+    parser.add_argument("--peers", help="a Python with sqlite-vec, apsw, lancedb and numpy")
     parser.add_argument("--part", choices=("fill", "use"), help=argparse.SUPPRESS)
     parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
