@@ -334,6 +334,7 @@ class Telegram:
             # whose numbers start anew, as they do after a week of silence (core.telegram.org/bots/api#update).
             unwritten = await self._take_all(updates)
             if unwritten is None:
+                await asyncio.sleep(0)  # answers that are ready leave before the next poll is made
                 offset = max(u.update_id for u in updates) + 1 if updates else None
                 pause_s = PAUSE_MIN_S
             else:
