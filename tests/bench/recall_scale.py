@@ -224,7 +224,8 @@ def peers(python: str, model: Path, count: int, folder: Path) -> None:
     _, questions = talk()
     np.save(folder / "queries.npy", embed.load(model).embed([question.text for question in questions[:100]]))
     own(folder)
-    subprocess.run([python, "-c", PEERS, folder / "vectors.npy", folder / "queries.npy", folder], check=True)
+    command = [python, "-c", PEERS, folder / "vectors.npy", folder / "queries.npy", folder]
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)  # LanceDB warns at every question
 
 
 def own(folder: Path) -> None:
