@@ -116,7 +116,8 @@ async def _time_passes(house: BareHouse, chance: random.Random) -> None:
 
 
 async def _told(house: BareHouse, found: Found) -> None:
-    notices = [text for text in house.channel.words if "Restored from" in text]
+    turns = house.machine.history.history(500)
+    notices = [turn.message.text for turn in turns if turn.message and "Restored from" in turn.message.text]
     found.expect(len(notices) == 1 and "unknown to me" in notices[0], f"the gap was told {len(notices)} times")
     with house.machine.database.read() as connection:
         open_effects = connection.exec_driver_sql(
