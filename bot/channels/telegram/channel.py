@@ -432,9 +432,10 @@ class Telegram:
 
     async def _tell(self, chat: int, text: str, reply_to: int | None) -> None:
         """Say one sentence of the channel's own; lost without harm."""
-        pieces = [_Piece(html(tame(prose(text), commands=True)), reply_to=reply_to)]
+        parts = pack([tame(prose(text), commands=True)])
         async with self._lanes.turn(chat, ORDINARY):
-            await self._call(chat, lambda: self._put(chat, pieces[0]))
+            for part in parts:
+                await self._call(chat, partial(self._wire.send, chat, html(part), (), reply_to))
 
     async def _rekey(self, chat: int, message: int, keys: Keyboard) -> None:
         async with self._lanes.turn(chat, URGENT):

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import mimetypes
-import re
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +20,7 @@ from bot.channels.base import Card, Ear, NotWrittenError, RefusedPressError
 from bot.channels.telegram import drafts, presses
 from bot.channels.telegram.cards import is_draft, marked_card
 from bot.channels.telegram.clock import Clock
+from bot.channels.telegram.contents import file_of, unheard, words
 from bot.channels.telegram.pairing import Pairing
 from bot.channels.telegram.presses import Keyboard, Press
 from bot.channels.telegram.spans import units
@@ -40,24 +39,12 @@ PAIRED = "Paired. From now on I answer you, and nobody else. Type /help to see w
 NOT_YOURS = "This button is not for you."
 MEANINGLESS = "This button means nothing here. Nothing was done."
 WORKING = "Writing it down…"
-NO_EAR = "I cannot listen to that yet. Please type it, or send it as a document."
-NO_STICKER = "Nice one. I only understand text, pictures and documents, though."
-UNKNOWN = "I do not know what to do with that. I understand text, pictures and documents."
 REPEATED = "I go by the first version of a message. Please send the new one as a message of its own."
 MAY_BE_CUT = "That is so long that Telegram may have cut it in two. Send it back as a .txt file, please."
 REPLY_INSTEAD = "Reply to this card with what should be different."
 OUR_FAULT = "Something went wrong on my side with your last message. It is in the log; please say it again."
 
 _log = logging.getLogger(__name__)
-_COMMAND = re.compile(r"(/\w+)@\w+")
-
-
-@dataclass(frozen=True)
-class _File:
-    id: str
-    name: str
-    size: int
-    media_type: str
 
 
 @dataclass(frozen=True)
@@ -167,7 +154,7 @@ class Hearing:
             return
         place = Place(channel="telegram", conversation=str(message.chat.id), message=str(message.message_id))
         event_id = f"u{update_id}.m{message.message_id}"
-        text = _words(message)
+        text = words(message)
         foreign = message.forward_origin is not None or message.via_bot is not None
         files, problems = await self._files(message)
         if foreign and text:
@@ -177,7 +164,7 @@ class Hearing:
         for problem in problems:
             self._mouth.tell(message.chat.id, problem, message.message_id)
         if not text and not files:
-            if not problems and (sentence := _unheard(message)):
+            if not problems and (sentence := unheard(message)):
                 self._mouth.tell(message.chat.id, sentence, message.message_id)
             return
         try:
@@ -192,7 +179,7 @@ class Hearing:
     async def _outsider(self, message: Message) -> None:
         user, chat = message.from_user, message.chat
         alone = user is not None and not user.is_bot and chat.type == Chat.PRIVATE and chat.id == user.id
-        if user is not None and alone and await self._pairing.attempt(_words(message), user.id, chat.id):
+        if user is not None and alone and await self._pairing.attempt(words(message), user.id, chat.id):
             self._mouth.tell(chat.id, PAIRED, None)
             return
         if await self._stranger(user, chat, "wrote to the bot") and alone:
@@ -200,7 +187,7 @@ class Hearing:
 
     def _edited(self, message: Message) -> None:
         # A live location is edited every few seconds, without a word.
-        if _words(message) and self._actor(message.from_user, message.chat) is not None:
+        if words(message) and self._actor(message.from_user, message.chat) is not None:
             self._mouth.tell(message.chat.id, REPEATED, message.message_id)
 
     def _card_answered(self, message: Message) -> str | None:
@@ -254,7 +241,7 @@ class Hearing:
 
     async def _files(self, message: Message) -> tuple[tuple[Attachment, ...], list[str]]:
         """Return what came with a message, kept, and sentences about what could not be fetched."""
-        file = _file_of(message)
+        file = file_of(message)
         if file is None:
             return (), []
         too_large = (
@@ -405,37 +392,3 @@ async def _outcome(work: Awaitable[str]) -> str | Exception:
         return await work
     except Exception as error:  # noqa: BLE001 - raised again where the press is handled
         return error
-
-
-def _words(message: Message) -> str:
-    text = message.text or message.caption or ""
-    if text.startswith("/"):
-        text = _COMMAND.sub(r"\1", text, count=1)  # "/help@our_bot" is what some clients send
-    return "/help" if text.strip() == "/start" else text
-
-
-def _file_of(message: Message) -> _File | None:
-    """Return the file a message carries, under a name without a path or anything unprintable."""
-    if message.photo:
-        photo = message.photo[-1]  # the last is the largest
-        return _File(photo.file_id, f"photo-{message.message_id}.jpg", photo.file_size or 0, "image/jpeg")
-    for found, kind in ((message.document, "document"), (message.audio, "audio"), (message.video, "video")):
-        if found is not None:
-            guessed = mimetypes.guess_extension(found.mime_type or "") or ".bin"
-            name = _clean_name(found.file_name or "") or f"{kind}-{message.message_id}{guessed}"
-            return _File(found.file_id, name, found.file_size or 0, found.mime_type or "application/octet-stream")
-    return None
-
-
-def _clean_name(name: str) -> str:
-    bare = name.replace("\\", "/").rpartition("/")[2]
-    return "".join(c for c in bare if c.isprintable()).strip(". ")[:120]
-
-
-def _unheard(message: Message) -> str:
-    """Return what to say about content that is neither text nor a file; nothing about Telegram's own notices."""
-    if message.voice or message.video_note:
-        return NO_EAR
-    if message.sticker or message.dice or message.animation:
-        return NO_STICKER
-    return UNKNOWN if message.effective_attachment is not None or message.api_kwargs else ""
