@@ -273,7 +273,10 @@ def _rest(work: _Work, *, required: bool) -> str:
 
 def _clause(work: _Work, words: str) -> str:
     """What stands before the next value or comma; nothing when that is a name: "for Acme" says for whom, not what."""
-    stops = [words.find(slot.text) for slot in work.values if slot.text in words]
+    ends = [part for slot in work.values for part in (slot.text, slot.text.partition(" ")[2]) if part]
+    stops = [
+        words.find(part) for part in ends if part in words
+    ]  # a value may begin with the word before: "of last month"
     return re.split(r"[,;]", words[: min(stops, default=len(words))])[0].strip()
 
 

@@ -15,6 +15,7 @@ from agents.base import Intent
 from bot.control import CONTROL, EXACT
 from bot.intents import Understanding, sample_of
 from bot.reading.router import Router
+from bot.reading.sayings import SAYINGS
 
 EXAMPLES_MIN, CHECKS_MIN, NOT_MINE_MIN = 15, 5, 5
 COST_MAX = 1.0  # points of the others' checks
@@ -64,6 +65,14 @@ def test_no_sentence_is_declared_by_two() -> None:
     for intent in everyone():
         for text in intent.examples:
             assert seen.setdefault(text.casefold(), intent.id()) == intent.id(), text
+
+
+def test_more_sayings_are_nobodys_checks_and_belong_to_one() -> None:
+    checks = {text.casefold() for intent in everyone() for text in intent.checks}
+    said = [text.casefold() for texts in SAYINGS.values() for text in texts]
+
+    assert not checks & set(said)
+    assert len(said) == len(set(said)), sorted(text for text in said if said.count(text) > 1)
 
 
 def test_commands_are_unique_and_are_no_other_intents_name() -> None:

@@ -290,6 +290,48 @@ def test_hostile_text_is_read_without_an_error(understanding: Understanding) -> 
         read(understanding, text)
 
 
+@pytest.mark.parametrize(
+    ("guard", "text"),
+    [("is_negated", "don't invoice Acme 1,200"), ("is_conditional", "remind Acme to pay if they are late")],
+)
+def test_without_its_guard_the_same_words_would_act(
+    understanding: Understanding, monkeypatch: pytest.MonkeyPatch, guard: str, text: str
+) -> None:
+    assert read(understanding, text).intent == ""
+
+    monkeypatch.setattr(f"bot.intents.{guard}", lambda _: False)
+
+    unguarded = read(understanding, text)
+    assert unguarded.intent or unguarded.choices, (
+        "the guard is what stops it, so without it something is offered or done"
+    )
+
+
+def test_without_the_list_of_exact_words_a_likeness_would_press(
+    understanding: Understanding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert read(understanding, "roll back what you just did").intent == ""
+
+    monkeypatch.setattr("bot.intents.EXACT", frozenset())
+    monkeypatch.setattr("bot.intents.NEEDED", dict.fromkeys(Risk, 0.0))
+
+    assert read(understanding, "roll back what you just did").intent == "undo"
+
+
+def test_without_the_thresholds_a_weak_reading_would_act(
+    understanding: Understanding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bot.reading.router import Guess
+
+    monkeypatch.setattr(Router, "guess", lambda *_: Guess((("refund", 0.6), ("invoice", 0.3)), 0.01, 0.9, known=True))
+    text = "do the thing with 2026-0001"
+    assert read(understanding, text).intent == ""
+
+    monkeypatch.setattr("bot.intents.NEEDED", dict.fromkeys(Risk, 0.0))
+
+    assert read(understanding, text).intent == "refund"
+
+
 # ── corrections ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -1,0 +1,124 @@
+"""Slots of an intent from the spans of a message."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from agents.base import Intent
+from agents.slots import ClientName, Day, Email, Every, InvoiceNumber, Moment, Money, Period, Span, Terms, find_spans
+from bot.reading.fit import Fitted, fit
+from bot.reading.names import Directory
+
+ZONE = ZoneInfo("Europe/Berlin")
+NOW = datetime(2026, 11, 19, 10, tzinfo=ZONE)
+NAMES = Directory.of([("acme", "Acme")])
+
+
+class Bill(Intent):
+    """Bill."""
+
+    client: ClientName
+    amount: Money | None = None
+    terms: Terms | None = None
+    due: Day | None = None
+    number: InvoiceNumber | None = None
+
+
+class Meet(Intent):
+    """Meet."""
+
+    when: Moment
+    day: Day | None = None
+    span: Span | None = None
+    email: Email | None = None
+
+
+class Look(Intent):
+    """Look."""
+
+    period: Period | None = None
+    every: Every | None = None
+    how: Literal["", "table", "chart"] = ""
+    count: int = 0
+    query: str = ""
+
+
+def fitted(intent: type[Intent], text: str, currency: str = "EUR") -> Fitted:
+    spans = find_spans(text, NOW, ZONE, "en_GB")
+    named = NAMES.find(text)
+    kept = [slot for slot in spans if not any(slot.overlaps(name) for name in named)]
+    return fit(intent, text, [*kept, *named], NOW, ZONE, currency)
+
+
+def test_each_span_goes_where_its_kind_is_wanted() -> None:
+    assert fitted(Bill, "bill Acme 900 for the logo, net 7").slots == {
+        "client": "Acme", "amount": "900.00 EUR", "terms": "net 7",
+    }  # fmt: skip
+
+
+def test_a_currency_nobody_said_is_said_to_be_assumed() -> None:
+    assert fitted(Bill, "bill Acme 900").assumed == ("900 read as EUR.",)
+    assert fitted(Bill, "bill Acme 900 USD").assumed == ()
+    assert fitted(Bill, "bill Acme 900", currency="").slots["amount"] == "900.00"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "bill Acme 1.200",
+        "bill Acme 900 eur or 950 eur",
+        "bill Acme about 900",
+        "bill Acme 90/hour",
+        "bill Acme 500 600",
+    ],
+)
+def test_an_amount_in_doubt_is_asked_for(text: str) -> None:
+    found = fitted(Bill, text)
+
+    assert found.ask
+    assert found.missing == "amount"
+    assert "amount" not in found.slots
+
+
+@pytest.mark.parametrize("text", ["bill Acme for 3 licences", "bill Acme for phase 2", "bill Acme for card 12"])
+def test_a_counted_or_numbered_thing_is_no_amount(text: str) -> None:
+    assert "amount" not in fitted(Bill, text).slots
+
+
+def test_an_invoices_number_is_no_amount() -> None:
+    assert fitted(Bill, "credit Acme for invoice 12").slots == {"client": "Acme", "number": "12"}
+
+
+def test_a_missing_required_slot_is_asked_for() -> None:
+    found = fitted(Bill, "bill 900")
+
+    assert (found.missing, found.slots) == ("client", {"amount": "900.00 EUR"})
+
+
+def test_a_day_becomes_a_moment_in_the_morning_and_says_so() -> None:
+    found = fitted(Meet, "meet on Friday")
+    assert found.slots == {"day": "2026-11-20"} or found.slots["when"].startswith("2026-11-20")
+
+    assert fitted(Meet, "meet on Friday at 3pm").slots == {"when": "2026-11-20T15:00:00+01:00"}
+
+
+def test_what_is_moved_goes_to_its_goal() -> None:
+    assert fitted(Meet, "move it from Monday 9am to Friday at 3pm").slots["when"].startswith("2026-11-20T15:00")
+
+
+def test_a_past_month_is_no_due_date() -> None:
+    assert "due" not in fitted(Bill, "bill Acme 900 for March").slots
+
+
+def test_choices_and_counts_are_read_too() -> None:
+    assert fitted(Look, "show 5 of last month as a chart").slots == {
+        "period": "2026-10-01/2026-10-31", "how": "chart", "count": 5,
+    }  # fmt: skip
+
+
+def test_quoted_words_are_taken_as_they_stand() -> None:
+    assert fitted(Look, 'look for "net 30 or so, maybe"').slots["query"] == "net 30 or so, maybe"
