@@ -20,6 +20,7 @@ from bot.channels.console import Console, stdin_lines
 from bot.digest import compose
 from bot.history import History
 from bot.policy import PolicyError, zone_of
+from bot.redaction import RedactingFormatter
 from bot.runner import Runner, replayed
 from bot.settings import Settings, SettingsError
 from connectors.base import ConnectorError
@@ -94,7 +95,9 @@ def _settings() -> Settings:
 
 
 def _log_to_stderr(given: Settings) -> None:
-    logging.basicConfig(level=given.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s", wiring.redactor(given)))
+    logging.basicConfig(level=given.log_level, handlers=[handler])
     # These write addresses with keys in them at INFO.
     for noisy in ("httpx", "httpcore", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -307,8 +310,9 @@ def _doctor(_: argparse.Namespace) -> int:
             findings += doctor.examine_history(database, log, replayed)
     findings += asyncio.run(wiring.examine_services(given))
     findings += asyncio.run(wiring.examine_channels(given))
+    redact = wiring.redactor(given)
     for finding in findings:
-        print(finding)
+        print(redact(str(finding)))
     bad = sum(not finding.ok for finding in findings)
     print(f"\n{bad} problem{'s' * (bad != 1)}." if bad else "\nAll well.")
     return EXIT_BAD if bad else 0

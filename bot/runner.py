@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import re
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -58,6 +59,7 @@ from bot.effects import (
     unpack,
 )
 from bot.policy import Policy, grants_in_force
+from bot.redaction import Redactor
 from bot.state import TaskState, believe, reserved, rows, with_event, with_orders
 from connectors.base import (
     Action,
@@ -171,6 +173,7 @@ class Staff:
     think: Think | None = None
     remember: Callable[[Sequence[Mapping[str, Json]]], Awaitable[None]] | None = None
     chance: random.Random = field(default_factory=random.Random)
+    redact: Redactor = field(default_factory=Redactor)
 
 
 class Runner:
@@ -222,7 +225,8 @@ class Runner:
             await self.turned_away(actor, "wrote to me")
             raise RefusedPressError("I work for one person, and you are not on the list.")
         actor = msgspec.structs.replace(actor, origin=person.role)
-        event = MessageReceived(text=text, actor=actor, place=place, files=files, reply_to=reply_to)
+        card = reply_to if _CARD.fullmatch(reply_to) else ""
+        event = MessageReceived(text=writable(text), actor=actor, place=place, files=files, reply_to=card)
         outcome = await self._enter(actor.platform, actor.account, event_id, event, _name(actor))
         return str(outcome.task)
 
@@ -255,8 +259,8 @@ class Runner:
             verb=verb,
             actor=actor,
             place=place,
-            reason=reason,
-            edits=edits or {},
+            reason=writable(reason),
+            edits=writable(edits or {}),
             until=until,
         )
         outcome = await self._press(event_id, press)
@@ -297,7 +301,8 @@ class Runner:
             NotWrittenError: Do not acknowledge it to the service.
         """
         actor = Actor(platform=item.service, account=item.account, origin=Origin.STRANGER)
-        event = ItemArrived(service=item.service, kind=item.kind, data=dict(item.data), text=item.text, actor=actor)
+        data, text = writable(dict(item.data)), writable(item.text)
+        event = ItemArrived(service=item.service, kind=item.kind, data=data, text=text, actor=actor)
         await self._enter(item.service, item.account, item.event_id, event, item.service)
 
     async def struck(self, name: str, period: str) -> bool:
@@ -765,10 +770,22 @@ class Runner:
             await self._answer(task, Failed(effect=order.effect, order=key, reason=reason))
             return
         event = await self._touch(order, key, action, connector, effect.prepared.key, call.args, effect.first_sent_at)
+        event = self._redacted(event)
         if isinstance(event, Failed) and effect.maybe and event.again_at is None:
             # This attempt did nothing, but an earlier one may have.
             event = BecameUnknown(effect=order.effect, order=key, reason=event.reason)
         await self._answer_for_sure(task, event, actor=f"connector:{connector.service}")
+
+    def _redacted(self, event: Event) -> Event:
+        """Return the service's words without any secret of ours that it may have echoed."""
+        redact, change = self._staff.redact, msgspec.structs.replace
+        match event:
+            case Confirmed():
+                return change(event, ref=redact(event.ref), text=redact(event.text), data=redact.all(event.data))
+            case Failed() | BecameUnknown():
+                return change(event, reason=redact(event.reason))
+            case _:
+                return event
 
     async def _answer_for_sure(self, task: int, event: Event, actor: str) -> None:
         """Write down what came of an effect, however long the disk is full: touching the world again is no remedy."""
@@ -1153,6 +1170,23 @@ def _resolved(step: Step, state: TaskState) -> dict[str, Json]:
         else:
             values[name] = value
     return {name: value for name, value in values.items() if value is not None}
+
+
+_CARD = re.compile(r"\d{1,12}\.\d{1,6}")
+_UNWRITABLE = re.compile("[\x00\ud800-\udfff]")  # halves of characters, and NUL, which no database keeps
+
+
+def writable(value: Any) -> Any:
+    """Return a JSON value as it can be written down: what is no text becomes U+FFFD, as a browser shows it."""
+    match value:
+        case str():
+            return _UNWRITABLE.sub("\ufffd", value)
+        case dict():
+            return {writable(key): writable(item) for key, item in value.items()}
+        case list() | tuple():
+            return [writable(item) for item in value]
+        case _:
+            return value
 
 
 def _name(actor: Actor | None) -> str:

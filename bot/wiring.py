@@ -29,6 +29,7 @@ from bot.doctor import Finding
 from bot.history import History
 from bot.intents import Model, Understanding
 from bot.reader import WordReader
+from bot.redaction import Redactor
 from bot.runner import Reader, Runner, Staff
 from bot.settings import HOUSE_SETTINGS, Settings
 from bot.spending import SpendingLedger
@@ -222,6 +223,7 @@ def _build(
         channels=board.channels if channels is None else dict(channels),
         live=live,
         think=gateway.ask,
+        redact=redactor(given),
         chance=chance or random.Random(),  # noqa: S311 - jitter
     )
     runner = tell.runner = Runner(staff)
@@ -267,6 +269,11 @@ class _Tell:
     def note(self, task: int, event: ModelCalled) -> None:
         if self.runner is not None:
             self.runner.note(task, event)
+
+
+def redactor(given: Settings) -> Redactor:
+    """Return what keeps this operator's secrets out of cards, logs and errors."""
+    return Redactor(given.secrets((*settings.HOUSE_SETTINGS, *declared_settings())))
 
 
 def models_folder() -> Path:

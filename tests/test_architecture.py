@@ -58,7 +58,7 @@ NOW = {"now", "utcnow", "today"}
 FLOORS = (
     ("effects", "channels.base", "channels.web.window"),
     ("state", "policy", "control", "reading"),
-    ("approvals", "digest", "intents", "intents_eval", "books", "settings", "doctor"),
+    ("approvals", "batch", "digest", "intents", "intents_eval", "books", "settings", "doctor", "redaction"),
     ("conductor",),
     ("channels",),
     ("desk", "history", "reader", "demo", "remembering", "spending"),
@@ -126,7 +126,9 @@ def test_only_settings_reads_the_environment() -> None:
                 reads = isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
                 written = isinstance(node, ast.Attribute) and _is_write(path, node)
                 if reads and not written and relative(path) != "bot/settings.py":
-                    breaches.append(f"{relative(path)}:{node.lineno} reads the environment; bot/settings.py is its door")
+                    breaches.append(
+                        f"{relative(path)}:{node.lineno} reads the environment; bot/settings.py is its door"
+                    )
     assert not breaches, "\n".join(breaches)
 
 
@@ -141,14 +143,20 @@ def test_pure_rooms_touch_nothing() -> None:
     for name in PURE:
         path = ROOT / name
         breaches += [
-            f"{name}:{line} imports {module}; this room is pure" for module, line in imports(path) if module.partition(".")[0] in IMPURE
+            f"{name}:{line} imports {module}; this room is pure"
+            for module, line in imports(path)
+            if module.partition(".")[0] in IMPURE
         ]
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in NOW:
                 owner = ast.unparse(node.func.value)
                 if owner in {"datetime", "date", "datetime.datetime", "datetime.date"}:
                     breaches.append(f"{name}:{node.lineno} asks what time it is; time comes in as an argument")
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"open", "print", "input"}:
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in {"open", "print", "input"}
+            ):
                 breaches.append(f"{name}:{node.lineno} calls {node.func.id}(); this room is pure")
     assert not breaches, "\n".join(breaches)
 
@@ -188,7 +196,9 @@ def test_connectors_are_strangers_to_each_other() -> None:
         f"{relative(path)}:{line} imports {name}; connectors do not know each other"
         for path in files("connectors")
         for name, line in imports(path)
-        if under(name, "connectors") and name != "connectors" and not any(under(name, shared) for shared in SHARED_CONNECTOR_FILES)
+        if under(name, "connectors")
+        and name != "connectors"
+        and not any(under(name, shared) for shared in SHARED_CONNECTOR_FILES)
         if name.count(".") == 1 and connector_family(name) != connector_family(f"connectors.{path.stem}")
         if (ROOT / "connectors" / f"{name.partition('.')[2]}.py").exists()
     ]

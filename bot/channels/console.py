@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import TextIO
@@ -113,7 +114,9 @@ def card_lines(card: Card) -> list[str]:
 
 
 def stdin_lines(stream: TextIO) -> Callable[[], str]:
-    """Return a reader of lines that ends quietly when the pipe breaks."""
+    """Return a reader of lines that ends quietly when the pipe breaks; bytes that are no text end nothing."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")
 
     def read() -> str:
         with contextlib.suppress(ValueError, OSError):
