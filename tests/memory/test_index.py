@@ -203,7 +203,11 @@ def test_nothing_is_lost_and_nothing_comes_back_whatever_step_is_the_last(tmp_pa
         with Database.open(home) as database:
             memory = Memory.open(database, home / "memory", PaperEmbedder(dims=64), exact_max=30, wait=True)
             memory.drain()
-            there = {int(record.source) for record in memory.get(range(1, COUNT + 1))}
+            alive = memory.get(range(1, COUNT + 1))
+            there = {int(record.source) for record in alive}
+            index = memory._vectors.index
+            held = [*index.sealed.ids.tolist(), *index.tail.ids.tolist()]
+            assert sorted(held) == sorted(record.id for record in alive), (steps[turn], turn)
             gone = set()
             if "forgot 5" in promises or (listed and kept == COUNT):
                 gone |= {5}

@@ -90,7 +90,7 @@ class Company:
                 questions[0] = dice.choice(NAMED_QUESTIONS).replace("{topic}", topic.name)
             answer = self._worded(dice.choice(topic.answers).format(v=value), topic.name, client)
             turns.append(
-                (who, answer[0].upper() + answer[1:], self._asked(questions, client, who, when, place % 2 == 0))
+                (who, answer[0].upper() + answer[1:], self._asked(questions, client, who, when, tuning=place % 2 == 0))
             )
             turns += self._chat(who, dice.randrange(1, 4))
         self._keep(client, when, name, turns)
@@ -106,7 +106,7 @@ class Company:
         return answer
 
     def _asked(
-        self, questions: list[str], client: str, who: str, when: datetime, tuning: bool
+        self, questions: list[str], client: str, who: str, when: datetime, *, tuning: bool
     ) -> list[tuple[str, str, bool, str]]:
         dice = self._random
         found = []
