@@ -1,4 +1,4 @@
-"""How well is the right record found? Ours beside six formulas on the same embeddings and the same talk.
+"""How well is the right record found? Ours beside five formulas on the same embeddings and the same talk.
 
     python -m tests.bench.recall_quality --model FOLDER          # the table, on the topics that were not tuned on
     python -m tests.bench.recall_quality --model FOLDER --tune   # how the default weights were chosen
