@@ -27,6 +27,7 @@ Floats = npt.NDArray[np.float64]
 NOBODY = ""  # the class of what no agent can do
 SHARE = 0.4  # of the embedding's half in the fused log-probabilities
 STRENGTHS = (10.0, 15.0)  # inverse regularisation of the letters' and of the embedding's half
+TOLERANCE = 5e-3  # over the number of classes: the mean gradient shrinks with it, and a fixed one never starts at 150
 FLAG_WEIGHTS = (0.5, 0.15)  # of a flag beside words of length 1, and beside a vector of length 1
 STEEPNESS = 8.0  # of the step from "more like nobody's" to "more like somebody's", in cosine
 LEAN = 0.2  # how much the winner's own probability weighs in the score
@@ -35,7 +36,7 @@ WORD = r"(?u)\b\w+\b"  # one letter is a word too: "a month"
 FOLDS = 5
 FOLDED_ROWS_MAX = 4000  # a bigger training holds out one fifth once: five trainings would take minutes
 REFUSED_SHARE = 0.05  # of one's own sentences: the price of catching what is nobody's
-VERSION = 5  # of what is kept on disk
+VERSION = 6  # of what is kept on disk
 
 
 class Embedder(Protocol):
@@ -96,7 +97,7 @@ class _Half:
 def _fit_half(rows: Any, labels: npt.NDArray[np.int64], classes: int, strength: float) -> _Half:
     from sklearn.linear_model import LogisticRegression  # imported where used: it costs a second
 
-    model = LogisticRegression(C=strength, max_iter=300, class_weight="balanced", tol=1e-3)
+    model = LogisticRegression(C=strength, max_iter=300, class_weight="balanced", tol=TOLERANCE / classes)
     model.fit(rows, labels)
     weights = np.full((rows.shape[1], classes), 0.0)
     bias = np.full(classes, -30.0)  # a class that this fold never saw
@@ -187,7 +188,7 @@ class Router:
         winner = order[0]
         score = _score(self.way, chances, self._nobody, likeness, self.owners)
         ranked = tuple((self.intents[i], float(chances[i])) for i in order[:5])
-        return Guess(ranked, nobody, score, score >= self.threshold and nobody < chances[winner])
+        return Guess(ranked, nobody, score, bool(score >= self.threshold and nobody < chances[winner]))
 
     def _fused(self, lexical: Floats, dense: Floats | None) -> Floats:
         """Log-probabilities, mixed: late fusion."""

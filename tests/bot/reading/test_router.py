@@ -93,3 +93,31 @@ def test_a_training_is_named_by_what_it_learned_from() -> None:
     assert name == stamp(list(SAMPLES), list(LABELS), None)
     assert name != stamp(SAMPLES, LABELS, Colours())
     assert name != stamp(SAMPLES[1:], LABELS[1:], None)
+
+
+def many(classes: int) -> tuple[list[Sample], list[str]]:
+    samples = [
+        sample(f"{verb} topic{n} {end}")
+        for n in range(classes)
+        for verb in ("do", "see", "ask")
+        for end in ("now", "soon")
+    ]
+    return samples, [f"i{n}" for n in range(classes) for _ in range(6)]
+
+
+def share_right(router: Router, classes: int) -> float:
+    guesses = router.guesses([sample(f"please topic{n}") for n in range(classes)])
+    return sum(guess.ranked[0][0] == f"i{n}" for n, guess in enumerate(guesses)) / classes
+
+
+def test_a_hundred_and_fifty_intents_are_learned_as_well_as_three() -> None:
+    samples, labels = many(150)
+
+    assert share_right(Router.train(samples, labels, None, calibrated=False), 150) > 0.95
+
+
+def test_with_one_tolerance_for_any_number_of_classes_nothing_would_be_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.reading.router.TOLERANCE", 5.0)
+    samples, labels = many(150)
+
+    assert share_right(Router.train(samples, labels, None, calibrated=False), 150) < 0.95
