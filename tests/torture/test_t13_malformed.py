@@ -1,0 +1,91 @@
+"""T13: what no person types, on the terminal and at the two doors behind every channel: an answer, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import random
+import time
+from pathlib import Path
+
+from bot.channels.base import RefusedPressError
+from bot.channels.console import Console, stdin_lines
+from bot.testing import OPERATOR, PLACE
+from tests.torture.bare import BareHouse, Found, no_delay
+
+HANG_S = 1.0
+BITS = (
+    "\x00", "\x1b[2J", "\ud800", "\udcff", "\u202e", "\u200b", "\ufeff", "\U0010ffff", "\r", "\t", "'", '"', "\\", "%s%n",
+    "{0}", "${x}", "../../etc/passwd", "'; DROP TABLE events; --", "<script>alert(1)</script>", "=cmd|' /C calc'!A0",
+    "[[[[[[[[", "NaN", "1e999", "-0", "١٢٣", "𝟙", "ß", "İ", "🏴‍☠️", "é", "approve?", "approve all", "12.1", "@", "#", "/",
+    "/pause\x00", "undo!", "a" * 5000, '{"type":"Settled"}', "\u2028", "ask", "ask ", "ask x to= body==", "approve 1.1@",
+)  # fmt: skip
+
+
+def garbage(chance: random.Random) -> str:
+    return chance.choice(("", " ")).join(chance.choice(BITS) for _ in range(chance.randint(1, 5)))
+
+
+async def torture(folder: Path, count: int, seed: int) -> Found:
+    """``count`` lines on the terminal, as many presses, a tenth as many items and messages by the other doors."""
+    found = Found(seed)
+    chance = random.Random(seed)
+    async with BareHouse(folder / "home", policy=no_delay()) as house:
+        card = f"{await house.operator('ask post body=waiting')}.1"
+        out = io.StringIO()
+        lines = iter([garbage(chance).replace("\n", " ") + "\n" for _ in range(count)])
+        console = Console(lambda: next(lines, ""), out)
+        began = time.monotonic()
+        await console.run(house.runner)
+        found.counts["lines"] = count
+        spent = time.monotonic() - began
+        found.expect(spent / count < HANG_S, f"{spent:.0f} s for {count} lines")
+        answers = out.getvalue().count("· ok\n") + out.getvalue().count("! ")
+        found.expect(answers > count * 0.9, f"{answers} answers to {count} lines")
+        await house.runner.settled()
+        await _presses(house, card, count, chance, found)
+        await _doors(house, count // 10, chance, found)
+        found.expect(not house.provider.accepted, "garbage did something")
+        found.expect(house.card(card).state == "pending", f"garbage settled a card: {house.card(card).outcome}")
+        found.faults += house.wrong()
+    return found
+
+
+async def _presses(house: BareHouse, card: str, count: int, chance: random.Random, found: Found) -> None:
+    real, _ = house.button("Approve", card)
+    for number in range(count):
+        handle = garbage(chance) if chance.random() < 0.5 else real[: chance.randrange(len(real))] + garbage(chance)
+        try:
+            await house.runner.pressed(f"g{number}", handle, chance.choice(("approve", "undo", "say", "")), OPERATOR, PLACE)
+        except RefusedPressError:
+            found.counts["presses refused"] += 1
+    found.expect(found.counts["presses refused"] == count, "a press of garbage was not refused")
+
+
+async def _doors(house: BareHouse, count: int, chance: random.Random, found: Found) -> None:
+    from connectors.base import Incoming
+
+    for number in range(count):
+        words = garbage(chance)
+        async with asyncio.timeout(HANG_S * 10):
+            await house.runner.heard(f"d{number}", words, OPERATOR, PLACE, reply_to=garbage(chance))
+            data = {words: [words, {"deep": words}], "n": number}
+            await house.runner.arrived(Incoming("shop", "x", f"i{number}", words[:50], house.clock(), data, words))
+            handle, _ = house.button("Approve")
+            try:
+                await house.runner.pressed(f"e{number}", handle, "edit", OPERATOR, PLACE, reason=words, edits={words: words})
+            except RefusedPressError:
+                found.counts["edits refused"] += 1
+        found.counts["messages and items"] += 2
+    await house.runner.settled()
+
+
+async def test_five_thousand_malformed_inputs_get_an_answer_and_do_nothing(yard: Path) -> None:
+    found = await torture(yard, 1200, 13)
+    assert not found.faults, found
+
+
+def test_bytes_that_are_no_text_do_not_end_a_pipe() -> None:
+    read = stdin_lines(io.TextIOWrapper(io.BytesIO(b"\xff\xfe\x80 one\n\xc3\x28 two\nthree\n"), encoding="utf-8"))
+    assert [read().rstrip()[-3:] for _ in range(3)] == ["one", "two", "ree"]
+    assert read() == ""
