@@ -294,8 +294,9 @@ def test_any_person_is_forgotten_however_they_are_written(memory, home, name) ->
     assert memory.forget(person=name).count == 4
     assert len(memory.recall("marked place van rental met weather day")) == 2
     left = everything_on_disk(home).decode(errors="ignore").casefold()
-    assert "xq" not in left.replace("xqu", "")
-    assert "fair" not in left
+    # Long pieces only: two letters stand in any vector by chance.
+    for trace in (name.casefold(), "at the fair", "nice weather", "nice day", "you know"):
+        assert trace not in left
 
 
 def test_a_plain_delete_would_have_left_bytes(memory, database, home) -> None:
