@@ -302,7 +302,7 @@ class Runner:
         """
         actor = Actor(platform=item.service, account=item.account, origin=Origin.STRANGER)
         data, text = writable(dict(item.data)), writable(item.text)
-        event = ItemArrived(service=item.service, kind=item.kind, data=data, text=text, actor=actor)
+        event = ItemArrived(service=item.service, kind=writable(item.kind), data=data, text=text, actor=actor)
         await self._enter(item.service, item.account, item.event_id, event, item.service)
 
     async def struck(self, name: str, period: str) -> bool:
@@ -312,6 +312,8 @@ class Runner:
         return outcome.fresh
 
     async def _enter(self, platform: str, account: str, event_id: str, event: Event, actor: str) -> Outcome:
+        event_id = writable(event_id)
+
         def work(tx: Tx) -> Outcome:
             task, fresh = tx.admit(platform, account, event_id, self._staff.now(), tx.next_task)
             if not fresh:
