@@ -14,6 +14,7 @@ never an action.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
 import threading
@@ -48,6 +49,7 @@ NEEDED = {Risk.READS: 0.50, Risk.REVERSIBLE: 0.70, Risk.OUTSIDE: 0.80, Risk.MONE
 OFFERED = 0.20  # from here three buttons
 ENOUGH_TOGETHER = 0.60  # the first three readings together; below, a model may be asked
 DOUBTED = 0.70  # how sure the classifier must be of another reading to stop a loose pattern
+OFFERED_MAX = 200  # questions whose buttons teach when pressed; an older one is still a command
 PART_WORDS_MIN = 3  # of a request after a mere comma or "and"
 PART_SURE = 0.60  # each part of a message must be understood this well to cut it
 BUTTONS = 3
@@ -154,6 +156,7 @@ class Understanding:
         self._commands = {name: i for i in self.intents.values() for name in filter(None, (i.command, i.id()))}
         self._templates = templates(self.intents.values())
         self._phrases = Phrasebook(phrases)
+        self._offered: dict[str, set[str]] = {}  # a sentence that was asked about → what its buttons offered
         self._keep = keep
         self._open_embedder = embedder
         self._cache = cache
@@ -244,10 +247,18 @@ class Understanding:
 
         Raises:
             KeyError: No such intent.
+            ValueError: It presses a button, which no phrase may come to do.
         """
         if intent not in self.intents:
             raise KeyError(f"There is no intent {intent!r}; /help lists what there is.")
-        mask = sample_of(bare(text), self._directory(clients)).words
+        if intent in EXACT:
+            raise ValueError(
+                f"{intent!r} is only taken from its own words or a command; nothing else can be taught to mean it."
+            )
+        self._settle(bare(text), intent, self._directory(clients))
+
+    def _settle(self, text: str, intent: str, names: Directory) -> None:
+        mask = sample_of(text, names).words
         self._phrases.learn(mask, intent)
         if self._keep is not None:
             self._keep(mask, intent)
@@ -293,7 +304,9 @@ class Understanding:
 
     async def understand(self, text: str, *, model: Model | None = None, **scene: object) -> Reading:
         """Read, and where that leaves a doubt ask a small model, whose every slot must quote the message."""
-        reading = self.read(text, **scene)  # type: ignore[arg-type]
+        # A first message may wait for the training; the event loop must not wait with it.
+        waits = not self._ready.is_set()
+        reading: Reading = await asyncio.to_thread(self.read, text, **scene) if waits else self.read(text, **scene)  # type: ignore[arg-type]
         if model is None or not reading.doubt:
             return reading
         answer = await model(self._prompt(text), _ModelReading)
@@ -320,6 +333,8 @@ class Understanding:
                 ask=f"There is no command /{name}." + (" Did you mean one of these?" if near else " /help lists them."),
                 choices=tuple(Choice(label=f"/{one}", text=f"/{one} {said}".strip()) for one in near),
             )
+        if intent.id() in self._offered.pop(said, ()):
+            self._settle(said, intent.id(), scene.names)  # a button under a question was pressed: that is a correction
         words = self._words_of(intent, name, said, scene)
         fitted = self._fit(intent, said, scene, words)
         return self._filled(intent, fitted, 1.0, "command", (f"command /{name}",))
@@ -489,9 +504,13 @@ class Understanding:
     def _buttons(self, ranked: Sequence[tuple[str, float]], text: str) -> tuple[Choice, ...]:
         """Return a button for each of the likeliest; pressing one types the command with the same words."""
         buttons = []
+        while len(self._offered) >= OFFERED_MAX:
+            del self._offered[next(iter(self._offered))]
         for name, _ in ranked[:BUTTONS]:
             intent = self.intents[name]
             said = "" if name in EXACT and not re.search(r"\d", text) else f" {text}"
+            if name not in EXACT:
+                self._offered.setdefault(text, set()).add(name)
             buttons.append(Choice(label=says(intent), text=f"/{intent.command or name}{said}"))
         return tuple(buttons)
 

@@ -25,8 +25,14 @@ CLIENTS = (("acme", "Acme GmbH"), ("globex", "Globex"), ("kestrel", "Kestrel Stu
 
 
 @pytest.fixture(scope="module")
-def understanding() -> Understanding:
-    house = Understanding.of(discover())
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One training for the whole file."""
+    return tmp_path_factory.mktemp("intents")
+
+
+@pytest.fixture(scope="module")
+def understanding(cache: Path) -> Understanding:
+    house = Understanding.of(discover(), cache=cache)
     assert house.ready(120)
     return house
 
@@ -80,8 +86,11 @@ def test_a_pattern_is_read_with_its_slots_and_what_was_assumed(understanding: Un
     assert understanding.intents["invoice"].model_validate(reading.slots)
 
 
-def test_commands_and_patterns_answer_while_the_classifier_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    house = Understanding.of(discover())
+def test_commands_and_patterns_answer_while_the_classifier_is_not_there(
+    cache: Path, understanding: Understanding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert understanding.ready()
+    house = Understanding.of(discover(), cache=cache)
     gate = threading.Event()
 
     def slow() -> None:
@@ -335,9 +344,9 @@ def test_without_the_thresholds_a_weak_reading_would_act(
 # ── corrections ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_correction_is_taken_at_once_for_every_client_and_amount() -> None:
+def test_a_correction_is_taken_at_once_for_every_client_and_amount(cache: Path) -> None:
     kept: list[tuple[str, str]] = []
-    house = Understanding.of(discover(), keep=lambda mask, intent: kept.append((mask, intent)))
+    house = Understanding.of(discover(), cache=cache, keep=lambda mask, intent: kept.append((mask, intent)))
     text = "do the usual for Acme, 300"
     before = read(house, text)
     assert before.tier != "phrasebook"
@@ -347,13 +356,42 @@ def test_a_correction_is_taken_at_once_for_every_client_and_amount() -> None:
     after = read(house, "do the usual for Globex, 450")
     assert (after.intent, after.tier) == ("invoice", "phrasebook")
     assert after.slots["amount"] == "450.00 EUR"
-    reopened = Understanding.of(discover(), phrases=kept)
+    reopened = Understanding.of(discover(), cache=cache, phrases=kept)
     assert read(reopened, "do the usual for Globex, 450").intent == "invoice"
 
 
 def test_a_correction_to_an_unknown_intent_is_refused(understanding: Understanding) -> None:
     with pytest.raises(KeyError, match="no intent"):
         understanding.learn("x", "fly_to_the_moon")
+
+
+def test_a_pressed_button_is_a_correction(cache: Path) -> None:
+    house = Understanding.of(discover(), cache=cache)
+    assert house.ready(120)
+    text = "do the usual thing for Acme with 300 euros"
+    asked = read(house, text)
+    assert asked.choices
+    pressed = next(choice.text for choice in asked.choices if not choice.text[1:].startswith(tuple(EXACT)))
+
+    meant = read(house, pressed)
+    assert meant.tier == "command"
+
+    again = read(house, "do the usual thing for Globex with 450 euros")
+    assert again.tier == "phrasebook"
+    assert (again.intent or again.others[0].intent) == (meant.intent or meant.others[0].intent)
+
+
+def test_nothing_can_be_taught_to_press_a_button(understanding: Understanding) -> None:
+    with pytest.raises(ValueError, match="only taken"):
+        understanding.learn("looks fine", "approve")
+
+
+async def test_a_first_message_waits_for_the_training_without_holding_up_the_loop() -> None:
+    house = Understanding([Bill, Weather])
+
+    reading = await house.understand("please bill Globex 90 euros for the last part", **SCENE)  # type: ignore[arg-type]
+
+    assert (reading.intent or reading.others[0].intent) == "bill"
 
 
 # ── a training that is kept ───────────────────────────────────────────────────────────────────────────────────────
