@@ -49,6 +49,7 @@ NEEDED = {Risk.READS: 0.50, Risk.REVERSIBLE: 0.70, Risk.OUTSIDE: 0.80, Risk.MONE
 OFFERED = 0.20  # from here three buttons
 ENOUGH_TOGETHER = 0.60  # the first three readings together; below, a model may be asked
 DOUBTED = 0.70  # how sure the classifier must be of another reading to stop a loose pattern
+TRAININGS_MAX = 4  # kept on disk: this house, and others that share its folder
 OFFERED_MAX = 200  # questions whose buttons teach when pressed; an older one is still a command
 PART_WORDS_MIN = 3  # of a request after a mere comma or "and"
 PART_SURE = 0.60  # each part of a message must be understood this well to cut it
@@ -217,9 +218,9 @@ class Understanding:
                 router = Router.train(samples, labels, embedder)
                 if path is not None:
                     router.save(path)
-                    for old in path.parent.glob("*.npz"):
-                        if old != path:
-                            old.unlink(missing_ok=True)
+                    kept = sorted(path.parent.glob("*.npz"), key=lambda each: each.stat().st_mtime_ns, reverse=True)
+                    for old in kept[TRAININGS_MAX:]:
+                        old.unlink(missing_ok=True)
             router.guess(samples[0])  # the first one is slow
             self._router = router
         finally:

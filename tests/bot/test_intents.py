@@ -16,7 +16,7 @@ from agents import discover
 from agents.base import Intent, Risk
 from agents.slots import ClientName, Every, Money
 from bot.control import CONTROL, EXACT
-from bot.intents import NEEDED, TEXT_MAX, Reading, Understanding, spelled
+from bot.intents import NEEDED, TEXT_MAX, TRAININGS_MAX, Reading, Understanding, spelled
 from bot.reading.router import Router
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -441,14 +441,15 @@ def test_a_torn_cache_is_trained_again(tmp_path: Path) -> None:
     assert Understanding([Bill, Weather], cache=tmp_path).ready(60)
 
 
-def test_a_changed_declaration_is_a_new_training_and_the_old_one_goes(tmp_path: Path) -> None:
+def test_a_changed_declaration_is_a_new_training_and_the_oldest_goes(tmp_path: Path) -> None:
     assert Understanding([Bill, Weather], cache=tmp_path).ready(60)
-    (old,) = tmp_path.glob("*.npz")
+    (first,) = tmp_path.glob("*.npz")
 
-    assert Understanding([Bill, Weather, *CONTROL[:1]], cache=tmp_path).ready(60)
+    for more in range(1, TRAININGS_MAX + 1):
+        assert Understanding([Bill, Weather, *CONTROL[:more]], cache=tmp_path).ready(60)
 
-    (new,) = tmp_path.glob("*.npz")
-    assert new != old
+    assert len(list(tmp_path.glob("*.npz"))) == TRAININGS_MAX
+    assert not first.exists()
 
 
 def test_a_pattern_with_an_unknown_slot_is_an_error_that_names_it() -> None:
