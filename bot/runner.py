@@ -365,9 +365,9 @@ class Runner:
 
     def card_of(self, channel: str, conversation: str, ref: str) -> str | None:
         """See `bot.channels.base.Ear.card_of`."""
-        query = select(copies.c.what).where(
-            copies.c.channel == channel, copies.c.conversation == conversation, copies.c.ref == ref
-        )
+        # A card over several messages has all their references, separated by commas.
+        among = ("," + copies.c.ref + ",").contains(f",{ref},", autoescape=True)
+        query = select(copies.c.what).where(copies.c.channel == channel, copies.c.conversation == conversation, among)
         with self._staff.database.read() as connection:
             return connection.execute(query).scalar()
 

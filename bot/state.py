@@ -12,7 +12,7 @@ from typing import Any, Literal, assert_never
 
 import msgspec
 
-from bot.effects import Lasting, unpack
+from bot.effects import Lasting, Show, unpack
 from connectors.base import Json
 from memory.events import (
     Actor,
@@ -148,8 +148,14 @@ def with_orders(state: TaskState, line: Line) -> TaskState:
     if answered or line.ordered.given or line.ordered.closed:
         gone = {answered, *line.ordered.closed}
         open_orders = {key: order for key, order in open_orders.items() if key not in gone}
-        open_orders.update((row.id, unpack(row.body)) for row in line.ordered.given if row.kind != "Show")
+        given = ((row.id, unpack(row.body)) for row in line.ordered.given)
+        open_orders.update((key, order) for key, order in given if _is_answered(order, state))
     return replace(state, seq=line.seq, head=line.hash, at=line.at, began=state.began or line.at, open=open_orders)
+
+
+def _is_answered(order: Lasting, state: TaskState) -> bool:
+    """Whether history answers this order: a message shown and a copy mended are taken off the outbox, no more."""
+    return not isinstance(order, Show) or (not order.ref and order.what in state.cards)
 
 
 def believe(task: int, lines: Iterable[Line]) -> TaskState:
@@ -182,7 +188,9 @@ def with_event(state: TaskState, line: Line) -> TaskState:  # noqa: PLR0915 - a 
             return replace(state, understood=event, status="understood")
         case Planned():
             planned: dict[str, StepStatus] = {step.id: state.steps.get(step.id, "ready") for step in event.steps}
-            return replace(state, planned=event, steps=planned, status="planned", title=state.title or _title(event.goal))
+            return replace(
+                state, planned=event, steps=planned, status="planned", title=state.title or _title(event.goal)
+            )
         case Proposed():
             asked: StepStatus = (
                 "asked" if event.ask else "failed" if event.problem else "acting" if event.calls else "done"

@@ -209,7 +209,10 @@ class Database:
             if first is None:
                 return
             group, stop = self._gather(first)
-            self._commit(group)
+            # From here on nobody can cancel what is being written; who gave up before is passed over.
+            group = [unit for unit in group if unit.done.set_running_or_notify_cancel()]
+            if group:
+                self._commit(group)
             if stop:
                 return
 

@@ -385,3 +385,20 @@ async def test_the_digest_comes_once_a_day_also_over_restarts(house: PaperHouse)
     assert len([message for message in house.channel.said if message.kind == "digest"]) == 1
     await house.later(hours=24)
     assert len([message for message in house.channel.said if message.kind == "digest"]) == 2
+
+
+async def test_a_card_shown_on_two_channels_converges_on_both(tmp_path: Path) -> None:
+    from bot.testing import PaperChannel
+
+    slack, telegram = PaperChannel("slack", "C1"), PaperChannel("telegram", "77")
+    async with PaperHouse(tmp_path / "home", channels={"slack": slack, "telegram": telegram}) as house:
+        await house.operator("ask post to=anna@acme.example body=Hello")
+        assert [len(channel.copies) for channel in (slack, telegram)] == [1, 1]
+        ref = next(iter(slack.copies))
+        assert house.runner.card_of("slack", "C1", ref) == "2.1"
+        await house.press("Approve")
+        for channel in (slack, telegram):
+            assert [card.state for card in channel.copies.values()] == ["approved"]
+            assert "Done as" in next(iter(channel.copies.values())).outcome
+        await house.restart()
+        assert [len(channel.copies) for channel in (slack, telegram)] == [1, 1], "nothing is shown again"
