@@ -1,0 +1,1 @@
+"""The locks: every dependency pinned with hashes. ``python -m requirements`` makes them anew."""
