@@ -34,7 +34,8 @@ class Disk:
     """Fails some of the commits of a database, in SQLite's own way."""
 
     def __init__(self, database: Database, home: Path) -> None:
-        self.left = 0  # commits that still fail
+        self.left = 0  # commits that still fail, from now
+        self.later = 0  # likewise, armed by the provider when it has acted
         self.kind = ""
         self.failed = 0
         self._home = home
@@ -43,9 +44,12 @@ class Disk:
         database.after_rollback.append(self._rolled_back)
 
     def _before(self, connection: Connection) -> None:
-        if not self.left:
+        if not self.left and not self.later:
             return
-        self.left -= 1
+        if self.left:
+            self.left -= 1
+        else:
+            self.later -= 1
         self.failed += 1
         match self.kind:
             case "full":
@@ -132,11 +136,11 @@ async def _wish(house: BareHouse, disk: Disk, number: int, chance: random.Random
         return await house.runner.pressed(f"p{number}", handle, "approve", OPERATOR, PLACE)
 
     # Some of these fall on the press itself, some on what came of the effect, when the world was already touched.
-    house.provider.plans.append(lambda: setattr(disk, "left", chance.randint(0, 2)))
+    house.provider.after.append(lambda: setattr(disk, "later", chance.randint(0, 2)))
     reply = await _until_taken(press, disk, kind, chance.choice((0, 0, 1)), found)
     disk.kind = kind
     await _quiet(house)
-    disk.left = 0
+    disk.later = 0
     await _quiet(house)
     found.expect(reply == "Approved.", f"{body}: {reply}")
     found.expect(house.done(body) == 1, f"{body} ({kind}): happened {house.done(body)} times")

@@ -97,7 +97,7 @@ async def _live_on(house: BareHouse, chance: random.Random) -> dict[str, str]:
             await house.press("Try again", card)
     await house.later(minutes=2)
     handles = {}
-    for number in range(chance.randint(1, 3)):
+    for number in range(chance.randint(3, 6)):
         task = await house.operator(f"ask post body=new-{number}")
         handles[f"{task}.1"] = house.button("Approve", f"{task}.1")[0]
         if chance.random() < 0.5:

@@ -66,7 +66,7 @@ async def _sequence(house: BareHouse, number: int, chance: random.Random) -> Non
             case "one":
                 cards.append(await _ask(house, [_amount(chance)], chance))
             case "several":
-                cards.append(await _ask(house, [_amount(chance) for _ in range(chance.randint(2, 5))], chance))
+                cards.append(await _ask(house, [chance.choice(("9.99", "20.00", "33.40")) for _ in range(chance.randint(2, 5))], chance))
             case "back":
                 cards.append(await _ask(house, ["-500.00"], chance))
             case "fail":
