@@ -6,19 +6,19 @@ of them can be opened in a minute. Log, conductor, runner, books, cards and the 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
+
 from agents.base import Agent, Proposal, Task
 from bot import settings, wiring
-from bot.approvals import Person
 from bot.policy import Policy
 from bot.runner import replayed
 from bot.state import TaskState
@@ -118,8 +118,6 @@ class BareHouse(PaperHouse):
 
 def no_delay(**more: Any) -> Policy:
     """Return the careful defaults without an undo window."""
-    from datetime import timedelta
-
     return Policy(delay=timedelta(0), **more)
 
 
@@ -134,11 +132,8 @@ def broken(where: object, name: str, twin: Callable[..., Any]) -> Iterator[None]
         setattr(where, name, real)
 
 
-def strangers() -> Sequence[Person]:
-    """Return nobody: a house that answers to the operator alone."""
-    return ()
-
-
-def run(row: Callable[..., Any], folder: Path, count: int, seed: int) -> Found:
-    """Run one row to its end, for the command line."""
-    return asyncio.run(row(folder, count, seed))
+def changed(value: Any, **fields: Any) -> Any:
+    """Return a copy of a frozen value with other fields: what somebody who forges beliefs would leave behind."""
+    if isinstance(value, msgspec.Struct):
+        return msgspec.structs.replace(value, **fields)
+    return replace(value, **fields)

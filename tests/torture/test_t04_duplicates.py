@@ -21,7 +21,8 @@ from memory.projections import cards, tasks
 from tests.torture.bare import BareHouse, Found, no_delay
 
 PLATFORMS = tuple(
-    Actor(platform=name, user="operator", account="bot", origin=Origin.OPERATOR) for name in ("slack", "telegram", "web2")
+    Actor(platform=name, user="operator", account="bot", origin=Origin.OPERATOR)
+    for name in ("slack", "telegram", "web2")
 )
 WAVE = 100  # events between restarts
 
@@ -60,7 +61,9 @@ async def _deliver(house: BareHouse, kind: str, number: int, found: Found) -> No
     actor = PLATFORMS[number // 3 % len(PLATFORMS)]
     place = Place(channel=actor.platform, conversation="main")
     if kind == "item":
-        await house.runner.arrived(Incoming("shop", "main", str(number), "order", house.clock(), {"n": number}, f"item {number}"))
+        await house.runner.arrived(
+            Incoming("shop", "main", str(number), "order", house.clock(), {"n": number}, f"item {number}")
+        )
     else:
         text = f"ask post body=dup-{number}" if kind == "ask" else f"blah {number}"
         await house.runner.heard(str(number), text, actor, place)
@@ -74,9 +77,12 @@ async def _press_all(house: BareHouse, chance: random.Random, found: Found) -> N
     for wave in range(2):
         presses = [card for card in waiting for _ in range(chance.randint(1, 3))]
         chance.shuffle(presses)
-        await asyncio.gather(*(
-            house.runner.pressed(f"press-{card}", handles[card], "approve", OPERATOR, Place(channel="web")) for card in presses
-        ))
+        await asyncio.gather(
+            *(
+                house.runner.pressed(f"press-{card}", handles[card], "approve", OPERATOR, Place(channel="web"))
+                for card in presses
+            )
+        )
         found.counts["presses"] += len(presses)
         await house.runner.settled()
         if not wave:
@@ -89,7 +95,10 @@ def _judge(house: BareHouse, expected: Counter[str], found: Found) -> None:
             row.title.partition(" ")[0] for row in connection.execute(select(tasks.c.title).where(tasks.c.title != ""))
         )
         doubled = connection.execute(
-            select(tasks.c.title, func.count()).where(tasks.c.title != "").group_by(tasks.c.title).having(func.count() > 1)
+            select(tasks.c.title, func.count())
+            .where(tasks.c.title != "")
+            .group_by(tasks.c.title)
+            .having(func.count() > 1)
         ).all()
     names = {"ask": "ask", "item": "item", "words": "blah"}
     for kind, count in expected.items():

@@ -42,9 +42,7 @@ async def torture(folder: Path, count: int, seed: int) -> Found:
 
 def _script(chance: random.Random) -> list[list[str]]:
     """One list of steps for each task."""
-    return [
-        [chance.choice(("post", "book", "send", "note")), *chance.choice(FINGERS)] for _ in range(2)
-    ]
+    return [[chance.choice(("post", "book", "send", "note")), *chance.choice(FINGERS)] for _ in range(2)]
 
 
 def _shuffled(script: list[list[str]], chance: random.Random) -> list[tuple[int, int, str]]:
@@ -62,7 +60,9 @@ async def _play(house: BareHouse, number: int, order: list[tuple[int, int, str]]
         if not step:
             if word == "note":
                 write = Write(kind="note", key=body, data={"text": body})
-                house.agent.next.append((ActionCall(name="paper.post", args={"to": ["a@b.example"], "body": body}, writes=(write,)),))
+                house.agent.next.append(
+                    (ActionCall(name="paper.post", args={"to": ["a@b.example"], "body": body}, writes=(write,)),)
+                )
             known[task] = f"{await house.operator(f'ask {word} body={body}')}.1"
             continue
         label = {"approve": "Approve", "reject": "Reject", "edit": "Edit", "snooze": "Snooze"}[word]
@@ -78,7 +78,9 @@ def _end(house: BareHouse) -> dict[str, Any]:
             "tasks": sorted((row.title, row.status) for row in connection.execute(select(tasks))),
             "cards": sorted((titles[row.task], row.state, row.revision) for row in connection.execute(select(cards))),
             "effects": sorted((titles[row.task], row.name, row.status) for row in connection.execute(select(effects))),
-            "records": sorted((row.kind, row.key, row.version, row.data) for row in connection.execute(select(records))),
+            "records": sorted(
+                (row.kind, row.key, row.version, row.data) for row in connection.execute(select(records))
+            ),
             "provider": sorted(args["body"] for _, args in house.provider.accepted),
         }
 

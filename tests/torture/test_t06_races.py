@@ -58,7 +58,9 @@ async def _race(house: BareHouse, number: int, chance: random.Random, found: Fou
     found.expect(done == replies.count("Approved."), f"race {number}: {done} effects after {replies}")
     if set(hands) <= {"approve", "reject"}:
         found.expect(len(winners) == 1, f"race {number}: nobody won of {hands}: {replies}")
-    told = all(reply in WON or reply.startswith(OPEN) or "settled" in reply or "changed since" in reply for reply in replies)
+    told = all(
+        reply in WON or reply.startswith(OPEN) or "settled" in reply or "changed since" in reply for reply in replies
+    )
     found.expect(told, f"race {number}: a loser was not told: {replies}")
     if state.state == "pending":
         await house.press("Reject", card)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import msgspec
 from bot.state import with_item
 from bot.testing import OPERATOR, PLACE
 from memory.events import ActionCall, Entry, Write, fingerprint
-from tests.torture.bare import BareHouse, Found, no_delay
+from tests.torture.bare import BareHouse, Found, changed, no_delay
 
 RICH = ActionCall(
     name="paper.post",
@@ -86,14 +85,12 @@ def all_mutants(rounds: int, chance: random.Random) -> list[ActionCall]:
 async def torture(folder: Path, count: int, seed: int) -> Found:
     """``count`` is how often every field is changed."""
     found = Found(seed)
-    changed = all_mutants(count, random.Random(seed))
-    for mutant in changed:
+    made = all_mutants(count, random.Random(seed))
+    for mutant in made:
         found.expect(fingerprint(mutant) != fingerprint(RICH), f"same fingerprint: {mutant}")
-    found.expect(
-        fingerprint(msgspec.structs.replace(RICH, why="other")) == fingerprint(RICH), "the words of an agent count"
-    )
+    found.expect(fingerprint(changed(RICH, why="other")) == fingerprint(RICH), "the words of an agent count")
     async with BareHouse(folder / "home", policy=no_delay()) as house:
-        for number, mutant in enumerate(changed):
+        for number, mutant in enumerate(made):
             await (_on_the_card if number % 2 else _before_sending)(house, number, mutant, found)
         found.counts["effects"] = len(house.provider.accepted)
         found.expect(not house.provider.accepted, f"{len(house.provider.accepted)} changed payloads went out")
@@ -107,8 +104,8 @@ async def _on_the_card(house: BareHouse, number: int, mutant: ActionCall, found:
     card = f"{task}.1"
     state = house.runner.state_now(task)
     standing = state.cards[card]
-    opened = msgspec.structs.replace(standing.opened, calls=(mutant,))
-    house.runner._states[task] = replace(state, cards=with_item(state.cards, card, replace(standing, opened=opened)))
+    opened = changed(standing.opened, calls=(mutant,))
+    house.runner._states[task] = changed(state, cards=with_item(state.cards, card, changed(standing, opened=opened)))
     handle, verb = house.button("Approve", card)
     reply = await house.runner.pressed(f"m{number}", handle, verb, OPERATOR, PLACE)
     await house.runner.settled()
@@ -124,10 +121,8 @@ async def _before_sending(house: BareHouse, number: int, mutant: ActionCall, fou
     await house.press("Approve", card)
     state = house.runner.state_now(task)
     (effect,) = state.effects.values()
-    forged = replace(effect, prepared=msgspec.structs.replace(effect.prepared, call=mutant))
-    house.runner._states[task] = replace(
-        state, effects=with_item(state.effects, effect.prepared.effect, forged)
-    )
+    forged = changed(effect, prepared=changed(effect.prepared, call=mutant))
+    house.runner._states[task] = changed(state, effects=with_item(state.effects, effect.prepared.effect, forged))
     await house.operator("/resume paper")
     await house.runner.settled()
     after = house.runner.state_now(task).effects[effect.prepared.effect]

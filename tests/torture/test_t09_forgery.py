@@ -96,7 +96,9 @@ async def from_outside(house: BareHouse, card: str, number: int, chance: random.
 async def stranger_writes(house: BareHouse, card: str, number: int, chance: random.Random) -> str:
     """A stranger types the command in the chat."""
     try:
-        await house.runner.heard(f"forged-{number}", f"approve {card}", msgspec.structs.replace(OPERATOR, user="eve"), PLACE)
+        await house.runner.heard(
+            f"forged-{number}", f"approve {card}", msgspec.structs.replace(OPERATOR, user="eve"), PLACE
+        )
     except RefusedPressError as refused:
         return f"refused: {refused}"
     return "heard"

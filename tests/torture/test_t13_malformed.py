@@ -56,7 +56,9 @@ async def _presses(house: BareHouse, card: str, count: int, chance: random.Rando
     for number in range(count):
         handle = garbage(chance) if chance.random() < 0.5 else real[: chance.randrange(len(real))] + garbage(chance)
         try:
-            await house.runner.pressed(f"g{number}", handle, chance.choice(("approve", "undo", "say", "")), OPERATOR, PLACE)
+            await house.runner.pressed(
+                f"g{number}", handle, chance.choice(("approve", "undo", "say", "")), OPERATOR, PLACE
+            )
         except RefusedPressError:
             found.counts["presses refused"] += 1
     found.expect(found.counts["presses refused"] == count, "a press of garbage was not refused")
@@ -73,7 +75,9 @@ async def _doors(house: BareHouse, count: int, chance: random.Random, found: Fou
             await house.runner.arrived(Incoming("shop", "x", f"i{number}", words[:50], house.clock(), data, words))
             handle, _ = house.button("Approve")
             try:
-                await house.runner.pressed(f"e{number}", handle, "edit", OPERATOR, PLACE, reason=words, edits={words: words})
+                await house.runner.pressed(
+                    f"e{number}", handle, "edit", OPERATOR, PLACE, reason=words, edits={words: words}
+                )
             except RefusedPressError:
                 found.counts["edits refused"] += 1
         found.counts["messages and items"] += 2
@@ -81,7 +85,7 @@ async def _doors(house: BareHouse, count: int, chance: random.Random, found: Fou
 
 
 async def test_five_thousand_malformed_inputs_get_an_answer_and_do_nothing(yard: Path) -> None:
-    found = await torture(yard, 1200, 13)
+    found = await torture(yard, 2500, 13)
     assert not found.faults, found
 
 

@@ -20,7 +20,9 @@ async def torture(folder: Path, count: int, seed: int) -> Found:
     async with BareHouse(folder / "home", policy=no_delay()) as house:
         for number in range(count):
             body = f"replay-{number}"
-            task = await house.operator(f"ask {chance.choice(('post', 'book', 'send'))} body={body}", event_id=f"h{number}")
+            task = await house.operator(
+                f"ask {chance.choice(('post', 'book', 'send'))} body={body}", event_id=f"h{number}"
+            )
             handle, verb = house.button("Approve", f"{task}.1")
             await house.press_handle(handle, verb, event_id=f"p{number}")
             captured.append((f"p{number}", handle, verb, body))
@@ -40,7 +42,9 @@ async def _replay(house: BareHouse, capture: tuple[str, str, str, str], chance: 
     if chance.random() < 0.2:
         house.clock.at += timedelta(hours=chance.choice((1, 30)))
     event = chance.choice((event, f"{event}-{chance.random()}"))
-    reply = await house.press_handle(handle, chance.choice((verb, "reject", "edit", "again", "arrived")), event_id=event)
+    reply = await house.press_handle(
+        handle, chance.choice((verb, "reject", "edit", "again", "arrived")), event_id=event
+    )
     found.counts["replays"] += 1
     found.expect(reply == "I have that already." or "settled" in reply, f"{body}: {reply}")
 

@@ -57,7 +57,9 @@ async def _once(folder: Path, chance: random.Random, found: Found) -> None:
         found.expect(fresh > newest, f"task {fresh} carries a number of the lost time (up to {newest})")
         keys = {key for key, _ in house.provider.accepted}
         await house.press("Approve", f"{fresh}.1")
-        found.expect(house.done("fresh") == 1 and house.provider.accepted[-1][0] not in keys, "a new effect has an old key")
+        found.expect(
+            house.done("fresh") == 1 and house.provider.accepted[-1][0] not in keys, "a new effect has an old key"
+        )
         found.faults += house.wrong()
 
 

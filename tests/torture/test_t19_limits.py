@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import connectors
 from bot.policy import Limit, Policy
-from bot.testing import OPERATOR, PLACE, PaperProvider, fails
+from bot.testing import OPERATOR, PLACE, PaperClock, PaperProvider, fails
 from connectors.base import RefusedError, Role, TryLaterError
 from memory.events import ActionCall
 from tests.torture.bare import BareHouse, Found
@@ -28,7 +29,7 @@ class DatedProvider(PaperProvider):
     def __init__(self) -> None:
         super().__init__()
         self.at: list[tuple[datetime, str, Decimal]] = []
-        self.now = lambda: datetime.min
+        self.now: Callable[[], datetime] = PaperClock()
 
     def accept(self, key: str, args: dict, *, once: bool):  # type: ignore[no-untyped-def,type-arg]
         before = len(self.accepted)
@@ -45,7 +46,7 @@ async def torture(folder: Path, count: int, seed: int) -> Found:
     chance = random.Random(seed)
     provider = DatedProvider()
     async with BareHouse(folder / "home", policy=POLICY, provider=provider) as house:
-        provider.now = house.clock  # type: ignore[assignment]
+        provider.now = house.clock
         for number in range(count):
             provider.at.clear()
             await _sequence(house, number, chance)
@@ -66,7 +67,11 @@ async def _sequence(house: BareHouse, number: int, chance: random.Random) -> Non
             case "one":
                 cards.append(await _ask(house, [_amount(chance)], chance))
             case "several":
-                cards.append(await _ask(house, [chance.choice(("9.99", "20.00", "33.40")) for _ in range(chance.randint(2, 5))], chance))
+                cards.append(
+                    await _ask(
+                        house, [chance.choice(("9.99", "20.00", "33.40")) for _ in range(chance.randint(2, 5))], chance
+                    )
+                )
             case "back":
                 cards.append(await _ask(house, ["-500.00"], chance))
             case "fail":
@@ -102,24 +107,15 @@ def _amount(chance: random.Random) -> str:
 
 async def _ask(house: BareHouse, amounts: list[str], chance: random.Random) -> str:
     client = chance.choice(("acme", "globex"))
-    house.agent.next.append(tuple(
-        ActionCall(name=f"paper.{'pay' if chance.random() < 0.7 else 'send'}", client=client, args=_args(amount, client))
-        for amount in amounts
-    ))  # fmt: skip
-    for call in (house.agent.next.pop(),):
-        house.agent.next.append(tuple(_fitting(each) for each in call))
+    house.agent.next.append(tuple(_payment(amount, client, chance) for amount in amounts))
     return f"{await house.operator('ask pay')}.1"
 
 
-def _args(amount: str, client: str) -> dict[str, object]:
-    return {"amount": f"{amount} EUR", "payee": client, "to": [f"a@{client}.example"], "body": client}
-
-
-def _fitting(call: ActionCall) -> ActionCall:
-    from msgspec.structs import replace
-
-    wanted = {"amount", "payee"} if call.name == "paper.pay" else {"amount", "to", "body"}
-    return replace(call, args={name: value for name, value in call.args.items() if name in wanted})
+def _payment(amount: str, client: str, chance: random.Random) -> ActionCall:
+    if chance.random() < 0.7:
+        return ActionCall(name="paper.pay", client=client, args={"amount": f"{amount} EUR", "payee": client})
+    args = {"amount": f"{amount} EUR", "to": [f"a@{client}.example"], "body": client}
+    return ActionCall(name="paper.send", client=client, args=args)
 
 
 async def _press(house: BareHouse, card: str, event: str) -> str:
@@ -130,12 +126,16 @@ async def _press(house: BareHouse, card: str, event: str) -> str:
 def _judge(number: int, provider: DatedProvider, found: Found) -> None:
     """Any day that begins with a payment holds no more than the cap, together and for each client."""
     for start, _, _ in provider.at:
-        inside = [(who, amount) for at, who, amount in provider.at if start <= at < start + timedelta(days=1) and amount > 0]
+        inside = [
+            (who, amount) for at, who, amount in provider.at if start <= at < start + timedelta(days=1) and amount > 0
+        ]
         total = sum(amount for _, amount in inside)
         found.expect(total <= CAP, f"sequence {number}: {total} EUR in a day, at most {CAP}: {inside}")
         for client in {who for who, _ in inside}:
             mine = sum(amount for who, amount in inside if who == client)
-            found.expect(mine <= CLIENT_CAP, f"sequence {number}: {mine} EUR in a day for {client}, at most {CLIENT_CAP}")
+            found.expect(
+                mine <= CLIENT_CAP, f"sequence {number}: {mine} EUR in a day for {client}, at most {CLIENT_CAP}"
+            )
     found.counts["payments"] += len(provider.at)
 
 

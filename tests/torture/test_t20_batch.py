@@ -12,7 +12,7 @@ from bot import batch
 from bot.policy import Limit, Policy
 from bot.testing import OPERATOR
 from memory.events import Actor
-from tests.torture.bare import BareHouse, Found
+from tests.torture.bare import BareHouse, Found, changed
 
 POLICY = Policy(limits=(Limit(Decimal(100), "EUR", days=1, action="paper"),), delay=timedelta(0), on_expiry="cancel")
 
@@ -38,7 +38,10 @@ async def _batch(house: BareHouse, number: int, chance: random.Random, found: Fo
         wishes[body] = f"{await house.operator(f'ask post body={body} amount={amount}')}.1"
     await house.operator("approve all")
     button = next(
-        each for message in reversed(house.channel.said) for each in message.buttons if each.label.startswith("Approve th")
+        each
+        for message in reversed(house.channel.said)
+        for each in message.buttons
+        if each.label.startswith("Approve th")
     )
     found.expect(not _done(house, wishes), f"batch {number}: listing did something")
     newcomer = f"batch-{number}-new"
@@ -50,19 +53,19 @@ async def _batch(house: BareHouse, number: int, chance: random.Random, found: Fo
             await house.press("Reject", card)
         elif fates[body] == "late":
             state = house.runner.state_now(int(card.partition(".")[0]))
-            from dataclasses import replace
-
-            import msgspec
-
             standing = state.cards[card]
-            opened = msgspec.structs.replace(standing.opened, expires_at=house.clock())
-            house.runner._states[state.id] = replace(state, cards={card: replace(standing, opened=opened)})
+            opened = changed(standing.opened, expires_at=house.clock())
+            house.runner._states[state.id] = changed(state, cards={card: changed(standing, opened=opened)})
     if chance.random() < 0.2:
         await house.restart()
     await house.press_handle(button.handle, "say")
     await house.runner.settled()
-    answer = house.channel.words[-1] if "pproved" in house.channel.words[-1] else next(
-        text for text in reversed(house.channel.words) if text.startswith(("Approved ", "Nothing was approved"))
+    answer = (
+        house.channel.words[-1]
+        if "pproved" in house.channel.words[-1]
+        else next(
+            text for text in reversed(house.channel.words) if text.startswith(("Approved ", "Nothing was approved"))
+        )
     )
     _judge(house, number, wishes, fates, answer, found)
     found.expect(house.done(newcomer) == 0, f"batch {number}: a card that was not on the list was done")
@@ -85,7 +88,9 @@ def _judge(
         allowed = fate in {"fine", "dear"} and spent + amount <= 100
         spent += amount * done
         restarted = fate == "late" and done  # the belief that it was late was only in memory
-        found.expect(done == int(allowed) or restarted, f"batch {number}: {card} ({fate}) happened {done} times: {answer}")
+        found.expect(
+            done == int(allowed) or restarted, f"batch {number}: {card} ({fate}) happened {done} times: {answer}"
+        )
         if done:
             found.expect(card in answer.partition("Left out")[0], f"batch {number}: {card} is not told as approved")
         else:
@@ -137,7 +142,13 @@ def test_only_exact_words_are_a_batch() -> None:
         batch.Item("2.1", print_),
         batch.Item("3.1", print_),
     )
-    for text in ("approve 2.1", f"please approve 2.1@{print_}", f"approve 2.1@{print_[:-1]}", "", f"approve 2.1@{print_} and all"):
+    for text in (
+        "approve 2.1",
+        f"please approve 2.1@{print_}",
+        f"approve 2.1@{print_[:-1]}",
+        "",
+        f"approve 2.1@{print_} and all",
+    ):
         assert batch.items_in(text) == ()
     assert batch.asks_for_all("Approve all")
     assert not batch.asks_for_all("approve all of Acme's invoices")

@@ -26,7 +26,8 @@ CANARIES = 60
 
 def canaries(chance: random.Random) -> list[str]:
     return [
-        STYLES[number % len(STYLES)].format(*(f"{chance.getrandbits(80):020x}" for _ in range(2))) for number in range(CANARIES)
+        STYLES[number % len(STYLES)].format(*(f"{chance.getrandbits(80):020x}" for _ in range(2)))
+        for number in range(CANARIES)
     ]
 
 

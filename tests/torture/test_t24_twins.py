@@ -12,7 +12,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from bot import approvals, conductor, redaction, runner
@@ -36,7 +35,7 @@ from tests.torture import (
     test_t21_secrets,
     test_t25_simulation,
 )
-from tests.torture.bare import Found, broken
+from tests.torture.bare import Found, broken, changed
 
 Row = Callable[[Path, int, int], Any]
 
@@ -71,7 +70,9 @@ def by_name(self: Roster, actor: Any) -> Person | None:
     return next((person for person in self.people if person.platform == actor.platform), None)
 
 
-def admit_all(self: Tx, platform: str, account: str, event_id: str, at: Any, task: Callable[[], int]) -> tuple[int, bool]:
+def admit_all(
+    self: Tx, platform: str, account: str, event_id: str, at: Any, task: Callable[[], int]
+) -> tuple[int, bool]:
     """Find every input new."""
     return task(), True
 
@@ -92,7 +93,7 @@ def by_length(calls: Any) -> str:
     return "".join(call.name for call in several)
 
 
-REAL_APPROVE, REAL_PRESSED, REAL_STALE = conductor._approve, conductor._pressed, conductor._stale
+REAL_APPROVE, REAL_PRESSED = conductor._approve, conductor._pressed
 
 
 def settled_does_not_matter(state: Any, event: Any, house: Any) -> Any:
@@ -104,18 +105,16 @@ def settled_does_not_matter(state: Any, event: Any, house: Any) -> Any:
 
 
 def revision_does_not_matter(state: Any, event: Any, house: Any) -> Any:
-    return REAL_PRESSED(state, msgspec.structs.replace(event, revision=0), house)
+    return REAL_PRESSED(state, changed(event, revision=0), house)
 
 
 def print_does_not_matter(state: Any, event: Any, house: Any) -> Any:
-    return REAL_PRESSED(state, msgspec.structs.replace(event, fingerprint=""), house)
+    return REAL_PRESSED(state, changed(event, fingerprint=""), house)
 
 
 def never_late(state: Any, event: Any, standing: Any, house: Any) -> Any:
-    opened = msgspec.structs.replace(standing.opened, expires_at=None)
-    from dataclasses import replace
-
-    return REAL_APPROVE(state, event, replace(standing, opened=opened), house)
+    opened = changed(standing.opened, expires_at=None)
+    return REAL_APPROVE(state, event, changed(standing, opened=opened), house)
 
 
 def send_again(effect: Any, house: Any) -> Any:
@@ -137,7 +136,6 @@ def each_alone(calls: Any, house: Any) -> str:
 
 
 REAL_LIMIT = conductor._broken_limit
-REAL_SPENT = Books.spent
 
 
 def only_what_was_done(self: Books, since: Any, *, client: str = "", action: str = "") -> Any:
@@ -234,7 +232,7 @@ async def test_a_guard_that_is_taken_away_is_missed(twin: Twin, yard: Path, capl
     assert found.faults, f"{twin.name}: nobody noticed. {found}"
 
 
-def torn_before_the_promise(photo: Any, chance: Any) -> str:
+def torn_before_the_promise(photo: Any, _following: Any, _chance: Any) -> str:
     """A disk that lies about what is safe."""
     path = photo.folder / test_t02_power_loss.WAL
     size = path.stat().st_size if path.exists() else 0
@@ -245,7 +243,7 @@ def torn_before_the_promise(photo: Any, chance: Any) -> str:
 
 async def test_a_disk_that_lies_about_what_is_safe_is_noticed(yard: Path) -> None:
     with broken(test_t02_power_loss, "_tear", torn_before_the_promise):
-        found = await test_t02_power_loss.torture(yard, 4, 24)
+        found = await test_t02_power_loss.torture(yard, 12, 24)
     assert any("lost" in fault for fault in found.faults), found
 
 
@@ -257,5 +255,3 @@ async def torture(folder: Path, count: int, seed: int) -> Found:
         found.counts["twins"] += 1
         found.expect(seen.faults, f"{twin.name}: nobody noticed. {seen}")
     return found
-
-

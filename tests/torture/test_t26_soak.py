@@ -35,7 +35,9 @@ async def torture(folder: Path, count: int, seed: int) -> Found:
                 tracemalloc.stop()
             found.counts["minutes"] = count
             found.counts["bytes held"] = held[-1]
-            found.expect(held[1] <= held[0] * CLIMB_MAX + 200_000, f"memory climbs: {held} bytes over {count / 2:.0f} minutes")
+            found.expect(
+                held[1] <= held[0] * CLIMB_MAX + 200_000, f"memory climbs: {held} bytes over {count / 2:.0f} minutes"
+            )
             found.expect(len(house.runner._states) <= KEPT, f"{len(house.runner._states)} beliefs kept, at most {KEPT}")
             found.faults += house.wrong()
     return found
