@@ -429,7 +429,7 @@ class Runner:
 
     def _advance(self, tx: Tx, task: int, event: Event, *, actor: str, cause: str) -> Outcome:
         """Append an event and all that follows from it at once. Runs in the writer thread, inside the transaction."""
-        state = self._states.get(task) or believe(task, tx.history(task))
+        state = self._believed(tx, task)
         house = self._house(tx)
         held = reserved(state)
         lines: list[Line] = []
@@ -478,6 +478,13 @@ class Runner:
         closed = {order for line in lines for order in line.ordered.closed}
         return Outcome(task, tuple(lines), tuple(order for order in given if order[0] not in closed), tuple(replies))
 
+    def _believed(self, tx: Tx, task: int) -> TaskState:
+        """Return what is believed of a task inside a unit of work; a number that was just given has no history."""
+        state = self._states.get(task)
+        if state is None:
+            state = TaskState(task) if tx.is_new(task) else believe(task, tx.history(task))
+        return state
+
     def _hold(self, tx: Tx, before: Mapping[str, str], after: Mapping[str, str]) -> None:
         for name in before.keys() - after.keys():
             tx.drop(reservations, name)
@@ -496,7 +503,7 @@ class Runner:
             zone=staff.zone,
             policy=staff.policy,
             actions=self._actions,
-            ledgers=Books(tx.connection, tx.flush),
+            ledgers=Books(tx.connection, tx.settle),
             roster=staff.roster(),
             secret=staff.secret,
             accounts=self._accounts,
@@ -724,7 +731,7 @@ class Runner:
 
     async def _tell(self, task: int, key: str, order: Tell) -> None:
         def work(tx: Tx) -> Outcome:
-            state = self._states.get(task) or believe(task, tx.history(task))
+            state = self._believed(tx, task)
             if key not in state.open:
                 return Outcome(task)
             told = self._advance(tx, order.task, order.event, actor=_name(state.actor), cause=key)
@@ -736,7 +743,7 @@ class Runner:
 
     async def _start(self, task: int, key: str, order: Start) -> None:
         def work(tx: Tx) -> Outcome:
-            state = self._states.get(task) or believe(task, tx.history(task))
+            state = self._believed(tx, task)
             if key not in state.open:
                 return Outcome(task)
             actor = state.actor or Actor(platform="soloist")

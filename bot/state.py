@@ -6,11 +6,12 @@ The belief is a frozen value; `apply` returns the next one. Nothing here decides
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, assert_never
 
 import msgspec
+from msgspec import field
+from msgspec.structs import replace
 
 from bot.effects import Lasting, Show, unpack
 from connectors.base import Json
@@ -59,8 +60,7 @@ StepStatus = Literal["ready", "working", "asked", "waiting", "acting", "done", "
 FINAL = frozenset({"confirmed", "failed", "compensated", "dropped"})
 
 
-@dataclass(frozen=True, slots=True)
-class CardState:
+class CardState(msgspec.Struct, frozen=True):
     """A card and how it stands."""
 
     opened: CardOpened
@@ -70,8 +70,7 @@ class CardState:
     snoozed_until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EffectState:
+class EffectState(msgspec.Struct, frozen=True):
     """An effect and how it stands."""
 
     prepared: Prepared
@@ -88,8 +87,7 @@ class EffectState:
     maybe: bool = False  # an earlier attempt may have arrived
 
 
-@dataclass(frozen=True, slots=True)
-class TaskState:
+class TaskState(msgspec.Struct, frozen=True):
     """What we believe about one task."""
 
     id: int

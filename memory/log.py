@@ -14,6 +14,7 @@ table's does.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -43,6 +44,7 @@ from memory import upcast
 from memory.database import Database, metadata
 from memory.events import Happening, decode, encode
 from memory.line import GENESIS, NOTHING_ORDERED, Line, Ordered, OrderRow, link, stamp, unstamp
+from memory.prepared import Prepared
 
 T = TypeVar("T")
 
@@ -135,6 +137,7 @@ class Tx:
         self.connection = connection
         self._log = log
         self._events: list[dict[str, Any]] = []
+        self._new: set[int] = set()
         self._orders: dict[str, dict[str, Any]] = {}
         self._closed: list[str] = []
         self._rows: dict[Table, dict[tuple[Any, ...], dict[str, Any]]] = {}
@@ -154,7 +157,7 @@ class Tx:
         seen = self._rows.get(inbox, {}).get(key)
         if seen is not None:
             return int(seen["task"]), False
-        row = self.connection.execute(_FIND_INPUT, {"p": platform, "a": account, "e": event_id}).first()
+        row = _FIND_INPUT.run(self.connection, {"p": platform, "a": account, "e": event_id}).first()
         if row is not None:
             return int(row.task), False
         number = task()
@@ -166,7 +169,13 @@ class Tx:
 
     def next_task(self) -> int:
         """Return a task number that was never used."""
-        return self._log.next_task()
+        number = self._log.next_task()
+        self._new.add(number)
+        return number
+
+    def is_new(self, task: int) -> bool:
+        """Whether this number was given in this very group, so that there is nothing to read."""
+        return task in self._new
 
     # ── lines ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -211,15 +220,14 @@ class Tx:
                 "body": order.body,
             }
         for closed in ordered.closed:
-            if self._orders.pop(closed, None) is None:
-                self._closed.append(closed)
+            self.close(closed)
         return Line(task, seq, at, actor, cause, event, ordered, row["hash"], row["n"])
 
     # ── projections ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def put(self, table: Table, row: dict[str, Any]) -> None:
         """Insert or replace a projection row by its primary key."""
-        key = tuple(row[column.name] for column in table.primary_key)
+        key = tuple([row[name] for name in _key_names(table)])
         self._rows.setdefault(table, {})[key] = row
         self._gone.get(table, {}).pop(key, None)
 
@@ -228,62 +236,82 @@ class Tx:
         self._rows.get(table, {}).pop(key, None)
         self._gone.setdefault(table, {})[key] = None
 
+    def close(self, order: str) -> None:
+        """Take an order off the outbox."""
+        if self._orders.pop(order, None) is None:
+            self._closed.append(order)
+
+    def settle(self, *tables: Table) -> None:
+        """Make a query of these tables see what is buffered; costs nothing when nothing of theirs is."""
+        if any(self._rows.get(table) or self._gone.get(table) for table in tables):
+            self.flush()
+
     def flush(self) -> None:
         """Send what is buffered to the database, so that a query of this unit sees it. Not a commit."""
         if self._events:
-            self.connection.execute(insert(events), self._events)
+            _INSERT_EVENT.many(self.connection, self._events)
             self._events = []
         if self._orders:
-            self.connection.execute(insert(orders), list(self._orders.values()))
+            _INSERT_ORDER.many(self.connection, list(self._orders.values()))
             self._orders = {}
         if self._closed:
-            self.connection.execute(_CLOSE_ORDER, [{"b": closed} for closed in self._closed])
+            _CLOSE_ORDER.many(self.connection, [{"b": closed} for closed in self._closed])
             self._closed = []
         for table, rows in self._rows.items():
             if rows:
-                self.connection.execute(_upsert(table, self.connection.dialect.name), list(rows.values()))
+                _upsert(table, self.connection.dialect.name).many(self.connection, list(rows.values()))
         self._rows = {}
         for table, keys in self._gone.items():
             if keys:
                 names = [column.name for column in table.primary_key]
-                self.connection.execute(
-                    _remove(table), [dict(zip(("k_" + n for n in names), key, strict=True)) for key in keys]
+                _remove(table).many(
+                    self.connection, [dict(zip(("k_" + n for n in names), key, strict=True)) for key in keys]
                 )
         self._gone = {}
 
 
-_FIND_INPUT = select(inbox.c.task).where(
-    inbox.c.platform == bindparam("p"), inbox.c.account == bindparam("a"), inbox.c.event_id == bindparam("e")
+_FIND_INPUT = Prepared(
+    select(inbox.c.task).where(
+        inbox.c.platform == bindparam("p"), inbox.c.account == bindparam("a"), inbox.c.event_id == bindparam("e")
+    )
 )
+_INSERT_EVENT = Prepared(insert(events), events.c.keys())
+_INSERT_ORDER = Prepared(insert(orders), orders.c.keys())
 _HISTORY = select(events).where(events.c.task == bindparam("t")).order_by(events.c.seq)
-_CLOSE_ORDER = delete(orders).where(orders.c.id == bindparam("b"))
-_upserts: dict[tuple[str, str], Any] = {}
-_removes: dict[str, Any] = {}
+_CLOSE_ORDER = Prepared(delete(orders).where(orders.c.id == bindparam("b")))
+_upserts: dict[tuple[str, str], Prepared] = {}
+_removes: dict[str, Prepared] = {}
 
 
-def _upsert(table: Table, dialect: str) -> Any:
+def _upsert(table: Table, dialect: str) -> Prepared:
     made = _upserts.get((table.name, dialect))
     if made is None:
         statement = (sqlite_upsert if dialect == "sqlite" else postgres_upsert)(table)
         keys = [column.name for column in table.primary_key]
         rest = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
-        made = (
+        made = Prepared(
             statement.on_conflict_do_update(index_elements=keys, set_=rest)
             if rest
-            else statement.on_conflict_do_nothing(index_elements=keys)
+            else statement.on_conflict_do_nothing(index_elements=keys),
+            table.c.keys(),
         )
         _upserts[(table.name, dialect)] = made
     return made
 
 
-def _remove(table: Table) -> Any:
+def _remove(table: Table) -> Prepared:
     made = _removes.get(table.name)
     if made is None:
-        made = delete(table)
+        statement = delete(table)
         for column in table.primary_key:
-            made = made.where(column == bindparam("k_" + column.name))
-        _removes[table.name] = made
+            statement = statement.where(column == bindparam("k_" + column.name))
+        made = _removes[table.name] = Prepared(statement)
     return made
+
+
+@functools.cache
+def _key_names(table: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in table.primary_key)
 
 
 class Log:
@@ -424,12 +452,12 @@ class Log:
 
     def close_order(self, order: str) -> None:
         """Take an order off the outbox that needs no line in history (a message was shown). Queued like any write."""
-        self.database.submit(lambda connection: connection.execute(_CLOSE_ORDER, {"b": order}))
+        self.transact(lambda tx: tx.close(order))
 
     def set_fact(self, name: str, value: str) -> None:
         """Write a value of `meta`, and wait for it. At start only."""
         statement = _upsert(meta, self.database.engine.dialect.name)
-        self.database.write_now(lambda connection: connection.execute(statement, {"name": name, "value": value}))
+        self.database.write_now(lambda connection: statement.many(connection, [{"name": name, "value": value}]))
 
     def fact(self, name: str) -> str | None:
         """Return a value of `meta`: the epoch, the schema's version."""

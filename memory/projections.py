@@ -29,6 +29,7 @@ from sqlalchemy import (
 
 from memory.database import metadata
 from memory.line import unstamp
+from memory.prepared import Prepared
 
 tasks = Table(
     "tasks",
@@ -161,17 +162,33 @@ class Version:
     gone: bool
 
 
-_NEWEST = (
-    select(records)
-    .where(records.c.kind == bindparam("kind"), records.c.key == bindparam("key"))
-    .order_by(records.c.version.desc())
-    .limit(1)
+_NEWEST = Prepared(
+    (
+        select(records)
+        .where(records.c.kind == bindparam("kind"), records.c.key == bindparam("key"))
+        .order_by(records.c.version.desc())
+        .limit(1)
+    )
 )
-_VERSION = select(func.max(records.c.version)).where(
-    records.c.kind == bindparam("kind"), records.c.key == bindparam("key")
+_VERSION = Prepared(
+    select(func.max(records.c.version)).where(records.c.kind == bindparam("kind"), records.c.key == bindparam("key"))
 )
-_KNOWN = select(recipients.c.effect).where(recipients.c.address == bindparam("address")).limit(1)
-_RESERVED = select(reservations.c.card).where(reservations.c.name == bindparam("name"))
+_LATEST = (
+    select(records.c.key, func.max(records.c.version).label("version"))
+    .where(records.c.kind == bindparam("kind"))
+    .group_by(records.c.key)
+    .subquery()
+)
+_ALL = Prepared(
+    (
+        select(records)
+        .join(_LATEST, (records.c.key == _LATEST.c.key) & (records.c.version == _LATEST.c.version))
+        .where(records.c.kind == bindparam("kind"), records.c.gone == 0)
+        .order_by(records.c.key)
+    )
+)
+_KNOWN = Prepared(select(recipients.c.effect).where(recipients.c.address == bindparam("address")).limit(1))
+_RESERVED = Prepared(select(reservations.c.card).where(reservations.c.name == bindparam("name")))
 
 
 class Books:
@@ -179,36 +196,38 @@ class Books:
 
     Args:
         connection: Where to read.
-        settle: Called before each query; `memory.log.Tx.flush` inside a unit of work.
+        settle: Called before each query with its tables; `memory.log.Tx.settle` inside a unit of work.
     """
 
-    def __init__(self, connection: Connection, settle: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, connection: Connection, settle: Callable[..., None] = lambda *_: None) -> None:
         self._connection = connection
         self._settle = settle
 
-    def _run(self, query: Any, values: dict[str, Any] | None = None) -> Any:
-        self._settle()
+    def _run(self, table: Table, query: Any, values: dict[str, Any] | None = None) -> Any:
+        self._settle(table)
+        if isinstance(query, Prepared):
+            return query.run(self._connection, values or {})
         return self._connection.execute(query, values or {})
 
     def record(self, kind: str, key: str) -> Version | None:
         """Return the newest version, a final one included."""
-        row = self._run(_NEWEST, {"kind": kind, "key": key}).first()
+        row = self._run(records, _NEWEST, {"kind": kind, "key": key}).first()
         return _version(row) if row else None
 
     def version(self, kind: str, key: str) -> int:
         """Return the newest version's number, 0 when there never was one."""
-        return self._run(_VERSION, {"kind": kind, "key": key}).scalar() or 0
+        return self._run(records, _VERSION, {"kind": kind, "key": key}).scalar() or 0
 
     def versions(self, kind: str, key: str) -> list[Version]:
         """Return every version of one record, oldest first."""
         query = select(records).where(records.c.kind == kind, records.c.key == key).order_by(records.c.version)
-        return [_version(row) for row in self._run(query)]
+        return [_version(row) for row in self._run(records, query)]
 
     def _written_by(self, effect: str, kind: str, key: str) -> list[int]:
         query = select(records.c.version).where(
             records.c.kind == kind, records.c.key == key, records.c.effect == effect
         )
-        return [row.version for row in self._run(query.order_by(records.c.version))]
+        return [row.version for row in self._run(records, query.order_by(records.c.version))]
 
     def newer_than(self, effect: str, kind: str, key: str) -> bool:
         """Whether a record was written again after an effect wrote it."""
@@ -223,27 +242,15 @@ class Books:
 
     def all(self, kind: str) -> list[Version]:
         """Return the newest version of every record of a kind that is not gone, in key order."""
-        newest = (
-            select(records.c.key, func.max(records.c.version).label("version"))
-            .where(records.c.kind == kind)
-            .group_by(records.c.key)
-            .subquery()
-        )
-        query = (
-            select(records)
-            .join(newest, (records.c.key == newest.c.key) & (records.c.version == newest.c.version))
-            .where(records.c.kind == kind, records.c.gone == 0)
-            .order_by(records.c.key)
-        )
-        return [_version(row) for row in self._run(query)]
+        return [_version(row) for row in self._run(records, _ALL, {"kind": kind})]
 
     def kinds(self) -> list[str]:
         """Return the kinds there are."""
-        return [row.kind for row in self._run(select(records.c.kind).distinct().order_by(records.c.kind))]
+        return [row.kind for row in self._run(records, select(records.c.kind).distinct().order_by(records.c.kind))]
 
     def reserved_for(self, name: str) -> str | None:
         """Return the card a number is reserved for, or None when it is free."""
-        card: str | None = self._run(_RESERVED, {"name": name}).scalar()
+        card: str | None = self._run(reservations, _RESERVED, {"name": name}).scalar()
         return card
 
     def next_number(self, kind: str, series: str, prefix: str = "") -> str:
@@ -261,12 +268,14 @@ class Books:
         used = {
             row.key
             for row in self._run(
-                select(records.c.key).distinct().where(records.c.kind == kind, records.c.key.startswith(head))
+                records, select(records.c.key).distinct().where(records.c.kind == kind, records.c.key.startswith(head))
             )
         }
         used |= {
             row.name.partition(":")[2]
-            for row in self._run(select(reservations.c.name).where(reservations.c.name.startswith(f"{kind}:{head}")))
+            for row in self._run(
+                reservations, select(reservations.c.name).where(reservations.c.name.startswith(f"{kind}:{head}"))
+            )
         }
         number = 1
         while f"{head}{number:04d}" in used:
@@ -276,7 +285,7 @@ class Books:
     def knows_recipient(self, address: str) -> bool:
         """Whether something was sent there before, or a client's record holds the address."""
         lowered = address.casefold()
-        if self._run(_KNOWN, {"address": lowered}).first():
+        if self._run(recipients, _KNOWN, {"address": lowered}).first():
             return True
         return any(lowered in _addresses(client.data) for client in self.all("client"))
 
@@ -299,7 +308,7 @@ class Books:
         if action:
             query = query.where(or_(effects.c.name == action, effects.c.name.startswith(action + ".")))
         sums: dict[str, Decimal] = {}
-        for row in self._run(query):
+        for row in self._run(effects, query):
             sums[row.currency] = sums.get(row.currency, Decimal(0)) + max(Decimal(0), Decimal(row.amount))
         return sums
 
@@ -309,7 +318,7 @@ class Books:
             or_(ledger.c.account == account, ledger.c.account.startswith(account + ":"))
         )
         sums: dict[str, Decimal] = {}
-        for row in self._run(query):
+        for row in self._run(ledger, query):
             sums[row.currency] = sums.get(row.currency, Decimal(0)) + Decimal(row.amount)
         return sums
 

@@ -48,10 +48,12 @@ class Wire:
 
     def __init__(self) -> None:
         self.shown: dict[str, asyncio.Future[Card]] = {}
-        self.settled: dict[str, asyncio.Event] = {}
+        self.over: dict[str, asyncio.Event] = {}
 
     async def say(self, place: Place, message: Message) -> str:
         del place
+        if message.kind == "receipt":  # written in the transaction that ended the task
+            self.over.setdefault(message.id.partition(".")[0], asyncio.Event()).set()
         return message.id
 
     async def ask(self, place: Place, card: Card) -> str:
@@ -97,7 +99,8 @@ class Ours:
         self.provider.acted[body] = asyncio.Event()
         text = f"ask post to=anna@acme.example body={body}"
         self.tasks[number] = int(await self.machine.runner.heard(f"e{number}", text, OPERATOR, PLACE))
-        self.cards[number] = await self.wire.shown.pop(body)
+        self.cards[number] = await self.wire.shown[body]
+        del self.wire.shown[body]
 
     async def click(self, number: int) -> None:
         handle = self.cards.pop(number).buttons[0].handle
@@ -106,9 +109,9 @@ class Ours:
         await pressing
 
     async def done(self, number: int) -> None:
-        task = self.tasks.pop(number)
-        while self.machine.runner.state_now(task).status != "done":
-            await asyncio.sleep(0)
+        task = str(self.tasks.pop(number))
+        await self.wire.over.setdefault(task, asyncio.Event()).wait()
+        del self.wire.over[task]
         del self.provider.acted[f"hello-{number}"]
 
     def commits(self) -> int:
