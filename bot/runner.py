@@ -18,6 +18,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol, assert_never
+from weakref import WeakValueDictionary
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -195,7 +196,7 @@ class Runner:
         self._group: asyncio.TaskGroup | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._alarm = asyncio.Event()
-        self._lanes: dict[tuple[str, str], asyncio.Lock] = {}
+        self._lanes: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
         self._refusals: dict[str, list[datetime]] = {}
         self._busy = 0
         self._quiet = asyncio.Event()
@@ -344,7 +345,9 @@ class Runner:
         self._refusals[actor.platform] = [*recent, now]
         if len(recent) >= REFUSALS_TOLD_PER_HOUR:
             return
-        text = f"Somebody who is not on your list ({actor.platform} user {actor.user or 'unknown'}) {what}. Refused."
+        known = self._staff.roster().find(actor) is not None
+        who = "Somebody with your own account" if known else "Somebody who is not on your list"
+        text = f"{who} ({actor.platform} user {actor.user or 'unknown'}) {what}. Refused."
         event = WokeUp(order="", reason="refused", data={"text": text})
 
         def work(tx: Tx) -> Outcome:
@@ -638,6 +641,7 @@ class Runner:
             task=str(task),
             agent=step.agent,
             origin=state.origin,
+            card=order.card,
         )
         proposal = await agent.work(work, desk)
         event = Proposed(
@@ -827,9 +831,10 @@ class Runner:
                 receipt: Receipt | None = await method(**args, **extra)
         except ConnectorError as error:
             if order.look:  # that looking failed says nothing about what was sent
-                return BecameUnknown(
-                    effect=order.effect, order=key, reason=f"Looking whether it arrived failed: {error}"
-                )
+                reason = str(error)
+                if not isinstance(error, OutcomeUnknownError):
+                    reason = f"Looking whether it arrived failed: {reason}"
+                return BecameUnknown(effect=order.effect, order=key, reason=reason)
             return self._did_not(order, key, action, error, first_sent_at)
         except TimeoutError as error:
             return self._not_known(order, key, action, str(error) or "It did not answer in time.", first_sent_at)
@@ -899,15 +904,22 @@ class Runner:
         if channel is None:
             self._staff.log.close_order(key)  # the operator took the channel away
             return
-        lane = self._lanes.setdefault((order.channel, order.conversation), asyncio.Lock())
+        # Words of a conversation keep their order, also when one has to be tried again. A card waits for nothing but
+        # itself: which goes first, cards or words, is for the channel's own queue.
+        is_card = order.what in self.state_now(task).cards
+        lane_key = (order.channel, order.conversation, order.what if is_card else "")
+        lane = self._lanes.setdefault(lane_key, asyncio.Lock())
+        async with lane:
+            await self._show_in_turn(task, key, order, channel)
+
+    async def _show_in_turn(self, task: int, key: str, order: Show, channel: Channel) -> None:
         place = Place(
             channel=order.channel, conversation=order.conversation, thread=order.thread, message=order.reply_to
         )
         for attempt in range(1_000_000):
             state = self.state_now(task)
             try:
-                async with lane:
-                    ref = await self._bring(channel, place, state, order)
+                ref = await self._bring(channel, place, state, order)
             except UndeliverableError as error:
                 if error.forever:
                     log.warning("task %s: %s will never take %s: %s", task, order.channel, order.what, error)
@@ -927,7 +939,8 @@ class Runner:
 
     async def _bring(self, channel: Channel, place: Place, state: TaskState, order: Show) -> str:
         if order.what in state.cards:
-            card = approvals.render(state, order.what, self._view())
+            render = approvals.render_former if order.former else approvals.render
+            card = render(state, order.what, self._view())
             if order.ref:
                 await channel.settle(place, order.ref, card)
                 return order.ref

@@ -89,7 +89,7 @@ class BareHouse(PaperHouse):
         return self
 
     def _build(self) -> None:
-        given = settings.read((), environment=self._environment, folder=self.home)
+        given = settings.read(wiring.declared_settings(), environment=self._environment, folder=self.home)
         if self._policy is not None:
             given = replace(given, policy=self._policy)
         minds: Mapping[str, Agent] = {"paper": self.agent}
