@@ -2,6 +2,7 @@
 
     python -m tests.bench.core            the table, and whether the bars hold
     python -m tests.bench.core --quick    a tenth of the work, to see that it runs
+    python -m tests.bench.core --fsync-ms 4    the same on a disk whose fsync takes 4 ms (cc is needed)
 
 Ours is the real conductor with policy, fingerprint, limits and hash chain on; nothing is switched off. The peers run in
 an environment of their own (``make bench`` sets it up), each in its fair best: SQLite with WAL and synchronous=FULL,
@@ -165,6 +166,29 @@ async def ours(plan: dict[str, Any]) -> dict[str, Any]:
         running.cancel()
 
 
+def _fsync_ms() -> float:
+    """The median time of one small durable write here: the figure that most others follow from."""
+    times = []
+    with tempfile.NamedTemporaryFile() as file:
+        for _ in range(51):
+            at = time.perf_counter()
+            file.write(b"x" * 4096)
+            file.flush()
+            os.fsync(file.fileno())
+            times.append(time.perf_counter() - at)
+    return sorted(times)[25] * 1000
+
+
+def _slow_disk(folder: Path, fsync_ms: float) -> dict[str, str]:
+    """Return what makes a contestant's disk slow; nothing for 0."""
+    if not fsync_ms:
+        return {}
+    library = folder / "slow_fsync.so"
+    source = Path(__file__).with_name("slow_fsync.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"], check=True)  # noqa: S607
+    return {"LD_PRELOAD": str(library), "FSYNC_MS": str(fsync_ms)}
+
+
 def _run(name: str, plan: dict[str, Any]) -> dict[str, Any]:
     if name == "ours":
         command = [sys.executable, "-m", "tests.bench.core", json.dumps(plan)]
@@ -173,7 +197,7 @@ def _run(name: str, plan: dict[str, Any]) -> dict[str, Any]:
         command = [str(PEERS), "-m", "tests.bench.peers.dbos_flow", json.dumps({**plan, "form": form})]
     else:
         command = [str(PEERS), "-m", "tests.bench.peers.langgraph_flow", json.dumps(plan)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore", **plan.get("environment", {})}
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False)
     if ended.returncode or not ended.stdout.strip():
         return {"failed": (ended.stderr or ended.stdout).strip().splitlines()[-1:]}
@@ -213,6 +237,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run every contestant and print the table."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.core", description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a tenth of the work")
+    parser.add_argument("--fsync-ms", type=float, default=0.0, help="make every fsync take at least this long")
     parser.add_argument("--only", default="", help="contestants whose name holds this")
     options = parser.parse_args(argv)
     scale = 0.1 if options.quick else 1.0
@@ -220,7 +245,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         plan = {
             "folder": folder, "alone": int(200 * scale), "together": int(640 * scale), "crowds": [16, 128],
-            "waiting": int(10_000 * scale),
+            "waiting": int(10_000 * scale), "environment": _slow_disk(Path(folder), options.fsync_ms),
         }  # fmt: skip
         for name in CONTESTANTS:
             if options.only not in name:
@@ -230,7 +255,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             if "failed" not in figures:
                 figures |= _run(name, {**plan, "start": True})
             found[name] = figures
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; start with {plan['waiting']} waiting cards")
+    print(
+        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, one fsync {_fsync_ms() + options.fsync_ms:.2f} ms; "
+        f"start with {plan['waiting']} waiting cards"
+    )
     print(table(found))
     if len(found) < len(CONTESTANTS):
         return 0
