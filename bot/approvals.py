@@ -13,7 +13,7 @@ import hmac
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fnmatch import fnmatchcase
@@ -321,6 +321,31 @@ class View:
     secret: bytes
     zone: ZoneInfo
     now: datetime
+
+
+def render_former(state: TaskState, card_id: str, view: View) -> Card:
+    """Return the draft before the one that waits, without buttons; the card as it is now once nothing waits."""
+    standing = state.cards[card_id]
+    card = render(state, card_id, view)
+    if standing.state != "pending" or standing.former is None:
+        return card
+    former = standing.former
+    return replace(
+        card,
+        revision=former.revision,
+        title=former.title,
+        state="superseded",
+        rows=facts(former.calls, view.actions, former.newcomers),
+        body=body_of(former.calls, view.actions),
+        warnings=former.warnings,
+        changes=former.changes,
+        files=former.files,
+        footer=(),
+        buttons=(),
+        fields=(),
+        reject_reasons=(),
+        outcome=f"Changed. Version {standing.opened.revision} of this card is the one that counts.",
+    )
 
 
 def render(state: TaskState, card_id: str, view: View) -> Card:

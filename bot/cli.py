@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot import demo, doctor, settings, wiring
+from bot.channels.base import NotWrittenError
 from bot.channels.console import Console, stdin_lines
 from bot.digest import compose
 from bot.history import History
@@ -85,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     slack.add_argument("what", choices=["manifest"])
     slack.add_argument("--address", default="", help="your public https address, for signed HTTP; default: Socket Mode")
+    unpairing = add("unpair", _unpair, "Forget who was paired on a channel, e.g. after a phone was lost.")
+    unpairing.add_argument("platform", choices=["telegram", "slack"])
     add("settings", _env_example, "Print every setting with where to get it: the content of .env.example.")
     add("doctor", _doctor, "Look at everything and say what is wrong and what to do.")
     return parser
@@ -299,6 +302,17 @@ def _slack(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         print(f"soloist: {error}", file=sys.stderr)
         return EXIT_USAGE
+    return 0
+
+
+def _unpair(arguments: argparse.Namespace) -> int:
+    from bot.switchboard import unpair
+
+    try:
+        print(unpair(_settings(), arguments.platform))
+    except NotWrittenError as error:
+        print(f"soloist: {error}", file=sys.stderr)
+        return EXIT_BAD
     return 0
 
 

@@ -237,6 +237,9 @@ def _item_arrived(state: TaskState, event: ItemArrived, house: House) -> list[Ef
         ),
         "",
     )
+        case Delivered() if event.what in state.cards and state.cards[event.what].state != "pending":
+            # It was settled while this copy was on its way, and nobody has mended it yet.
+            return _mend(state, event.what, only=event.ref)
     if not agent:
         text = (
             f"Something came in from {event.service} ({event.kind}) that no agent takes. It is kept as task {state.id}."
@@ -560,6 +563,8 @@ def _pressed(state: TaskState, event: Pressed, house: House) -> list[Effect]:
     match event.verb:
         case "approve":
             return _approve(state, event, standing, house)
+    # Copies of the draft before give up their buttons: there is one place to press, and it shows what would be done.
+    orders += _mend(state, event.card, former=True)
         case "reject":
             settled = Settled(
                 card=event.card,
@@ -1161,27 +1166,41 @@ def _show_card(state: TaskState, card: str, house: House) -> list[Effect]:
     """Show a card in the place it belongs to and on every other channel of the operator."""
     return [
         Show(what=card, channel=place.channel, conversation=place.conversation, thread=place.thread)
-        for place in _where(state.place, house, everywhere=True)
+        for place in _where(state.place, house, everywhere=True, delegated=delegated)
     ]
 
 
-def _where(place: Place | None, house: House, *, everywhere: bool) -> list[Place]:
-    """Return the places that need delivering to; a channel that reads history by itself is not among the homes."""
+def _where(place: Place | None, house: House, *, everywhere: bool, delegated: bool = False) -> list[Place]:
+    """Return the places that need delivering to; a channel that reads history by itself is not among the homes.
+
+    Where the operator spoke is as good as the operator's home on that channel; where a delegate spoke is not.
+    """
     served = {home.channel for home in house.homes}
     if place is None or not place.channel:
         return list(house.homes)
     here = [place] if place.channel in served else []
     if not everywhere:
         return here
-    return [*here, *(home for home in house.homes if home.channel != place.channel)]
+    return [*here, *(home for home in house.homes if home.channel != place.channel or home.conversation in apart)]
 
 
-def _mend(state: TaskState, card: str) -> list[Effect]:
+def _mend(state: TaskState, card: str, *, former: bool = False, only: str = "") -> list[Effect]:
+    """Make every copy of a card show it as it is now; ``only`` one of them."""
     return [
-        Show(what=card, channel=place.channel, conversation=place.conversation, thread=place.thread, ref=ref)
+        Show(
+            what=card,
+            channel=place.channel,
+            conversation=place.conversation,
+            thread=place.thread,
+            ref=ref,
+            former=former,
+        )
         for place, ref in state.copies.get(card, ())
     ]
 
 
 def _first_line(text: str) -> str:
     return text.partition("\n")[0][:200]
+    delegated = state.actor is not None and state.actor.origin is Origin.DELEGATE
+    apart = {home.conversation for home in house.homes} - {place.conversation if place else ""} if delegated else set()
+        if only in {"", ref}

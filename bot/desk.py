@@ -51,6 +51,7 @@ class WorkDesk:
     task: str
     agent: str
     origin: Origin
+    card: str = ""  # the card this is a new draft of; what it holds is free for it
 
     def record(self, kind: str, key: str) -> Record | None:
         """See `agents.base.Desk.record`."""
@@ -70,7 +71,7 @@ class WorkDesk:
         """See `agents.base.Desk.next_number`; ``"credit:2026"`` → ``"CN-2026-0001"``."""
         kind, _, year = series.partition(":")
         with self.database.read() as connection:
-            return Books(connection).next_number(kind, year, NUMBER_PREFIX.get(kind, ""))
+            return Books(connection).next_number(kind, year, NUMBER_PREFIX.get(kind, ""), card=self.card)
 
     def balance(self, account: str) -> Mapping[str, Decimal]:
         """See `agents.base.Desk.balance`."""

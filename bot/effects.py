@@ -56,6 +56,7 @@ class Show(Order, frozen=True, kw_only=True):
     conversation: str = ""
     thread: str = ""
     ref: str = ""  # mend this copy
+    former: bool = False  # that copy shows an earlier draft: say so, while the newer one waits
     reply_to: str = ""
 
 

@@ -907,7 +907,7 @@ class Runner:
         # Words of a conversation keep their order, also when one has to be tried again. A card waits for nothing but
         # itself: which goes first, cards or words, is for the channel's own queue.
         is_card = order.what in self.state_now(task).cards
-        lane_key = (order.channel, order.conversation, order.what if is_card else "")
+        lane_key = (order.channel, order.conversation, f"{order.what}@{order.ref}" if is_card else "")
         lane = self._lanes.setdefault(lane_key, asyncio.Lock())
         async with lane:
             await self._show_in_turn(task, key, order, channel)
@@ -931,9 +931,9 @@ class Runner:
             break
         if order.what in state.cards and not order.ref:
             await self._answer(task, Delivered(order=key, what=order.what, place=place, ref=ref))
-            # It may have been settled while it was being shown, before anybody knew of this copy.
+            # It may have changed while it was being shown, before anybody knew of this copy.
             if self.state_now(task).cards[order.what] is not state.cards[order.what]:
-                await channel.settle(place, ref, approvals.render(self.state_now(task), order.what, self._view()))
+                await self._converge(task, order.what, channel, place, ref)
         else:
             self._staff.log.close_order(key)
 
@@ -941,6 +941,17 @@ class Runner:
         if order.what in state.cards:
             render = approvals.render_former if order.former else approvals.render
             card = render(state, order.what, self._view())
+    async def _converge(self, task: int, card: str, channel: Channel, place: Place, ref: str) -> None:
+        for pause in (*SHOW_AGAIN_S, None):
+            try:
+                await channel.settle(place, ref, approvals.render(self.state_now(task), card, self._view()))
+            except UndeliverableError as error:
+                if error.forever or pause is None:
+                    return  # its end mends every copy once more, by an order that is kept
+                await asyncio.sleep(max(pause, error.retry_after_s or 0.0))
+            else:
+                return
+
             if order.ref:
                 await channel.settle(place, order.ref, card)
                 return order.ref

@@ -31,11 +31,13 @@ HOUSE_SETTINGS = (
     Setting("SLACK_ADDRESS", "Slack over HTTP only: host:port to listen on, like 127.0.0.1:3000."),
     Setting("SLACK_API_BASE", "Where Slack answers.", default="https://slack.com/api/"),
     Setting("SLACK_OPERATOR", "Your Slack team and user id, like T0123:U0456; or pair with the code printed at start."),
+    Setting("SLACK_DELEGATES", "Who else may speak to me in Slack: T0123:U0456, separated by commas; delegates.toml says what each may decide."),
     Setting("TELEGRAM_TOKEN", "Telegram: talk to @BotFather, /newbot.", secret=True),
     Setting("TELEGRAM_API_BASE", "Where Telegram answers.", default="https://api.telegram.org"),
     Setting("TELEGRAM_ADDRESS", "Telegram by webhook only: the public https address, like https://bot.example.com/telegram."),
     Setting("TELEGRAM_LISTEN", "Telegram by webhook only: host:port to listen on.", default="127.0.0.1:8443"),
     Setting("TELEGRAM_OPERATOR", "Your Telegram user id; or pair with the code printed at start."),
+    Setting("TELEGRAM_DELEGATES", "Who else may speak to me in Telegram: user ids, separated by commas; delegates.toml says what each may decide."),
 )  # fmt: skip
 
 
@@ -138,6 +140,26 @@ def read_policy(home: Path) -> Policy:
         return policy.parse(_toml(home / "policy.toml"))
     except (KeyError, TypeError, AttributeError) as error:
         raise PolicyError(f"policy.toml is not laid out like policy.example.toml ({error}).") from error
+
+
+def read_delegates(home: Path) -> list[dict[str, Any]]:
+    """Return the tables of ``delegates.toml``: who may decide what besides the operator.
+
+    Raises:
+        SettingsError: The file is there and makes no sense.
+    """
+    tables = _toml(home / "delegates.toml").get("delegate", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise SettingsError("delegates.toml holds tables that begin with [[delegate]].")
+    known = {"name", "slack", "telegram", "actions", "amount_max"}
+    for table in tables:
+        if unknown := sorted(set(table) - known):
+            raise SettingsError(
+                f"delegates.toml: {', '.join(unknown)} is not known. Known are {', '.join(sorted(known))}."
+            )
+        if not isinstance(table.get("actions", []), list):
+            raise SettingsError('delegates.toml: actions is a list, like ["mail.*"].')
+    return tables
 
 
 def _toml(path: Path) -> dict[str, Any]:

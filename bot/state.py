@@ -68,6 +68,7 @@ class CardState(msgspec.Struct, frozen=True):
     settled: Settled | None = None
     settled_at: datetime | None = None
     snoozed_until: datetime | None = None
+    former: CardOpened | None = None  # the draft before this one, for copies that show it
 
 
 class EffectState(msgspec.Struct, frozen=True):
@@ -207,7 +208,7 @@ def with_event(state: TaskState, line: Line) -> TaskState:  # noqa: PLR0915 - a 
                 state,
                 status="waiting",
                 steps=with_item(state.steps, event.step, "waiting") if event.kind == "approval" else state.steps,
-                cards=with_item(state.cards, event.card, CardState(event)),
+                cards=with_item(state.cards, event.card, CardState(event, former=_former(state, event.card))),
             )
         case Pressed():
             edits = state.edits
@@ -442,3 +443,8 @@ def reserved(state: TaskState) -> dict[str, str]:
             for call in card.opened.calls:
                 held.update((need.removeprefix("number:"), key) for need in call.needs if need.startswith("number:"))
     return held
+
+
+def _former(state: TaskState, card: str) -> CardOpened | None:
+    standing = state.cards.get(card)
+    return standing.opened if standing else None

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
+from agents.base import money, parse_money
 from bot.approvals import Person
 from bot.channels.base import Channel, Home, NotWrittenError
-from bot.settings import Settings, SettingsError
-from memory.events import Actor
+from bot.settings import Settings, SettingsError, read_delegates
+from memory.events import Actor, Origin
 
 if TYPE_CHECKING:
     from bot.channels import slack
+
+PAIRINGS = "pairings.json"  # in the home folder
 
 Refused = Callable[[Actor, str], Awaitable[None]]
 """Told of everybody who was turned away: who, and what they tried."""
@@ -49,7 +53,20 @@ class PairingsFile:
         Raises:
             NotWrittenError: It is not.
         """
-        people = {**self._people, platform: [*self.of(platform), person]}
+        self._write({**self._people, platform: [*self.of(platform), person]})
+
+    def forget(self, platform: str) -> int:
+        """Forget everybody who was paired on a platform; returns how many that were.
+
+        Raises:
+            NotWrittenError: It could not be written; they are paired as before.
+        """
+        gone = len(self.of(platform))
+        if gone:
+            self._write({name: people for name, people in self._people.items() if name != platform})
+        return gone
+
+    def _write(self, people: dict[str, list[dict[str, str]]]) -> None:
         beside = self._path.with_suffix(".new")
         try:
             descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -99,6 +116,22 @@ class TelegramPairing:
         self._file.add("telegram", {"user": str(user_id), "chat": str(chat_id)})
 
 
+class Pace(Protocol):
+    """Time for the channels: what hour it is, a stopwatch that never goes back, and a nap."""
+
+    def now(self) -> datetime:
+        """Return the time, aware, in UTC."""
+        ...
+
+    def elapsed_s(self) -> float:
+        """Return seconds since some fixed moment."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after that many seconds."""
+        ...
+
+
 @dataclass
 class Switchboard:
     """The open channels and the people on them."""
@@ -125,12 +158,14 @@ def open_switchboard(
     refused: Refused,
     commands: Sequence[tuple[str, str]],
     announce: Callable[[str], None],
+    pace: Pace | None = None,
 ) -> Switchboard:
-    """Open every channel whose token is set.
+    """Open every channel whose token is set. One that cannot be opened is a notice, and the house goes on without it.
 
     Args:
         home_view: The single pane, for App Home.
         announce: Prints a sentence where the operator starts the bot.
+        pace: Time for the channels; default: the machine's.
 
     Raises:
         SettingsError: A setting makes no sense.
@@ -139,14 +174,86 @@ def open_switchboard(
     values = given.values
     if not (values["SLACK_BOT_TOKEN"] or values["TELEGRAM_TOKEN"]):
         return board
-    board._pairings = PairingsFile(given.home / "pairings.json")  # noqa: SLF001 - its maker
-    named: list[Person] = []
+    board._pairings = PairingsFile(given.home / PAIRINGS)  # noqa: SLF001 - its maker
+    named = list(delegates(given))
     if values["SLACK_BOT_TOKEN"]:
-        board.channels["slack"] = _slack(given, board, named, zone, home_view, refused)
+        try:
+            board.channels["slack"] = _slack(given, board, named, zone, home_view, refused, pace)
+        except UnusableTokenError as error:
+            board.notices.append(f"Slack is left out: {error}")
     if values["TELEGRAM_TOKEN"]:
-        board.channels["telegram"] = _telegram(given, board, named, zone, refused, commands, announce)
+        try:
+            board.channels["telegram"] = _telegram(given, board, named, zone, refused, commands, announce, pace)
+        except UnusableTokenError as error:
+            board.notices.append(f"Telegram is left out: {error}")
     board._named = tuple(named)  # noqa: SLF001
     return board
+
+
+class UnusableTokenError(Exception):
+    """A token is missing or is none; the message says which, and where it comes from."""
+
+
+def delegates(given: Settings) -> tuple[Person, ...]:
+    """Return the delegates: who is named in the settings, with the limits that ``delegates.toml`` sets.
+
+    The file holds tables ``[[delegate]]`` with ``slack = "T0123:U0456"`` or ``telegram = "1234"`` or both, ``actions``
+    (names or patterns like ``"mail.*"``; left out: all) and ``amount_max`` (``"500.00 EUR"``; left out: no money).
+
+    Raises:
+        SettingsError: An id, an amount or the file makes no sense.
+    """
+    found: dict[tuple[str, str, str], Person] = {}
+    for platform, setting in (("slack", "SLACK_DELEGATES"), ("telegram", "TELEGRAM_DELEGATES")):
+        for text in filter(None, (part.strip() for part in given.values[setting].split(","))):
+            person = _delegate(platform, text, setting)
+            found[person.platform, person.account, person.user] = person
+    for table in read_delegates(given.home):
+        for platform in ("slack", "telegram"):
+            if text := str(table.get(platform, "")):
+                person = _delegate(platform, text, "delegates.toml")
+                found[person.platform, person.account, person.user] = replace(
+                    person, actions=tuple(table.get("actions", ("*",))), amount_max=_amount(table)
+                )
+    return tuple(found.values())
+
+
+def _delegate(platform: str, text: str, where: str) -> Person:
+    if platform == "slack":
+        team, colon, user = text.partition(":")
+        if not (team and colon and user):
+            raise SettingsError(f"{where} names {text!r}; a person in Slack is team:user, like T0123:U0456.")
+        return Person("slack", user, team, role=Origin.DELEGATE)
+    if not (text.isascii() and text.isdecimal()):
+        raise SettingsError(f"{where} names {text!r}; a person in Telegram is a user id, a number.")
+    return Person("telegram", text, role=Origin.DELEGATE)
+
+
+def _amount(table: Mapping[str, Any]) -> str:
+    text = str(table.get("amount_max", ""))
+    if text:
+        try:
+            amount, currency = parse_money(text)
+        except (ValueError, ArithmeticError):
+            raise SettingsError(f"delegates.toml: amount_max is {text!r}, and should be like '500.00 EUR'.") from None
+        return money(amount, currency)
+    return ""
+
+
+def unpair(given: Settings, platform: str) -> str:
+    """Forget who was paired on a platform; return the sentence that says what follows.
+
+    Raises:
+        SettingsError: The file of pairings is damaged.
+        NotWrittenError: It could not be written.
+    """
+    gone = PairingsFile(given.home / PAIRINGS).forget(platform)
+    name = platform.capitalize()
+    if given.values[f"{platform.upper()}_OPERATOR"]:
+        return f"{name}: you are named by {platform.upper()}_OPERATOR. Take that line out and restart Soloist."
+    if not gone:
+        return f"{name}: nobody is paired."
+    return f"{name}: unpaired. Restart Soloist if it is running: it prints a code to pair anew."
 
 
 def _slack(
@@ -156,39 +263,59 @@ def _slack(
     zone: ZoneInfo,
     home_view: Callable[[], Home],
     refused: Refused,
+    pace: Pace | None,
 ) -> Channel:
     # Imported only where a token is set: the library costs a second of start.
     from bot.channels import slack
 
     values, pairings = given.values, board._pairings  # noqa: SLF001
     assert pairings is not None
-    people = []
-    if values["SLACK_OPERATOR"]:
+    people = [slack.Person(each.account, each.user, each.role) for each in named if each.platform == "slack"]
+    operator = bool(values["SLACK_OPERATOR"])
+    if operator:
         team, colon, user = values["SLACK_OPERATOR"].partition(":")
         if not colon or not user:
             raise SettingsError("SLACK_OPERATOR is your team and user id with a colon between: T0123:U0456.")
         people.append(slack.Person(team, user))
         named.append(Person("slack", user, team))
-    code = "" if people or pairings.of("slack") else secrets.token_hex(4)
+    code = "" if operator or pairings.of("slack") else secrets.token_hex(4)
     if code:
         board.notices.append(f"Slack: type /solo pair {code} in your workspace; whoever does is the operator.")
 
     async def told(refusal: slack.Refusal) -> None:
         await refused(refusal.actor, refusal.what)
 
-    return slack.Slack(
-        values["SLACK_BOT_TOKEN"],
-        app_token=values["SLACK_APP_TOKEN"],
-        signing_secret=values["SLACK_SIGNING_SECRET"],
-        people=people,
-        store=SlackPairings(pairings),
-        pairing_code=code,
-        home_view=home_view,
-        refused=told,
-        zone=zone,
-        base_url=values["SLACK_API_BASE"],
-        listen=values["SLACK_ADDRESS"],
-    )
+    times: dict[str, Any] = {}
+    if pace is not None:
+        times = {"clock": _Stopwatch(pace), "wall": lambda: pace.now().timestamp()}
+    try:
+        return slack.Slack(
+            values["SLACK_BOT_TOKEN"],
+            app_token=values["SLACK_APP_TOKEN"],
+            signing_secret=values["SLACK_SIGNING_SECRET"] if values["SLACK_ADDRESS"] else "",
+            people=people,
+            store=SlackPairings(pairings),
+            pairing_code=code,
+            home_view=home_view,
+            refused=told,
+            zone=zone,
+            base_url=values["SLACK_API_BASE"],
+            listen=values["SLACK_ADDRESS"],
+            **times,
+        )
+    except slack.NoTokenError as error:
+        if values["SLACK_SIGNING_SECRET"] and not values["SLACK_ADDRESS"]:
+            hint = "SLACK_SIGNING_SECRET is set and SLACK_ADDRESS is not: name the host:port to listen on, too."
+            raise UnusableTokenError(hint) from None
+        raise UnusableTokenError(str(error)) from None
+
+
+class _Stopwatch:
+    """The pace as `bot.channels.slack.lane.Clock` wants it."""
+
+    def __init__(self, pace: Pace) -> None:
+        self.now = pace.elapsed_s
+        self.sleep = pace.sleep
 
 
 def _telegram(
@@ -199,6 +326,7 @@ def _telegram(
     refused: Refused,
     commands: Sequence[tuple[str, str]],
     announce: Callable[[str], None],
+    pace: Pace | None,
 ) -> Channel:
     from bot.channels import telegram
 
@@ -211,14 +339,40 @@ def _telegram(
     webhook = None
     if values["TELEGRAM_ADDRESS"]:
         host, _, port = values["TELEGRAM_LISTEN"].rpartition(":")
-        webhook = telegram.Webhook(values["TELEGRAM_ADDRESS"], host=host or "127.0.0.1", port=int(port))
-    return telegram.Telegram(
-        values["TELEGRAM_TOKEN"],
-        TelegramPairing(pairings, values["TELEGRAM_OPERATOR"]),
-        announce=announce,
-        base_url=f"{values['TELEGRAM_API_BASE'].rstrip('/')}",
-        webhook=webhook,
-        zone=zone,
-        commands=[(command.lstrip("/"), words) for command, words in commands],
-        refused=refused,
-    )
+        try:
+            secret = _webhook_secret(given.home / "telegram.secret")
+            webhook = telegram.Webhook(
+                values["TELEGRAM_ADDRESS"], secret=secret, host=host or "127.0.0.1", port=int(port)
+            )
+        except ValueError as error:
+            raise SettingsError(f"TELEGRAM_ADDRESS or TELEGRAM_LISTEN makes no sense: {error}") from None
+    try:
+        return telegram.Telegram(
+            values["TELEGRAM_TOKEN"],
+            TelegramPairing(pairings, values["TELEGRAM_OPERATOR"]),
+            announce=announce,
+            base_url=f"{values['TELEGRAM_API_BASE'].rstrip('/')}",
+            delegates={int(each.user) for each in named if (each.platform, each.role) == ("telegram", Origin.DELEGATE)},
+            clock=pace,
+            webhook=webhook,
+            zone=zone,
+            commands=[(command.lstrip("/"), words) for command, words in commands],
+            refused=refused,
+        )
+    except ValueError as error:
+        raise UnusableTokenError(str(error)) from None
+
+
+def _webhook_secret(path: Path) -> str:
+    """Return the webhook's secret: made once, so that posts that were under way over a restart still count."""
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        made = secrets.token_urlsafe(32)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as stream:
+            stream.write(made)
+            stream.flush()
+            os.fsync(stream.fileno())
+        return made
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path} is damaged. Delete it and restart: a new secret is made.") from None

@@ -37,6 +37,7 @@ from bot.policy import Policy, zone_of
 from bot.reader import WordReader
 from bot.runner import Reader, Runner
 from bot.state import TaskState
+from bot.switchboard import Pace
 from connectors.base import (
     Amount,
     Body,
@@ -282,12 +283,15 @@ class PaperHouse:
         people: Sequence[Person] = (),
         environment: Mapping[str, str] | None = None,
         clock: PaperClock | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.home = home
+        self._pace = pace
         self.provider = provider or PaperProvider()
         self.clock = clock or PaperClock()
         self.channel = PaperChannel()
         self.channels = dict(channels or {})
+        self.announced: list[str] = []  # what was printed where the operator started the bot
         self._connectors = dict(connectors or {})
         self._policy = policy
         self._people = people
@@ -318,7 +322,9 @@ class PaperHouse:
             given,
             now=self.clock,
             live=[self.channel],
-            channels=self.channels,
+            channels=self.channels if self._pace is None else None,
+            pace=self._pace,
+            announce=self.announced.append,
             reader=_Later(self),
             extra={"paper": PaperService(self.provider), **self._connectors},
             only={**minds, "paper": PaperAgent()},

@@ -33,7 +33,7 @@ from bot.redaction import Redactor
 from bot.runner import Reader, Runner, Staff
 from bot.settings import HOUSE_SETTINGS, Settings
 from bot.spending import SpendingLedger
-from bot.switchboard import Switchboard, open_switchboard
+from bot.switchboard import Pace, Switchboard, open_switchboard
 from connectors.base import Action, Connector, ConnectorError, Json, Setting, Workshop
 from memory import embed
 from memory.database import Database
@@ -110,6 +110,7 @@ def build(
     chance: random.Random | None = None,
     people: Sequence[Person] = (),
     announce: Callable[[str], None] = print,
+    pace: Pace | None = None,
 ) -> Machine:
     """Build the machine on a home.
 
@@ -124,6 +125,7 @@ def build(
         chance: Source of jitter.
         people: Who else may press.
         announce: Prints a sentence where the operator starts the bot: pairing codes.
+        pace: Time for the channels with tokens; default: the machine's.
 
     Raises:
         StorageError: The home cannot be used.
@@ -132,7 +134,7 @@ def build(
     check_rooms()
     database = Database.open(given.home, url=given.database_url)
     try:
-        return _build(given, database, now, live, channels, reader, extra, only, chance, people, announce)
+        return _build(given, database, now, live, channels, reader, extra, only, chance, people, announce, pace)
     except BaseException:
         database.close()
         raise
@@ -150,6 +152,7 @@ def _build(
     chance: random.Random | None,
     people: Sequence[Person],
     announce: Callable[[str], None],
+    pace: Pace | None,
 ) -> Machine:
     log = Log(database)
     secret = _secret(log, now())
@@ -199,6 +202,7 @@ def _build(
             refused=tell.turned_away,
             commands=help_lines(minds),
             announce=announce,
+            pace=pace,
         )
     page: web.Web | None = None
     if live is None:

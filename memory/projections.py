@@ -253,7 +253,7 @@ class Books:
         card: str | None = self._run(reservations, _RESERVED, {"name": name}).scalar()
         return card
 
-    def next_number(self, kind: str, series: str, prefix: str = "") -> str:
+    def next_number(self, kind: str, series: str, prefix: str = "", *, card: str = "") -> str:
         """Return the lowest free number of a series: neither used by a record nor reserved by a waiting card.
 
         Args:
@@ -265,6 +265,7 @@ class Books:
             ``"2026-0001"``, ``"CN-2026-0001"``; four digits, more when needed.
         """
         head = f"{prefix}{series}-"
+            card: A number that this card holds counts as free: a new draft of it keeps its number.
         used = {
             row.key
             for row in self._run(
@@ -274,7 +275,10 @@ class Books:
         used |= {
             row.name.partition(":")[2]
             for row in self._run(
-                reservations, select(reservations.c.name).where(reservations.c.name.startswith(f"{kind}:{head}"))
+                reservations,
+                select(reservations.c.name).where(
+                    reservations.c.name.startswith(f"{kind}:{head}"), reservations.c.card != card
+                ),
             )
         }
         number = 1
