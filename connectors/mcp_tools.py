@@ -1,0 +1,480 @@
+"""Tools of any MCP server, each behind the same gate as everything else.
+
+``connectors.toml`` in the home folder names the servers::
+
+    [mcp.notes]
+    command = ["uvx", "notes-server"]           # a program on this machine, or:
+    # url = "https://notes.example.com/mcp"
+    # headers = { Authorization = "Bearer ..." }
+    # env = { NOTES_TOKEN = "..." }
+
+    [mcp.notes.tools]
+    search = "reads"                            # what you know about a tool; else it is "outside", asked every time
+    add = { risk = "reversible", key = "request_id", roles = { text = "body" } }
+    wipe = "off"
+
+Each tool becomes the action ``mcp.notes.search``. What a server says about its own tools (read-only, harmless) decides
+nothing; only the file does. Without a word there, a tool is OUTSIDE and PLAIN: one attempt, and then the operator. With
+``key``, the named argument carries our stable key, and the tool promises to do nothing twice for it.
+
+What a tool looked like when it was first seen is kept in ``<home>/mcp/<server>.json``. A tool that has changed since is
+not used: a changed description or argument may be a changed purpose.
+
+A tool's error answer counts as "it said no". Its words are material and never an order.
+
+Source: https://modelcontextprotocol.io/specification (tools, transports, security), mcp 2.3
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import re
+import threading
+import tomllib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from connectors.base import (
+    Action,
+    Connector,
+    ConnectorError,
+    EffectClass,
+    Health,
+    Json,
+    OutcomeUnknownError,
+    Param,
+    Receipt,
+    RefusedError,
+    Risk,
+    Role,
+    TryLaterError,
+    Workshop,
+)
+from connectors.client import Redactor
+
+CONNECT_S = 20.0  # a program may have to start first
+CALL_S = 60.0
+TOOLS_MAX = 200  # of one server
+TEXT_MAX = 20_000  # characters of an answer that are kept
+SHOWN_MAX = 300
+NO_RETURN = "once the tool has been called; what it does then is its own affair"
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+_SERVER = re.compile(r"[a-z][a-z0-9_]{0,30}")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What the operator says about one tool."""
+
+    risk: Risk = Risk.OUTSIDE
+    key: str = ""  # the argument that carries our stable key
+    roles: Mapping[str, Role] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server of ``connectors.toml``."""
+
+    name: str
+    command: tuple[str, ...] = ()
+    url: str = ""
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    tools: Mapping[str, Declared | None] = field(default_factory=dict)  # None: off
+
+    @property
+    def redact(self) -> Redactor:
+        """Blanks out what the operator gave this server."""
+        given = [*self.env.values(), *self.headers.values()]
+        return Redactor([*given, *(each.partition(" ")[2] for each in given)])
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool as it was when it was first seen."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Json]
+
+    @property
+    def digest(self) -> str:
+        """What must not change: everything a reader or a caller goes by."""
+        whole = json.dumps([self.name, self.description, self.schema], sort_keys=True, ensure_ascii=True)
+        return hashlib.sha256(whole.encode()).hexdigest()
+
+
+class Mcp(Connector):
+    """Tools of MCP servers."""
+
+    service = "mcp"
+    _made: ClassVar[Mapping[str, Action]] = {}
+
+    def __init__(
+        self, workshop: Workshop, servers: Mapping[str, Server], seen: Mapping[str, Mapping[str, Tool]]
+    ) -> None:
+        self._workshop = workshop
+        self._servers = servers
+        self._seen = seen
+
+    @classmethod
+    def open(cls, values: Mapping[str, str], workshop: Workshop) -> Mcp | None:
+        """Read ``connectors.toml``; a server seen for the first time is asked for its tools.
+
+        Raises:
+            RefusedError: The file makes no sense.
+        """
+        del values
+        servers = read_servers(workshop.home / "connectors.toml")
+        if not servers:
+            return None
+        seen: dict[str, dict[str, Tool]] = {}
+        for server in servers.values():
+            kept = _kept(workshop.home, server.name)
+            seen[server.name] = kept if kept is not None else _first_sight(workshop.home, server)
+        return _with_tools(cls, servers, seen)(workshop, servers, seen)
+
+    @classmethod
+    def actions(cls) -> dict[str, Action]:
+        """Return an action for each tool; the bare class has none, because they are only known from a home folder."""
+        return dict(cls._made)
+
+    @property
+    def account(self) -> str:
+        """Which servers."""
+        return ", ".join(sorted(self._servers))
+
+    async def health(self) -> Health:
+        """Ask each server for its tools, and say which have changed or are new."""
+        words, remedies = [], []
+        for name, server in self._servers.items():
+            try:
+                async with asyncio.timeout(CONNECT_S), _session(server) as session:
+                    now = await _list(session)
+            except Exception as error:  # noqa: BLE001 - whatever it is, this server cannot be used now
+                words.append(
+                    f"{name} does not answer ({server.redact(str(_root(error)) or 'time ran out')})"[:SHOWN_MAX]
+                )
+                remedies.append(f"Check [mcp.{name}] in connectors.toml.")
+                continue
+            changed = sorted(tool for tool, was in self._seen[name].items() if now.get(tool) != was)
+            fresh = sorted(set(now) - set(self._seen[name]))
+            words.append(f"{name} has {len(now)} tools")
+            if changed or fresh:
+                words.append(f"changed: {', '.join(changed) or 'none'}, new: {', '.join(fresh) or 'none'}")
+                remedies.append(
+                    f"Look at them; to take them as they are, delete {_place(Path(), name)} and start again."
+                )
+        return Health(ok=not remedies, text="MCP: " + "; ".join(words) + ".", remedy=" ".join(remedies))
+
+    async def call(self, server: Server, tool: str, key: str, arguments: Mapping[str, Json]) -> Receipt:
+        """Call one tool, if it is still what it was.
+
+        Raises:
+            RefusedError: It has changed, the arguments do not fit, or it said no.
+            TryLaterError: The server does not answer; nothing was called.
+            OutcomeUnknownError: It was called and gave no answer.
+        """
+        was = self._seen[server.name][tool]
+        declared = server.tools.get(tool) or Declared()
+        given = _arguments(was, arguments, declared, key)
+        sent = False
+        try:
+            async with AsyncExitStack() as stack:
+                async with asyncio.timeout(CONNECT_S):
+                    session = await stack.enter_async_context(_session(server))
+                    now = (await _list(session)).get(tool)
+                _same(server, was, now)
+                sent = True
+                async with asyncio.timeout(CALL_S):
+                    answer = await session.call_tool(tool, given)
+                return _receipt(server, tool, answer)
+        except Exception as error:  # noqa: BLE001 - a server may answer anything; what matters is whether it was called
+            root = _root(error)
+            if isinstance(root, ConnectorError):
+                raise root from None
+            words = server.redact(str(root) or type(root).__name__)
+            if sent and _said_no(root):
+                raise RefusedError(f"{server.name} would not {tool}: {words}"[:SHOWN_MAX]) from None
+        told = f"{server.name} did not answer: {words}"[:SHOWN_MAX]
+        if sent:
+            raise OutcomeUnknownError(told)
+        raise TryLaterError(f"{told}. Nothing was called.")
+
+
+# ── servers and tools ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def read_servers(path: Path) -> dict[str, Server]:
+    """Return the servers of a ``connectors.toml``; none when there is no file.
+
+    Raises:
+        RefusedError: A line makes no sense; the message says which.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise RefusedError(f"connectors.toml cannot be read: {error}.") from None
+    found = table.get("mcp", {})
+    if not isinstance(found, dict) or not all(isinstance(each, dict) for each in found.values()):
+        raise RefusedError("connectors.toml: each MCP server is a table of its own, such as [mcp.notes].")
+    return {name: _server(name, each) for name, each in found.items()}
+
+
+def _server(name: str, table: Mapping[str, Any]) -> Server:
+    where = f"connectors.toml, [mcp.{name}]"
+    if not _SERVER.fullmatch(name):
+        raise RefusedError(f"{where}: a name has small letters, digits and _ only.")
+    if unknown := set(table) - {"command", "url", "env", "headers", "tools"}:
+        raise RefusedError(f"{where}: {sorted(unknown)[0]!r} is not known here.")
+    command, url = table.get("command", []), table.get("url", "")
+    if bool(command) == bool(url):
+        raise RefusedError(f"{where}: give either a command or a url.")
+    if not isinstance(command, list) or not all(isinstance(part, str) for part in command) or not isinstance(url, str):
+        raise RefusedError(f'{where}: a command is a list, such as ["uvx", "notes-server"].')
+    parts = urlsplit(url)
+    if url and parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+        raise RefusedError(f"{where}: the url must begin with https://.")
+    for what in ("env", "headers"):
+        if not all(isinstance(value, str) for value in table.get(what, {}).values()):
+            raise RefusedError(f"{where}: every value of {what} is a text.")
+    tools = {tool: _declared(f"{where}, {tool}", said) for tool, said in table.get("tools", {}).items()}
+    return Server(name, tuple(command), url, table.get("env", {}), table.get("headers", {}), tools)
+
+
+def _declared(where: str, said: Any) -> Declared | None:
+    if said == "off":
+        return None
+    table = said if isinstance(said, dict) else {"risk": said}
+    try:
+        unknown = set(table) - {"risk", "key", "roles"}
+        if unknown:
+            raise ValueError(sorted(unknown)[0])
+        roles = {str(name): Role(role) for name, role in table.get("roles", {}).items()}
+        return Declared(Risk(table.get("risk", Risk.OUTSIDE)), str(table.get("key", "")), roles)
+    except (ValueError, TypeError, AttributeError) as error:
+        risks = ", ".join(Risk)
+        raise RefusedError(f"{where}: {error}. A tool is {risks}, off, or a table of risk, key and roles.") from None
+
+
+def _with_tools(cls: type[Mcp], servers: Mapping[str, Server], seen: Mapping[str, Mapping[str, Tool]]) -> type[Mcp]:
+    """Return the class whose actions are these tools: actions belong to a class, and here the class is made for a home."""
+    made: dict[str, Action] = {}
+    methods: dict[str, Any] = {}
+    for name, tools in seen.items():
+        server = servers[name]
+        for tool in tools.values():
+            declared = server.tools.get(tool.name, Declared())
+            if declared is None:
+                continue
+            one = _action(server, tool, declared)
+            if one.name not in made:
+                made[one.name] = one
+                methods[one.method] = _method(server, tool.name)
+    return type(cls.__name__, (cls,), {"__doc__": cls.__doc__, "_made": made, **methods})
+
+
+def _method(server: Server, tool: str) -> Callable[..., Awaitable[Receipt]]:
+    async def method(self: Mcp, *, key: str = "", **arguments: Json) -> Receipt:
+        return await self.call(server, tool, key, arguments)
+
+    return method
+
+
+def _action(server: Server, tool: Tool, declared: Declared) -> Action:
+    word = re.sub(r"[^A-Za-z0-9_-]", "_", tool.name)
+    reads, keyed = declared.risk is Risk.READS, bool(declared.key)
+    required = set(tool.schema.get("required") or ())
+    params = tuple(
+        Param(
+            name=name,
+            role=declared.roles.get(name, Role.DETAIL),
+            required=name in required,
+            doc=str(about.get("description", ""))[:SHOWN_MAX] if isinstance(about, dict) else "",
+        )
+        for name, about in (tool.schema.get("properties") or {}).items()
+        if name != declared.key
+    )
+    return Action(
+        name=f"mcp.{server.name}.{word}",
+        method=f"tool_{server.name}_{word}",
+        risk=declared.risk,
+        effect=EffectClass.KEYED if reads or keyed else EffectClass.PLAIN,
+        says=f"use the tool {word} of {server.name}",
+        params=params,
+        no_return="" if declared.risk in {Risk.READS, Risk.REVERSIBLE} else NO_RETURN,
+        undo=None,
+        delayed=False,
+        find=None,
+        key_window_s=24 * 3600.0,
+        timeout_s=CONNECT_S + CALL_S + 5,
+        attempts_max=6 if keyed else 3,
+        rate_per_minute=30.0,
+        takes_key=keyed,
+    )
+
+
+def _place(home: Path, server: str) -> Path:
+    return home / "mcp" / f"{server}.json"
+
+
+def _kept(home: Path, server: str) -> dict[str, Tool] | None:
+    try:
+        rows = json.loads(_place(home, server).read_text(encoding="utf-8"))
+        return {row["name"]: Tool(row["name"], row["description"], row["schema"]) for row in rows}
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, OSError):
+        raise RefusedError(
+            f"{_place(Path(), server)} in the home folder is damaged. Delete it and start again."
+        ) from None
+
+
+def _first_sight(home: Path, server: Server) -> dict[str, Tool]:
+    """Ask a server for its tools and keep them; an unreachable one has none until the next start.
+
+    In a thread with a loop of its own, because building the house is not async and may happen inside a running loop.
+    """
+    found: dict[str, Tool] = {}
+
+    async def ask() -> None:
+        async with asyncio.timeout(CONNECT_S), _session(server) as session:
+            found.update(await _list(session))
+
+    def run() -> None:
+        try:
+            asyncio.run(ask())
+        except Exception:  # noqa: BLE001 - whatever it was, health says that the server does not answer
+            found.clear()
+
+    thread = threading.Thread(target=run, name=f"mcp-{server.name}")
+    thread.start()
+    thread.join()
+    if found:
+        place = _place(home, server.name)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        rows = [{"name": each.name, "description": each.description, "schema": each.schema} for each in found.values()]
+        fresh = place.with_suffix(".new")
+        fresh.write_text(json.dumps(rows, indent=1, sort_keys=True), encoding="utf-8")
+        fresh.replace(place)
+    return found
+
+
+# ── talking to a server ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@asynccontextmanager
+async def _session(server: Server) -> AsyncIterator[Any]:
+    """Open a connection for one errand: a server that keeps a state of its own between two is not to be relied on."""
+    import httpx2
+    from mcp import StdioServerParameters, stdio_client
+    from mcp.client import Client
+    from mcp.client.streamable_http import streamable_http_client
+
+    async with AsyncExitStack() as stack:
+        if server.command:
+            silence = stack.enter_context(os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+            head, *rest = server.command
+            transport: Any = stdio_client(StdioServerParameters(command=head, args=rest, env=dict(server.env)), silence)
+        else:
+            http = httpx2.AsyncClient(headers=dict(server.headers), timeout=CALL_S, trust_env=False)
+            transport = streamable_http_client(server.url, http_client=await stack.enter_async_context(http))
+        yield await stack.enter_async_context(Client(transport))
+
+
+async def _list(session: Any) -> dict[str, Tool]:
+    found: dict[str, Tool] = {}
+    cursor = None
+    while len(found) < TOOLS_MAX:
+        page = await session.list_tools(cursor=cursor, cache_mode="bypass")
+        for each in page.tools:
+            # Through JSON, so that what is compared is what is kept.
+            schema = json.loads(json.dumps(each.input_schema))
+            found[each.name] = Tool(each.name, each.description or "", schema)
+        cursor = page.next_cursor
+        if not cursor:
+            break
+    return found
+
+
+def _same(server: Server, was: Tool, now: Tool | None) -> None:
+    if now is None:
+        raise RefusedError(f"{server.name} has no tool {was.name!r} any more, so nothing was called.")
+    if now.digest != was.digest:
+        raise RefusedError(
+            f"The tool {was.name!r} of {server.name} is not what it was when it was first seen, so it was not called. "
+            f"Look at it; to take it as it is, delete {_place(Path(), server.name)} in the home folder and start again."
+        )
+
+
+def _arguments(tool: Tool, given: Mapping[str, Json], declared: Declared, key: str) -> dict[str, Any]:
+    known = tool.schema.get("properties") or {}
+    if unknown := set(given) - set(known):
+        raise RefusedError(f"The tool {tool.name!r} takes no {sorted(unknown)[0]!r}.")
+    arguments = {name: _number(value, known[name]) for name, value in given.items()}
+    if declared.key:
+        if declared.key not in known:
+            raise RefusedError(
+                f"The tool {tool.name!r} takes no {declared.key!r}, which connectors.toml names as its key."
+            )
+        arguments[declared.key] = hashlib.sha256(key.encode()).hexdigest()[:32]
+    if missing := set(tool.schema.get("required") or ()) - set(arguments):
+        raise RefusedError(f"The tool {tool.name!r} needs {sorted(missing)[0]!r}.")
+    return arguments
+
+
+def _number(value: Json, about: Any) -> Any:
+    """Our JSON has no floats: a number with a fraction travels in it as text."""
+    if isinstance(about, dict) and about.get("type") == "number" and isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            raise RefusedError(f"{value!r} is not a number.") from None
+    return value
+
+
+def _receipt(server: Server, tool: str, answer: Any) -> Receipt:
+    text = "\n".join(each.text for each in answer.content if getattr(each, "type", "") == "text")[:TEXT_MAX]
+    text = server.redact(text)
+    if answer.is_error:
+        raise RefusedError(f"{server.name} would not {tool}: {text[:SHOWN_MAX] or 'it gave no reason'}")
+    short = re.sub(r"\s+", " ", text).strip()[:SHOWN_MAX]
+    said = f"It answered: {short}" if short else "It answered without words."
+    structured = _plain(answer.structured_content, server.redact)
+    return Receipt("", f"Called {tool} of {server.name}. {said}", {"text": text, "structured": structured})
+
+
+def _plain(value: Any, redact: Redactor, depth: int = 0) -> Json:
+    """Canonical JSON: floats as text, nothing too deep."""
+    if isinstance(value, dict) and depth < 12:  # noqa: PLR2004 - deeper than any answer worth reading
+        return {str(name): _plain(each, redact, depth + 1) for name, each in value.items()}
+    if isinstance(value, list) and depth < 12:  # noqa: PLR2004
+        return [_plain(each, redact, depth + 1) for each in value]
+    if isinstance(value, str):
+        return redact(value)[:TEXT_MAX]
+    return value if isinstance(value, int | type(None)) else str(value)[:TEXT_MAX]
+
+
+def _said_no(error: BaseException) -> bool:
+    """Tell an answer of the server's from a silence."""
+    from mcp import MCPError
+
+    # -32700 to -32600: the JSON-RPC errors by which a server turns a request away before it runs.
+    return isinstance(error, MCPError) and -32700 <= error.error.code <= -32600  # noqa: PLR2004
+
+
+def _root(error: BaseException) -> BaseException:
+    """What went wrong in the first place: connections are task groups, which wrap what is raised in them."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,247 @@
+import asyncio
+import contextlib
+import json
+import socket
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from agents.base import ActionCall, Proposal
+from bot.testing import PaperAgent, PaperHouse
+from connectors.base import EffectClass, OutcomeUnknownError, RefusedError, Risk, Role, TryLaterError, Workshop
+from connectors.mcp_tools import Mcp, read_servers
+from tests.counterparts.mcp_notes import notes
+
+ROOT = Path(__file__).resolve().parents[2]
+TOKEN = "canary-9f31-do-not-show"
+TOOLS = """
+[mcp.notes.tools]
+search = "reads"
+add = { risk = "reversible", key = "request_id", roles = { text = "body" } }
+wipe = "off"
+"""
+
+
+class House:
+    """A home with a server of notes in it, and that server's own ledger."""
+
+    def __init__(self, folder):
+        self.home = folder / "home"
+        self.home.mkdir()
+        self.ledger = folder / "ledger"
+        self.write()
+
+    def write(self, *, shape="", tools=TOOLS, command=None):
+        command = command or [sys.executable, "-m", "tests.counterparts.mcp_notes", str(self.ledger)]
+        env = {"PYTHONPATH": str(ROOT), "NOTES_TOKEN": TOKEN, "NOTES_SHAPE": shape}
+        given = ", ".join(f"{name} = {json.dumps(value)}" for name, value in env.items())
+        text = f"[mcp.notes]\ncommand = {json.dumps(command)}\nenv = {{ {given} }}\n{tools}"
+        (self.home / "connectors.toml").write_text(text)
+
+    def open(self):
+        return Mcp.open({}, Workshop(self.home, None, lambda: datetime(2026, 3, 2, tzinfo=UTC)))
+
+    def lines(self):
+        return self.ledger.read_text().splitlines() if self.ledger.exists() else []
+
+
+@pytest.fixture
+def there(tmp_path):
+    return House(tmp_path)
+
+
+async def use(mcp, name, **arguments):
+    return await getattr(mcp, type(mcp).actions()[name].method)(**arguments)
+
+
+def test_each_tool_is_an_action_with_the_declared_or_else_the_safest_class(there):
+    actions = type(there.open()).actions()
+
+    assert sorted(actions) == [
+        "mcp.notes.add",
+        "mcp.notes.die",
+        "mcp.notes.refuse",
+        "mcp.notes.search",
+        "mcp.notes.secret",
+    ]
+    search, add, refuse = (actions[f"mcp.notes.{name}"] for name in ("search", "add", "refuse"))
+    assert search.risk is Risk.READS
+    assert (refuse.risk, refuse.effect) == (Risk.OUTSIDE, EffectClass.PLAIN)
+    assert refuse.no_return
+    assert (add.risk, add.effect, add.takes_key) == (Risk.REVERSIBLE, EffectClass.KEYED, True)
+    assert [(param.name, param.role, param.required) for param in add.params] == [
+        ("text", Role.BODY, True),
+        ("weight", Role.DETAIL, False),
+    ]
+    assert Mcp.actions() == {}
+
+
+async def test_a_tool_is_called_once_and_told_from_its_answer(there):
+    mcp = there.open()
+    receipt = await use(mcp, "mcp.notes.add", text="milk", weight="2.5", key="12.1.1")
+
+    assert receipt.text == "Called add of notes. It answered: noted milk"
+    assert receipt.data == {"text": "noted milk", "structured": {"result": "noted milk"}}
+    (line,) = there.lines()
+    assert line.endswith(" milk 2.5")
+    await use(mcp, "mcp.notes.add", text="milk", weight="2.5", key="12.1.1")
+    assert len(there.lines()) == 1
+    found = await use(mcp, "mcp.notes.search", query="milk")
+    assert found.data["structured"] == {"result": [line]}
+
+
+async def test_what_a_tool_says_no_to_is_refused(there):
+    with pytest.raises(RefusedError, match="no: never"):
+        await use(there.open(), "mcp.notes.refuse", why="never")
+
+
+async def test_a_tool_that_breaks_off_leaves_the_outcome_open(there):
+    """The ledger shows why: it had been done."""
+    with pytest.raises(OutcomeUnknownError, match="did not answer"):
+        await use(there.open(), "mcp.notes.die", text="done")
+    assert there.lines() == ["- done"]
+
+
+async def test_a_server_that_is_gone_means_that_nothing_was_called(there):
+    mcp = there.open()
+    there.write(command=[sys.executable, "-c", "raise SystemExit(3)"])
+    gone = there.open()
+    assert type(gone).actions().keys() == type(mcp).actions().keys()
+    with pytest.raises(TryLaterError, match="Nothing was called"):
+        await use(gone, "mcp.notes.refuse", why="x")
+    health = await gone.health()
+    assert not health.ok
+    assert "does not answer" in health.text
+
+
+async def test_a_tool_that_has_changed_is_not_called_and_the_others_are(there):
+    there.open()
+    there.write(shape="changed")
+    mcp = there.open()
+    with pytest.raises(RefusedError, match="not what it was when it was first seen"):
+        await use(mcp, "mcp.notes.add", text="milk", key="1")
+    assert there.lines() == []
+    assert (await use(mcp, "mcp.notes.search", query="x")).data["structured"] == {"result": []}
+    health = await mcp.health()
+    assert not health.ok
+    assert "changed: add" in health.text
+
+    (there.home / "mcp/notes.json").unlink()
+    await use(there.open(), "mcp.notes.add", text="milk", key="1")
+    assert len(there.lines()) == 1
+
+
+async def test_the_twin_that_does_not_compare_would_have_called_it(there, monkeypatch):
+    there.open()
+    there.write(shape="changed")
+    monkeypatch.setattr("connectors.mcp_tools._same", lambda *_: None)
+    await use(there.open(), "mcp.notes.add", text="milk", key="1")
+    assert len(there.lines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("add", {}, "needs 'text'"),
+        ("add", {"text": "x", "cc": "y"}, "takes no 'cc'"),
+        ("add", {"text": "x", "request_id": "mine", "key": "1"}, None),
+        ("add", {"text": "x", "weight": "much"}, "not a number"),
+    ],
+)
+async def test_arguments_that_do_not_fit_are_refused_before_anything_is_called(there, name, arguments, words):
+    mcp = there.open()
+    if words is None:  # the key is ours alone to choose
+        await use(mcp, f"mcp.notes.{name}", **arguments)
+        assert not there.lines()[0].startswith("mine")
+        return
+    with pytest.raises(RefusedError, match=words):
+        await use(mcp, f"mcp.notes.{name}", **arguments)
+    assert there.lines() == []
+
+
+async def test_what_the_operator_gave_the_server_does_not_come_back(there):
+    receipt = await use(there.open(), "mcp.notes.secret")
+    assert receipt.data["text"] == "the token is [secret]"
+    assert TOKEN not in str(receipt)
+    assert TOKEN not in repr(read_servers(there.home / "connectors.toml"))
+
+
+@contextlib.asynccontextmanager
+async def over_http(ledger):
+    """The same server over HTTP."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    app = notes(ledger).streamable_http_app()
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="on", timeout_graceful_shutdown=1))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(server.serve(sockets=[listener]))
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
+        server.should_exit = True
+    listener.close()
+
+
+async def test_a_server_over_http_is_used_the_same_way(there):
+    async with over_http(there.ledger) as url:
+        (there.home / "connectors.toml").write_text(
+            f'[mcp.notes]\nurl = "{url}"\nheaders = {{ Authorization = "Bearer {TOKEN}" }}\n{TOOLS}'
+        )
+        mcp = await asyncio.to_thread(there.open)
+        await use(mcp, "mcp.notes.add", text="milk", key="1")
+        assert (await mcp.health()).ok
+    assert len(there.lines()) == 1
+
+
+async def test_a_tool_waits_for_its_card_like_any_action(tmp_path, monkeypatch):
+    """Through the house itself: nothing reaches the server's ledger before the button, and then one thing does."""
+    there = House(tmp_path)
+    there.write(tools="")
+    call = ActionCall(name="mcp.notes.add", args={"text": "milk"})
+
+    async def work(self, task, desk):
+        return Proposal(calls=(call,))
+
+    monkeypatch.setattr(PaperAgent, "proposes", (call.name,))
+    monkeypatch.setattr(PaperAgent, "work", work)
+    async with PaperHouse(tmp_path / "paper", connectors={"mcp": there.open()}) as house:
+        await house.operator("ask send body=x")
+        await house.later(seconds=1)
+        assert there.lines() == []
+        assert "milk" in str(house.card())
+        await house.press("Approve")
+        for _ in range(400):
+            if there.lines() and "It answered" in house.transcript():
+                break
+            await asyncio.sleep(0.02)
+        house.expects("Called add of notes. It answered: noted milk")
+    assert len(there.lines()) == 1
+
+
+BAD = {
+    "both": '[mcp.a]\ncommand = ["x"]\nurl = "https://x.example"',
+    "neither": "[mcp.a]",
+    "name": '[mcp."A b"]\ncommand = ["x"]',
+    "text": '[mcp.a]\ncommand = "x"',
+    "clear": '[mcp.a]\nurl = "http://x.example"',
+    "unknown": '[mcp.a]\ncommand = ["x"]\nshell = true',
+    "risk": '[mcp.a]\ncommand = ["x"]\n[mcp.a.tools]\nb = "harmless"',
+    "role": '[mcp.a]\ncommand = ["x"]\n[mcp.a.tools]\nb = { roles = { c = "boss" } }',
+    "more": '[mcp.a]\ncommand = ["x"]\n[mcp.a.tools]\nb = { class = "reads" }',
+    "number": '[mcp.a]\ncommand = ["x"]\n[mcp.a.tools]\nb = 5',
+    "toml": "[mcp",
+    "shape": "mcp = 5",
+    "env": '[mcp.a]\ncommand = ["x"]\nenv = { A = 5 }',
+}
+
+
+@pytest.mark.parametrize("which", BAD)
+def test_a_file_that_makes_no_sense_is_refused_with_its_line(tmp_path, which):
+    (tmp_path / "connectors.toml").write_text(BAD[which])
+    with pytest.raises(RefusedError, match=r"connectors\.toml"):
+        read_servers(tmp_path / "connectors.toml")
+
+
+def test_without_a_file_there_are_no_tools(tmp_path):
+    assert Mcp.open({}, Workshop(tmp_path, None, lambda: datetime.now(UTC))) is None
