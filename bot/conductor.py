@@ -217,6 +217,9 @@ def decide(state: TaskState, event: Happening, house: House) -> list[Effect]:
                 Rouse(scope=event.scope),
                 Reply(text=f"Going on with {event.scope}." if event.scope != "all" else "Going on."),
             ]
+        case Delivered() if event.what in state.cards and state.cards[event.what].state != "pending":
+            # It was settled while this copy was on its way, and nobody has mended it yet.
+            return _mend(state, event.what, only=event.ref)
         case Ended() | Recorded() | Posted() | Delivered() | ModelCalled():
             return []  # looked at, not acted on
         case Granted() | Revoked() | GrantUsed() | EpochRaised():
@@ -237,9 +240,6 @@ def _item_arrived(state: TaskState, event: ItemArrived, house: House) -> list[Ef
         ),
         "",
     )
-        case Delivered() if event.what in state.cards and state.cards[event.what].state != "pending":
-            # It was settled while this copy was on its way, and nobody has mended it yet.
-            return _mend(state, event.what, only=event.ref)
     if not agent:
         text = (
             f"Something came in from {event.service} ({event.kind}) that no agent takes. It is kept as task {state.id}."
@@ -524,6 +524,8 @@ def _card_opened(state: TaskState, event: CardOpened, house: House) -> list[Effe
         for key, order in state.open.items()
         if isinstance(order, Wake) and order.reason in {"expire", "remind"} and order.data.get("card") == event.card
     ]
+    # Copies of the draft before give up their buttons: there is one place to press, and it shows what would be done.
+    orders += _mend(state, event.card, former=True)
     if event.kind == "shadow":
         return [*orders, *_show_card(state, event.card, house), *_end_if_over(state)]
     if event.expires_at and event.kind == "approval":
@@ -563,8 +565,6 @@ def _pressed(state: TaskState, event: Pressed, house: House) -> list[Effect]:
     match event.verb:
         case "approve":
             return _approve(state, event, standing, house)
-    # Copies of the draft before give up their buttons: there is one place to press, and it shows what would be done.
-    orders += _mend(state, event.card, former=True)
         case "reject":
             settled = Settled(
                 card=event.card,
@@ -1164,6 +1164,7 @@ def _show_message(event: Said, house: House) -> list[Effect]:
 
 def _show_card(state: TaskState, card: str, house: House) -> list[Effect]:
     """Show a card in the place it belongs to and on every other channel of the operator."""
+    delegated = state.actor is not None and state.actor.origin is Origin.DELEGATE
     return [
         Show(what=card, channel=place.channel, conversation=place.conversation, thread=place.thread)
         for place in _where(state.place, house, everywhere=True, delegated=delegated)
@@ -1176,6 +1177,7 @@ def _where(place: Place | None, house: House, *, everywhere: bool, delegated: bo
     Where the operator spoke is as good as the operator's home on that channel; where a delegate spoke is not.
     """
     served = {home.channel for home in house.homes}
+    apart = {home.conversation for home in house.homes} - {place.conversation if place else ""} if delegated else set()
     if place is None or not place.channel:
         return list(house.homes)
     here = [place] if place.channel in served else []
@@ -1196,11 +1198,9 @@ def _mend(state: TaskState, card: str, *, former: bool = False, only: str = "") 
             former=former,
         )
         for place, ref in state.copies.get(card, ())
+        if only in {"", ref}
     ]
 
 
 def _first_line(text: str) -> str:
     return text.partition("\n")[0][:200]
-    delegated = state.actor is not None and state.actor.origin is Origin.DELEGATE
-    apart = {home.conversation for home in house.homes} - {place.conversation if place else ""} if delegated else set()
-        if only in {"", ref}

@@ -937,10 +937,6 @@ class Runner:
         else:
             self._staff.log.close_order(key)
 
-    async def _bring(self, channel: Channel, place: Place, state: TaskState, order: Show) -> str:
-        if order.what in state.cards:
-            render = approvals.render_former if order.former else approvals.render
-            card = render(state, order.what, self._view())
     async def _converge(self, task: int, card: str, channel: Channel, place: Place, ref: str) -> None:
         for pause in (*SHOW_AGAIN_S, None):
             try:
@@ -952,6 +948,10 @@ class Runner:
             else:
                 return
 
+    async def _bring(self, channel: Channel, place: Place, state: TaskState, order: Show) -> str:
+        if order.what in state.cards:
+            render = approvals.render_former if order.former else approvals.render
+            card = render(state, order.what, self._view())
             if order.ref:
                 await channel.settle(place, order.ref, card)
                 return order.ref

@@ -260,12 +260,12 @@ class Books:
             kind: Record kind whose keys are the numbers: ``"invoice"``.
             series: ``"2026"``.
             prefix: ``"CN-"``.
+            card: A number that this card holds counts as free: a new draft of it keeps its number.
 
         Returns:
             ``"2026-0001"``, ``"CN-2026-0001"``; four digits, more when needed.
         """
         head = f"{prefix}{series}-"
-            card: A number that this card holds counts as free: a new draft of it keeps its number.
         used = {
             row.key
             for row in self._run(
