@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from bot import approvals, batch, books
+from bot import approvals, batch, books, schedules
 from bot.approvals import Roster, View
 from bot.effects import (
     Close,
@@ -102,11 +102,29 @@ PRESSES = frozenset({"approve", "reject", "undo", "snooze"})
 """Intents that press a button by name."""
 
 
+class Standing(Protocol):
+    """A record as it stands: `memory.projections.Version` serves."""
+
+    @property
+    def version(self) -> int:
+        """Counted from 1, versions that ended the record among them."""
+        ...
+
+    @property
+    def data(self) -> Mapping[str, Json]:
+        """What it says."""
+        ...
+
+
 class Ledgers(Protocol):
     """What the conductor reads of the books inside the transaction; `memory.projections.Books` serves."""
 
     def version(self, kind: str, key: str) -> int:
         """Newest version, 0 for none."""
+        ...
+
+    def standing(self, kind: str, key: str) -> Standing | None:
+        """Newest version that is not gone."""
         ...
 
     def reserved_for(self, name: str) -> str | None:
@@ -170,6 +188,8 @@ def decide(state: TaskState, event: Happening, house: House) -> list[Effect]:
             return [Understand(text=event.text)]
         case ItemArrived():
             return _item_arrived(state, event, house)
+        case HourStruck() if event.name.startswith(schedules.PREFIX):
+            return _fell_due(event, house)
         case HourStruck():
             return [LookUp(question=event.name, slots={"period": event.period})]
         case Understood():
@@ -247,6 +267,21 @@ def _item_arrived(state: TaskState, event: ItemArrived, house: House) -> list[Ef
         return [*_say(state, text, kind="notice"), Record(event=Ended(how="done", summary="kept, nobody takes it"))]
     step = Step(id="s1", agent=agent, intent="item", why="it came from outside")
     return [Record(event=Planned(goal=state.title, steps=(step,), source="item"))]
+
+
+def _fell_due(event: HourStruck, house: House) -> list[Effect]:
+    """Do what a schedule asks for, and move it on to its next period: both in the transaction that counts this one."""
+    key = event.name.removeprefix(schedules.PREFIX)
+    standing = house.ledgers.standing(schedules.KIND, key)
+    if standing is None or standing.data.get("next") != event.period:
+        return [Record(event=Ended(how="done", summary="this schedule was changed in the meantime"))]
+    moved = schedules.advanced(key, standing.data, event.period, house.zone)
+    step = schedules.step_of(key, standing.data)
+    goal = str(standing.data.get("text") or key)
+    return [
+        Record(event=Recorded(write=moved, version=standing.version + 1)),
+        Record(event=Planned(goal=goal, steps=(step,), source=event.name)),
+    ]
 
 
 def _understood(state: TaskState, event: Understood, house: House) -> list[Effect]:
@@ -389,6 +424,8 @@ def _gate(state: TaskState, event: Proposed, house: House) -> list[Effect]:
     worst = max(verdicts, key=lambda verdict: ("do", "shadow", "ask", "refuse").index(verdict.ruling))
     if step is not None and step.gate == "ask" and worst.ruling == "do":
         worst = Verdict("ask", "the plan asks here")
+    if event.warnings and worst.ruling == "do":
+        worst = Verdict("ask", "a check found something")
     if worst.ruling == "refuse":
         text = f"I will not do this: {worst.rule}."
         return [
@@ -461,7 +498,9 @@ def _stale(calls: Iterable[ActionCall], card: str, house: House) -> bool:
                     return True
             else:
                 kind, _, key = need.partition(":")
-                if house.ledgers.version(kind, key) != version:
+                standing = house.ledgers.standing(kind, key)
+                # A record that is gone is as one that never was: added again, it needs version 0.
+                if (standing.version if standing else 0) != version:
                     return True
     return False
 
@@ -741,6 +780,8 @@ def _undo_without_card(state: TaskState, event: Pressed, house: House) -> list[E
 
 
 REVERSIBLE = frozenset({"books.write", "books.remind"})
+MOVED_BY_CLOCK = frozenset({"schedule", "reminder"})
+"""Records whose newer versions the clock writes: they can be taken back all the same."""
 
 
 def _undo_done(state: TaskState, event: Pressed, done: list[EffectState], house: House) -> list[Effect]:
@@ -748,6 +789,8 @@ def _undo_done(state: TaskState, event: Pressed, done: list[EffectState], house:
         return [Reply(text=_undo_advice(done, house))]
     for effect in done:
         for write in effect.prepared.call.writes:
+            if write.kind in MOVED_BY_CLOCK and not house.ledgers.before(effect.prepared.effect, write.kind, write.key):
+                continue  # only its next date has changed
             if house.ledgers.newer_than(effect.prepared.effect, write.kind, write.key):
                 return [Reply(text=f"{write.kind} {write.key} was changed again since; take that back first.")]
     orders = [order for effect in reversed(done) for order in undo_books(state, effect, house, event.actor)]
@@ -907,7 +950,7 @@ def _confirmed(state: TaskState, event: Confirmed, house: House) -> list[Effect]
         return orders
     if call.name == "books.remind":
         due = datetime.fromisoformat(str(call.args["when"]))
-        orders.append(Wake(reason="reminder", due=due, data={"effect": event.effect, "text": str(call.args["text"])}))
+        orders.append(_reminder(event.effect, str(call.args["text"]), due, str(call.args.get("every") or "")))
     group = _group(state, effect)
     following = next((other for other in group if other.status == "prepared" and other.again_at is None), None)
     if following is not None:
@@ -1012,7 +1055,7 @@ def _woke(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
         case "resumed":
             return _resume(state, house)
         case "reminder":
-            return [*_say(state, f"Reminder: {event.data.get('text')}", kind="notice", home=True), *_end_if_over(state)]
+            return _remind(state, event, house)
         case "interrupted" if effect and effect.status == "sending":
             return _interrupted(effect, house)
         case "restored":
@@ -1024,6 +1067,31 @@ def _woke(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
             return _say(state, str(event.data.get("text", "")), kind="notice", home=True)
         case _:
             return []  # what it was about is settled in the meantime
+
+
+def _reminder(effect: str, text: str, due: datetime, every: str) -> Wake:
+    data: dict[str, Json] = {"effect": effect, "text": text, "when": due.isoformat(), "every": every}
+    return Wake(reason="reminder", due=due, data=data)
+
+
+def _remind(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
+    """Say it, and come again when it has a rule; what the machine slept through is said once."""
+    told = _say(state, f"Reminder: {event.data.get('text')}", kind="notice", home=True)
+    effect, rule = state.effects.get(str(event.data.get("effect", ""))), str(event.data.get("every") or "")
+    if effect is None or "when" not in event.data:  # ordered by an older version
+        return [*told, *_end_if_over(state)]
+    last = datetime.fromisoformat(str(event.data["when"]))
+    again = schedules.following_after(rule, last, house.now, house.zone)
+    moved: list[Effect] = []
+    for write in effect.prepared.call.writes:
+        standing = house.ledgers.standing(write.kind, write.key)
+        if standing is not None and write.kind == "reminder":
+            change = {"when": again.isoformat()} if again else {"status": "done"}
+            after = msgspec.structs.replace(write, data={**standing.data, **change})
+            moved.append(Record(event=Recorded(write=after, version=standing.version + 1)))
+    if again is None:
+        return [*told, *moved, *_end_if_over(state)]
+    return [*told, *moved, _reminder(effect.prepared.effect, str(event.data.get("text")), again, rule)]
 
 
 def _expire(state: TaskState, card: CardState, house: House) -> list[Effect]:

@@ -24,8 +24,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import Table, func, select
 
-from agents.base import Agent, Intent, Task
-from bot import approvals, batch
+from agents import verifier
+from agents.base import Agent, Desk, Intent, Proposal, Task, Thought
+from bot import approvals, batch, schedules
 from bot.approvals import Roster, read_handle
 from bot.books import ACTIONS as BOOKS_ACTIONS
 from bot.channels.base import (
@@ -108,6 +109,7 @@ log = logging.getLogger("soloist.runner")
 STEPS_PER_EVENT_MAX = 200  # a conductor bug must not become an endless bill
 STATES_KEPT = 4096  # beliefs in memory; the rest is folded again when it is needed
 RETRY_FIRST_S, RETRY_MAX_S = 5.0, 3600.0
+SCHEDULES_PER_TICK_MAX = 400  # periods of one schedule caught up with at once: a year of a daily one
 SHOW_AGAIN_S = (1.0, 2.0, 5.0, 15.0, 60.0)  # a platform that is away is asked again; the order stays in the outbox
 SWEEP_S = 30.0  # finds what a wake-up missed, also after the clock jumped
 DELIVERIES_AT_ONCE = 8
@@ -628,6 +630,7 @@ class Runner:
             text = f"I cannot use that: {_plain(error)}"
             await self._answer(task, Proposed(order=key, step=step.id, agent=step.agent, problem=text, card=order.card))
             return
+        thoughts: list[Thought] = []
         desk = WorkDesk(
             now=self._staff.now(),
             zone=self._staff.zone,
@@ -637,13 +640,13 @@ class Runner:
             actions=self._actions,
             connectors=self._staff.connectors,
             recall_with=self._staff.recall or recall_nothing,
-            think_with=self._staff.think or no_model,
+            think_with=_noting(self._staff.think or no_model, thoughts),
             task=str(task),
             agent=step.agent,
             origin=state.origin,
             card=order.card,
         )
-        proposal = await agent.work(work, desk)
+        proposal, warnings = await _checked(agent, work, desk, thoughts)
         event = Proposed(
             order=key,
             step=step.id,
@@ -655,6 +658,7 @@ class Runner:
             confidence_pct=proposal.confidence_pct,
             reasons=proposal.reasons,
             sources=proposal.sources,
+            warnings=warnings,
             files=proposal.files,
             ask=proposal.ask,
             choices=proposal.choices,
@@ -685,6 +689,7 @@ class Runner:
             earlier=before.opened.calls if before else (),
             item=item.data if item else None,
             item_text=item.text if item else "",
+            item_kind=item.kind if item else "",
         )
 
     # ── presses by name, other tasks ──────────────────────────────────────────────────────────────────────────────
@@ -1105,7 +1110,21 @@ class Runner:
                 await self._answer(task, WokeUp(order=row.id, reason=order.reason, data=order.data), actor="clock")
         await self._strike(now)
 
+    async def _strike_schedules(self, now: datetime) -> None:
+        """Fire every declared period that has fallen due, each once; what came while we were away comes one by one."""
+        for _ in range(SCHEDULES_PER_TICK_MAX):
+            with self._staff.database.read() as connection:
+                standing = Books(connection).all(schedules.KIND)
+            fired = [
+                await self.struck(f"{schedules.PREFIX}{each.key}", period)
+                for each in standing
+                if (period := schedules.due(each.data, now))
+            ]
+            if not any(fired):
+                return
+
     async def _strike(self, now: datetime) -> None:
+        await self._strike_schedules(now)
         local = now.astimezone(self._staff.zone)
         if local.time() < self._staff.policy.digest_at:
             return
@@ -1194,6 +1213,45 @@ def _ordered(task: int, seq: int, decided: Iterable[Effect], answered: str) -> O
     return Ordered(tuple(given), tuple(closed))
 
 
+def _noting(think: Think, thoughts: list[Thought]) -> Think:
+    """Return a way to think that notes each answer a model gave."""
+
+    async def noted(*args: Any, **more: Any) -> Thought:
+        thought = await think(*args, **more)
+        if not thought.problem:
+            thoughts.append(thought)
+        return thought
+
+    return noted
+
+
+async def _checked(
+    agent: Agent, work: Task, desk: Desk, thoughts: Sequence[Thought]
+) -> tuple[Proposal, tuple[str, ...]]:
+    """Let the verifier look at a draft; what fails goes back once, and what fails again goes to the operator."""
+    proposal = await agent.work(work, desk)
+    warnings = _faults(proposal, work, desk)
+    if not warnings or not thoughts:
+        return proposal, warnings  # a template would say the same again
+    # A warning may quote the draft, and a draft may quote a stranger: quotes never become the agent's guidance.
+    bare = " ".join(_QUOTED.sub("something", warning) for warning in warnings)[:GUIDANCE_MAX]
+    guidance = f"{work.guidance}\nPut this right: {bare}".strip()
+    again = await agent.work(replace(work, guidance=guidance, earlier=proposal.calls), desk)
+    if not again.calls:
+        return proposal, warnings
+    # Judged by what the operator said: the guidance of the first check is nobody's word.
+    left = _faults(again, work, desk)
+    return (again, left) if len(left) < len(warnings) else (proposal, warnings)
+
+
+def _faults(proposal: Proposal, work: Task, desk: Desk) -> tuple[str, ...]:
+    try:
+        return verifier.check(proposal.calls, work, desk)
+    except (ArithmeticError, KeyError, TypeError, ValueError) as error:
+        log.warning("task %s: the draft could not be checked: %r", work.id, error)
+        return (f"This draft is not laid out as it should be, so it could not be checked ({type(error).__name__}).",)
+
+
 def _resolved(step: Step, state: TaskState) -> dict[str, Json]:
     """Return a step's inputs with references to earlier results filled in."""
     values: dict[str, Json] = {}
@@ -1205,6 +1263,8 @@ def _resolved(step: Step, state: TaskState) -> dict[str, Json]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+GUIDANCE_MAX = 2000  # characters of warnings handed back to an agent
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _CARD = re.compile(r"\d{1,12}\.\d{1,6}")
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")  # halves of characters, and NUL, which no database keeps
 

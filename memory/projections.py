@@ -218,6 +218,11 @@ class Books:
         """Return the newest version's number, 0 when there never was one."""
         return self._run(records, _VERSION, {"kind": kind, "key": key}).scalar() or 0
 
+    def standing(self, kind: str, key: str) -> Version | None:
+        """Return the newest version, None when there never was one or the record is gone."""
+        found = self.record(kind, key)
+        return None if found is None or found.gone else found
+
     def versions(self, kind: str, key: str) -> list[Version]:
         """Return every version of one record, oldest first."""
         query = select(records).where(records.c.kind == kind, records.c.key == key).order_by(records.c.version)

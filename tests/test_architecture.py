@@ -42,6 +42,7 @@ PURE = (
     "bot/approvals.py",
     "bot/books.py",
     "bot/digest.py",
+    "bot/schedules.py",
     "bot/state.py",
     "bot/effects.py",
     "agents/budget.py",
@@ -58,7 +59,7 @@ NOW = {"now", "utcnow", "today"}
 FLOORS = (
     ("effects", "channels.base", "channels.web.window"),
     ("state", "policy", "control", "reading"),
-    ("approvals", "batch", "digest", "intents", "intents_eval", "books", "settings", "doctor", "redaction"),
+    ("approvals", "batch", "digest", "intents", "intents_eval", "books", "settings", "doctor", "redaction", "schedules"),
     ("conductor",),
     ("channels",),
     ("desk", "history", "reader", "demo", "remembering", "spending"),
