@@ -56,7 +56,8 @@ async def test_r2_a_card_can_be_answered_after_fourteen_hours_and_reminds_before
     outside = bare.runner.state_now(1).cards["1.1"].opened.expires_at
     task = await bare.operator("ask pay to=x amount=1.00 EUR")
     money = bare.runner.state_now(int(task)).cards[f"{task}.1"].opened.expires_at
-    assert outside is not None and money is not None
+    assert outside is not None
+    assert money is not None
     assert money - bare.clock() > outside - bare.clock.at + timedelta(days=6), "money has more time, by its class"
 
 
@@ -94,8 +95,8 @@ async def test_r5_looking_at_a_card_a_thousand_ways_changes_nothing(bare: BareHo
     before = list(bare.machine.log.lines())
     history = bare.machine.history
     for _ in range(50):
-        bare.runner.card("1.1"), history.home(), history.history(50), history.timeline("1"), history.tasks(9)  # noqa: B018
-        list(history.waiting()), history.why(1), bare.runner.card_of("web", "main", "c1")  # noqa: B018
+        bare.runner.card("1.1"), history.home(), history.history(50), history.timeline("1"), history.tasks(9)
+        list(history.waiting()), history.why(1), bare.runner.card_of("web", "main", "c1")
     assert list(bare.machine.log.lines()) == before
     assert bare.card().state == "pending"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import random
 import resource
@@ -183,6 +184,8 @@ Soloist = Callable[..., Ended]
 def soloist(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Soloist:
     """Run the command line as an operator does."""
 
+    handlers, level = list(logging.getLogger().handlers), logging.getLogger().level
+
     def run(home: Path, *arguments: str, **environment: str) -> Ended:
         with monkeypatch.context() as patch:
             for name in [name for name in os.environ if name.startswith(("SMTP", "MAIL", "IMAP", "SOLOIST"))]:
@@ -191,6 +194,7 @@ def soloist(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
                 patch.setenv(name, value)
             with pytest.raises(SystemExit) as ended:
                 cli.main(arguments)
+        logging.getLogger().handlers, logging.getLogger().level = list(handlers), level
         out = capsys.readouterr()
         return Ended(int(ended.value.code or 0), out.out, out.err)
 

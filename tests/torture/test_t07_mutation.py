@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from bot.effects import Perform
 from bot.state import with_item
 from bot.testing import OPERATOR, PLACE
 from memory.events import ActionCall, Entry, Write, fingerprint
@@ -91,7 +92,8 @@ async def torture(folder: Path, count: int, seed: int) -> Found:
     found.expect(fingerprint(changed(RICH, why="other")) == fingerprint(RICH), "the words of an agent count")
     async with BareHouse(folder / "home", policy=no_delay()) as house:
         for number, mutant in enumerate(made):
-            await (_on_the_card if number % 2 else _before_sending)(house, number, mutant, found)
+            await (_on_the_card, _before_sending, _while_sending)[number % 3](house, number, mutant, found)
+        await _the_world_moved(house, found)
         found.counts["effects"] = len(house.provider.accepted)
         found.expect(not house.provider.accepted, f"{len(house.provider.accepted)} changed payloads went out")
     return found
@@ -130,6 +132,43 @@ async def _before_sending(house: BareHouse, number: int, mutant: ActionCall, fou
     found.expect(after.status in {"failed", "prepared"}, f"{after.status} for {mutant}")
     if after.status == "prepared":  # its name changed, so the pause that stopped it is not lifted for it
         found.expect(mutant.name != RICH.name, f"left standing: {mutant}")
+
+
+async def _while_sending(house: BareHouse, number: int, mutant: ActionCall, found: Found) -> None:
+    """It changes after the attempt was written down and before the first byte leaves."""
+    house.agent.next.append((RICH,))
+    task = int(await house.operator(f"ask post body={number}"))
+    house.runner._dispatch = lambda _: None  # type: ignore[method-assign]
+    await house.press("Approve", f"{task}.1")
+    del house.runner._dispatch
+    state = house.runner.state_now(task)
+    (effect,) = state.effects.values()
+    (key,) = (key for key, order in state.open.items() if isinstance(order, Perform))
+    forged = changed(effect, prepared=changed(effect.prepared, call=mutant))
+    house.runner._states[task] = changed(state, effects=with_item(state.effects, effect.prepared.effect, forged))
+    await house.runner._perform(task, key, state.open[key])
+    await house.runner.settled()
+    after = house.runner.state_now(task).effects[effect.prepared.effect]
+    found.expect(after.status == "failed", f"while sending, {after.status} for {mutant}")
+
+
+async def _the_world_moved(house: BareHouse, found: Found) -> None:
+    """What a card stands on was changed by another card: the old one is not done, a fresh one follows."""
+    call = ActionCall(
+        name="paper.post", args={"to": ["a@b.example"], "body": "first"}, needs={"thing:k": 0},
+        writes=(Write(kind="thing", key="k", data={"v": 1}),),
+    )  # fmt: skip
+    tasks = []
+    for body in ("first", "second"):
+        house.agent.next.append((changed(call, args={**call.args, "body": body}),))
+        tasks.append(await house.operator(f"ask post body=fresh-{body}"))
+    before = len(house.provider.accepted)
+    for task in tasks:
+        await house.press("Approve", f"{task}.1")
+    found.expect(house.done("first") == 1, f"the first happened {house.done('first')} times")
+    found.expect(house.done("second") == 0, "what stood on an older record was done all the same")
+    found.expect(house.card(f"{tasks[1]}.1").revision == 2, "no fresh card came")
+    del house.provider.accepted[before:]
 
 
 async def test_a_payload_changed_anywhere_is_never_sent(yard: Path) -> None:

@@ -13,10 +13,9 @@ import msgspec
 from bot import approvals
 from bot.approvals import Person
 from bot.channels.base import RefusedPressError
-from bot.policy import Policy
 from bot.testing import OPERATOR, PLACE
 from connectors.base import Incoming
-from memory.events import Actor, Origin
+from memory.events import ActionCall, Actor, Origin
 from tests.torture.bare import BareHouse, Found, no_delay
 
 Forgery = Callable[[BareHouse, str, int, random.Random], Awaitable[str]]
@@ -140,8 +139,29 @@ async def torture(folder: Path, count: int, seed: int) -> Found:
             found.expect(state == "pending", f"{forgery.__name__} {number}: the card is {state}; {reply}")
             found.expect(not house.provider.accepted, f"{forgery.__name__} {number}: it was done")
             house.provider.accepted.clear()
+        await _overreaching(house, found)
         await _replayed_and_late(house, found)
     return found
+
+
+OVERREACHING = (
+    ("paper.destroy", {}, "not set up here"),
+    ("books.issue", {"number": "1"}, "not allowed to propose"),
+    ("paper.post", {"to": ["a@b.example"]}, "without body"),
+    ("paper.pay", {"payee": "x", "amount": "40 €"}, "no limit could count"),
+    ("paper.pay", {"payee": "x", "amount": "NaN EUR"}, "no limit could count"),
+    ("paper.pay", {"payee": "x", "amount": "40"}, "no limit could count"),
+)
+
+
+async def _overreaching(house: BareHouse, found: Found) -> None:
+    """A tool that is not there, a tool of somebody else, a call with a hole in it, an amount no limit can count."""
+    for name, args, words in OVERREACHING:
+        house.agent.next.append((ActionCall(name=name, args=args),))
+        task = await house.operator("ask post body=x")
+        found.expect(house.runner.card(f"{task}.1") is None, f"{name} {args} came to a card")
+        found.expect(words in house.channel.words[-1], f"{name} {args}: {house.channel.words[-1]}")
+    found.expect(not house.provider.accepted, "an agent overreached, and it was done")
 
 
 async def _replayed_and_late(house: BareHouse, found: Found) -> None:
@@ -185,24 +205,3 @@ async def test_the_same_button_counts_in_the_operators_hand(yard: Path) -> None:
         task = await house.operator("ask post body=real")
         assert await _press(house, 1, house.button("Approve", f"{task}.1")[0]) == "Approved."
         assert house.done("real") == 1
-
-
-async def test_an_agent_that_proposes_what_it_may_not_is_refused(yard: Path) -> None:
-    """A tool that is not there, a tool of somebody else, a reading tool, an amount no limit can count."""
-    from memory.events import ActionCall
-
-    wrong = (
-        ("paper.destroy", {}, "not set up here"),
-        ("books.issue", {"number": "1"}, "not allowed to propose"),
-        ("paper.post", {"to": ["a@b.example"]}, "without body"),
-        ("paper.pay", {"payee": "x", "amount": "40 €"}, "no limit could count"),
-        ("paper.pay", {"payee": "x", "amount": "NaN EUR"}, "no limit could count"),
-    )
-    everything_goes = Policy(rules=(), delay=no_delay().delay)
-    async with BareHouse(yard / "home", policy=everything_goes) as house:
-        for name, args, words in wrong:
-            house.agent.next.append((ActionCall(name=name, args=args),))
-            await house.operator("ask post body=x")
-            house.expects(words)
-        assert not house.channel.cards
-        assert house.provider.calls == 0

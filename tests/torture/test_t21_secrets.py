@@ -68,7 +68,8 @@ async def torture(folder: Path, count: int, seed: int) -> Found:
     root.setLevel(logging.DEBUG)
     try:
         await _gossip(folder, secrets, redact, chance, found)
-        log = logging.getLogger("httpx")
+        log = logging.getLogger("soloist.torture")
+        log.setLevel(logging.DEBUG)
         for _ in range(count):
             log.debug("-> %s", echoes(chance.choice(secrets), chance))
     finally:

@@ -6,6 +6,7 @@ A test that cannot fail proves nothing. Each entry breaks one guard and names th
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,8 +18,11 @@ import pytest
 from bot import approvals, conductor, redaction, runner
 from bot.approvals import Person, Roster
 from bot.effects import Perform
+from memory import database
 from memory.log import Log, Tx
 from memory.projections import Books
+from tests.bot import test_runner
+from tests.stories import test_rivals
 from tests.torture import (
     test_t02_power_loss,
     test_t03_disk,
@@ -35,7 +39,7 @@ from tests.torture import (
     test_t21_secrets,
     test_t25_simulation,
 )
-from tests.torture.bare import Found, broken, changed
+from tests.torture.bare import BareHouse, Found, broken, changed, no_delay
 
 Row = Callable[[Path, int, int], Any]
 
@@ -181,7 +185,45 @@ def acknowledge_first(self: Any, work: Any) -> Any:
     return done
 
 
+def story(test: Callable[[BareHouse], Any]) -> Row:
+    """Let a test of one house stand as a row."""
+
+    async def row(folder: Path, _count: int, seed: int) -> Found:
+        found = Found(seed)
+        async with BareHouse(folder / "home", policy=no_delay()) as house:
+            try:
+                await test(house)
+            except (AssertionError, pytest.fail.Exception) as error:
+                found.faults.append(f"{test.__name__}: {error}"[:300])
+        return found
+
+    return row
+
+
+async def recover_nothing(self: Any) -> None:
+    """Start as if nothing had been promised."""
+
+
+def owned_by_anybody(home: Path) -> int:
+    """Take no lock."""
+    return os.open(os.devnull, os.O_RDONLY)
+
+
 TWINS = (
+    Twin("gate: an agent may propose anything", conductor, "_not_allowed", lambda *_: "", test_t09_forgery.torture, 1),
+    Twin("gate: amounts no limit can count", conductor, "odd_amount", lambda _: "", test_t09_forgery.torture, 1),
+    Twin("gate: what a card stands on may change", conductor, "_stale", lambda *_: False, test_t07_mutation.torture, 1),
+    Twin("gate: a pause stops nothing", conductor, "_is_paused", lambda *_: False, test_t07_mutation.torture, 1),
+    Twin("fingerprint: not compared at the last moment", runner, "fingerprint", by_length, test_t07_mutation.torture, 1),
+    Twin("effects: nothing is recovered", runner.Runner, "recover", recover_nothing, test_t25_simulation.torture, 40),
+    Twin("identity: every recipient is known", Books, "knows_recipient", lambda *_: True,
+         story(test_rivals.test_r15_a_recipient_nobody_has_written_to_is_marked_until_somebody_has), 1),
+    Twin("effects: a key lives for ever", conductor, "_interrupted", send_again,
+         story(test_rivals.test_r10_a_key_that_the_service_has_forgotten_is_not_used_again), 1),
+    Twin("log: the chain is not looked at", Log, "verify", lambda _: iter(()),
+         story(test_runner.test_what_was_approved_is_what_is_done_or_nothing), 1),
+    Twin("log: two processes on one home", database, "_own", owned_by_anybody,
+         story(test_runner.test_a_second_process_on_the_same_home_says_so), 1),
     Twin("identity: anybody may press", Roster, "find", anybody, test_t09_forgery.torture, 2),
     Twin("identity: by platform, not by id", Roster, "find", by_name, test_t09_forgery.torture, 2),
     Twin("approvals: no limits on delegates", approvals, "may_press", lambda *_: "", test_t09_forgery.torture, 2),
