@@ -140,7 +140,7 @@ async def live(plan: dict[str, Any]) -> None:
 def _without(twin: str) -> None:
     """Take a guard out: the negative twins of T1."""
     if twin == "unknown":  # send again blindly what was on its way
-        conductor._interrupted = lambda effect: [Perform(effect=effect.prepared.effect, attempt=effect.attempt)]
+        conductor._interrupted = lambda effect, _: [Perform(effect=effect.prepared.effect, attempt=effect.attempt)]
     elif twin == "inbox":  # take every delivery for a new one
         admit = Tx.admit
         Tx.admit = lambda self, platform, account, event_id, at, task: (  # type: ignore[method-assign]
