@@ -293,7 +293,8 @@ class History:
         if not waiting:
             return _answered("Nothing waits for you.")
         lines = [f"- {card.id}: {card.title}" + _first_amount(card) for card in waiting]
-        return _answered("\n".join([f"{len(waiting)} waiting for you:", *lines, "", "approve 12.1, reject 12.1"]))
+        how = f"approve {waiting[0].id}, reject {waiting[0].id}"
+        return _answered("\n".join([f"{len(waiting)} waiting for you:", *lines, "", how]))
 
     def _batch(self) -> Answered:
         ready = [

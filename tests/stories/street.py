@@ -59,6 +59,7 @@ class Phone(Protocol):
     name: str
 
     async def says(self, text: str) -> None: ...
+    async def commands(self, text: str) -> None: ...
     async def replies(self, text: str) -> None: ...
     async def sends(self, name: str, content: bytes, text: str = "") -> None: ...
     async def presses(self, label: str, on: Seen | None = None) -> str: ...
@@ -228,7 +229,8 @@ class TelegramPhone:
         self.telegram.user_says(text, user=self.user)
         await self._taken()
 
-    commands = says
+    async def commands(self, text: str) -> None:
+        await self.says(text)
 
     async def replies(self, text: str) -> None:
         self.telegram.user_says(text, reply_to=(await card(self)).ref, user=self.user)

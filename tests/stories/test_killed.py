@@ -1,0 +1,144 @@
+"""R1, R9: kill -9 of the real process between card and press, and just after a press, on Slack and on Telegram at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.counterparts.slack import ALICE, APP_TOKEN, BOT_TOKEN, TEAM, Edge, LocalSlack, local_slack
+from tests.counterparts.smtp import PostOffice
+from tests.counterparts.telegram import OPERATOR, TelegramDouble
+from tests.stories.child import Child
+from tests.stories.street import Phone, Seen, SlackPhone, TelegramPhone
+
+pytestmark = pytest.mark.node
+
+
+@pytest.fixture(scope="module")
+def slack() -> Iterator[LocalSlack]:
+    with local_slack("socket") as running:
+        yield running
+
+
+@dataclass
+class Both:
+    child: Child
+    post: PostOffice
+    edge: Edge
+    slack: SlackPhone
+    telegram: TelegramPhone
+
+    async def up(self) -> None:
+        await self.child.start()
+        await self.edge.connected()
+
+    async def until(self, holds: Callable[[], Awaitable[Any]]) -> Any:
+        """Look until it holds: another process does the work, so there is nothing of ours to wait for."""
+        async with asyncio.timeout(30):
+            while not (found := await holds()):  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.05)
+        return found
+
+    async def mails(self, count: int) -> bool:
+        return len(self.post.taken) == count
+
+    async def shows(self, phone: Phone, *words: str) -> Seen:
+        async def look() -> Seen | None:
+            for each in reversed(await phone.seen()):
+                if all(word in each.text for word in words):
+                    return each
+            return None
+
+        return await self.until(look)  # type: ignore[no-any-return]
+
+    async def waits(self, phone: Phone, *words: str) -> Seen:
+        async def look() -> Seen | None:
+            for each in reversed(await phone.seen()):
+                if "Approve" in each.labels and all(word in each.text for word in words):
+                    return each
+            return None
+
+        return await self.until(look)  # type: ignore[no-any-return]
+
+
+def settle_in(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "policy.toml").write_text('[undo]\nwindow = "2s"\n')
+
+
+@contextlib.asynccontextmanager
+async def both(folder: Path, slack: LocalSlack) -> AsyncIterator[Both]:
+    async def at_once() -> None:
+        """The house is another process: there is nothing here to wait for."""
+
+    settle_in(folder)
+    async with contextlib.AsyncExitStack() as stack:
+        post = await stack.enter_async_context(PostOffice())
+        telegram = await stack.enter_async_context(TelegramDouble())
+        slack.http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
+        await slack.control("reset")
+        edge = await stack.enter_async_context(Edge(slack))
+        child = Child(
+            folder,
+            {
+                "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(post.port), "SMTP_SECURITY": "none",
+                "MAIL_FROM": "Nora Lind <nora@lind-studio.example>",
+                "SLACK_BOT_TOKEN": BOT_TOKEN, "SLACK_APP_TOKEN": APP_TOKEN, "SLACK_API_BASE": edge.api,
+                "SLACK_OPERATOR": f"{TEAM}:{ALICE}",
+                "TELEGRAM_TOKEN": telegram.token, "TELEGRAM_API_BASE": telegram.url,
+                "TELEGRAM_OPERATOR": str(OPERATOR),
+            },
+        )  # fmt: skip
+        there = Both(child, post, edge, SlackPhone(slack, at_once), TelegramPhone(telegram, at_once))
+        await there.up()
+        try:
+            yield there
+        finally:
+            await child.stop()
+        assert telegram.complaints == []
+
+
+async def test_killed_between_card_and_press_and_after_the_press_everything_happens_once(
+    slack: LocalSlack, tmp_path: Path
+) -> None:
+    async with both(tmp_path / "home", slack) as there:
+        await there.slack.says("invoice Acme 1,200 for the March retainer, net 14")
+        on_slack = await there.waits(there.slack, "2026-0001")
+        on_telegram = await there.waits(there.telegram, "2026-0001")
+        await there.child.kill()
+        await there.up()
+
+        # The button is older than the process.
+        assert await there.telegram.presses("Approve", on_telegram) == "Approved."
+        await there.shows(there.slack, "Approved by You on telegram")  # the other copy converges
+        await there.until(lambda: there.mails(1))
+        await there.shows(there.slack, "Mailed to billing@acme.example")
+
+        # The other way round, and killed while the mail still waits out its window.
+        await there.telegram.says("invoice Initech 300 for hosting, net 14")
+        on_slack = await there.waits(there.slack, "2026-0002")
+        await there.waits(there.telegram, "2026-0002")
+        await there.slack.presses("Approve", on_slack)
+        await there.child.kill()
+        assert len(there.post.taken) == 1
+        await there.up()
+        await there.until(lambda: there.mails(2))
+        await there.shows(there.telegram, "Mailed to accounts@initech.example")
+        await there.shows(there.slack, "Approved by You on slack", "2026-0002")
+
+        # Killed while it is down to nothing: nothing is done again.
+        await there.child.kill()
+        await there.up()
+        await there.telegram.says("/stuck")
+        await there.shows(there.telegram, "Nothing is stuck.")
+        assert [taken.recipients for taken in there.post.taken] == [
+            ["billing@acme.example"], ["accounts@initech.example"]
+        ]  # fmt: skip
+        assert max(there.post.accepted.values()) == 1

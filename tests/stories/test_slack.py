@@ -1,0 +1,26 @@
+"""The stories on Slack: the whole house through Bolt and Socket Mode, against a real workspace and a real mail server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.counterparts.slack import LocalSlack, local_slack
+from tests.stories import told
+from tests.stories.street import street
+
+pytestmark = pytest.mark.node
+
+
+@pytest.fixture(scope="module")
+def slack() -> Iterator[LocalSlack]:
+    with local_slack("socket") as running:
+        yield running
+
+
+@pytest.mark.parametrize("story", told.STORIES, ids=lambda story: story.__name__)
+async def test_the_story_on_slack(story, slack: LocalSlack, tmp_path: Path) -> None:
+    async with street(tmp_path, slack=slack) as there:
+        await story(there)
