@@ -659,7 +659,7 @@ def _approve(state: TaskState, event: Pressed, standing: CardState, house: House
     broken = _broken_limit(opened.calls, house)
     if broken:
         return [Reply(text=broken)]
-    if _needs_second_channel(event, opened, house):
+    if _needs_second_channel(state, opened, house):
         return [Reply(text="A sum this large needs a second yes, from another of your channels. This one is counted.")]
     prepared = _prepare(
         state, opened.calls, house, card=event.card, step=opened.step, rule=f"approved on {event.actor.platform}"
@@ -667,12 +667,17 @@ def _approve(state: TaskState, event: Pressed, standing: CardState, house: House
     return [settled("approved", event.reason), *prepared, Reply(text="Approved.")]
 
 
-def _needs_second_channel(event: Pressed, opened: CardOpened, house: House) -> bool:
+def _needs_second_channel(state: TaskState, opened: CardOpened, house: House) -> bool:
+    """Whether a large sum was approved on fewer than two of the operator's channels: one stolen phone is not enough."""
+    sums: dict[str, Decimal] = {}
     for call in opened.calls:
         amount, currency = amount_of(call)
-        if currency in house.policy.step_up_from and amount >= house.policy.step_up_from[currency]:
-            return not event.step_up
-    return False
+        sums[currency] = sums.get(currency, Decimal(0)) + abs(amount)
+    if not any(sums.get(currency, Decimal(-1)) >= least for currency, least in house.policy.step_up_from.items()):
+        return False
+    hands = state.yeses.get(f"{opened.card}/{opened.revision}", ())
+    people = [(hand, house.roster.find(hand)) for hand in hands]
+    return len({hand.platform for hand, person in people if person and person.role is Origin.OPERATOR}) < 2  # noqa: PLR2004
 
 
 def _prepare(

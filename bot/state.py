@@ -114,6 +114,7 @@ class TaskState(msgspec.Struct, frozen=True):
     copies: Mapping[str, tuple[tuple[Place, str], ...]] = field(default_factory=dict)  # card → where it is shown
     open: Mapping[str, Lasting] = field(default_factory=dict)  # orders not yet answered
     presses: int = 0
+    yeses: Mapping[str, tuple[Actor, ...]] = field(default_factory=dict)  # "card/revision" → whose hand approved it
     drafts: Mapping[str, int] = field(default_factory=dict)  # step → how often an agent has worked on it
     paused: frozenset[str] = frozenset()  # task 0 only
     grants: Mapping[str, Granted] = field(default_factory=dict)  # task 0 only
@@ -214,7 +215,7 @@ def with_event(state: TaskState, line: Line) -> TaskState:  # noqa: PLR0915 - a 
             edits = state.edits
             if event.edits:
                 edits = with_item(edits, event.card, {**edits.get(event.card, {}), **event.edits})
-            return replace(state, presses=state.presses + 1, edits=edits)
+            return replace(state, presses=state.presses + 1, edits=edits, yeses=_with_yes(state, event))
         case Settled():
             card = state.cards[event.card]
             changed = replace(card, state=event.how, settled=event, settled_at=line.at, snoozed_until=None)
@@ -282,6 +283,18 @@ def with_event(state: TaskState, line: Line) -> TaskState:  # noqa: PLR0915 - a 
             return state
         case _:
             assert_never(event)
+
+
+def _with_yes(state: TaskState, event: Pressed) -> Mapping[str, tuple[Actor, ...]]:
+    """Note who approved the card as it stands; whether that hand counts is asked when it matters."""
+    card = state.cards.get(event.card)
+    if event.verb != "approve" or card is None or card.state != "pending":
+        return state.yeses
+    opened = card.opened
+    if event.revision not in {0, opened.revision} or not opened.fingerprint.startswith(event.fingerprint):
+        return state.yeses
+    key = f"{event.card}/{opened.revision}"
+    return with_item(state.yeses, key, (*state.yeses.get(key, ()), event.actor))
 
 
 def _effect(state: TaskState, effect: str, **changes: Any) -> TaskState:

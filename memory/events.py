@@ -288,7 +288,7 @@ class Pressed(Event, frozen=True, kw_only=True):
     reason: str = ""
     edits: dict[str, Json] = {}  # field → new value, see bot/approvals.py
     until: datetime | None = None
-    step_up: bool = False  # pressed on a second channel, for large sums
+    step_up: bool = False  # kept for older lines; a second channel is counted from the presses themselves
     fingerprint: str = ""  # its first 16 digits at least, when the press was one of a batch
 
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -205,3 +207,37 @@ async def test_the_same_button_counts_in_the_operators_hand(yard: Path) -> None:
         task = await house.operator("ask post body=real")
         assert await _press(house, 1, house.button("Approve", f"{task}.1")[0]) == "Approved."
         assert house.done("real") == 1
+
+
+LARGE = replace(no_delay(), step_up_from={"EUR": Decimal(100)})
+PHONE = Actor(platform="telegram", user="operator", account="bot", origin=Origin.OPERATOR)
+
+
+async def test_a_large_sum_needs_a_yes_on_two_of_the_operators_channels(yard: Path) -> None:
+    people = (
+        Person("telegram", "operator", "bot"),
+        Person("slack", "anna", "team", role=Origin.DELEGATE, amount_max="1000.00 EUR"),
+    )
+    anna = Actor(platform="slack", user="anna", account="team")
+    async with BareHouse(yard / "home", policy=LARGE, people=people) as house:
+        task = await house.operator("ask pay to=x amount=100.00 EUR")
+        handle, verb = house.button("Approve", f"{task}.1")
+        for number, actor in enumerate((OPERATOR, OPERATOR, anna, msgspec.structs.replace(PHONE, user="eve"))):
+            reply = await _press(house, number, handle, verb, actor)
+            assert "second yes" in reply or reply.startswith("refused"), reply
+        assert house.provider.accepted == []
+        await house.restart()
+        assert await _press(house, 9, handle, verb, PHONE) == "Approved."
+        assert house.done("x") == 1
+
+
+async def test_a_yes_to_an_older_version_of_a_large_sum_does_not_count(yard: Path) -> None:
+    async with BareHouse(yard / "home", policy=LARGE, people=(Person("telegram", "operator", "bot"),)) as house:
+        task = await house.operator("ask post body=x amount=100.00 EUR")
+        handle, verb = house.button("Approve", f"{task}.1")
+        assert "second yes" in await _press(house, 1, handle, verb)
+        await house.press("Edit", f"{task}.1", edits={"0.body": "other"})
+        assert "changed since" in await _press(house, 2, handle, verb, PHONE)
+        assert "second yes" in await _press(house, 3, house.button("Approve", f"{task}.1")[0], verb, PHONE)
+        assert house.provider.accepted == []
+        assert await _press(house, 4, house.button("Approve", f"{task}.1")[0], verb) == "Approved."

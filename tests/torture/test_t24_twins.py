@@ -200,6 +200,15 @@ def story(test: Callable[[BareHouse], Any]) -> Row:
     return row
 
 
+async def large_sums(folder: Path, _count: int, seed: int) -> Found:
+    found = Found(seed)
+    try:
+        await test_t09_forgery.test_a_large_sum_needs_a_yes_on_two_of_the_operators_channels(folder)
+    except AssertionError as error:
+        found.faults.append(f"large sums: {error}"[:300])
+    return found
+
+
 async def recover_nothing(self: Any) -> None:
     """Start as if nothing had been promised."""
 
@@ -210,6 +219,8 @@ def owned_by_anybody(home: Path) -> int:
 
 
 TWINS = (
+    Twin("gate: one channel is enough for any sum", conductor, "_needs_second_channel", lambda *_: False,
+         large_sums, 1),
     Twin("gate: an agent may propose anything", conductor, "_not_allowed", lambda *_: "", test_t09_forgery.torture, 1),
     Twin("gate: amounts no limit can count", conductor, "odd_amount", lambda _: "", test_t09_forgery.torture, 1),
     Twin("gate: what a card stands on may change", conductor, "_stale", lambda *_: False, test_t07_mutation.torture, 1),
