@@ -22,6 +22,7 @@ HOUSE_SETTINGS = (
     Setting("SOLOIST_HOST", "Where the local console listens; anything but this machine is your decision.", default="127.0.0.1"),
     Setting("SOLOIST_PORT", "Its port; 0 takes a free one.", default="8321"),
     Setting("SOLOIST_CONSOLE_NAMES", "Further host names the console is reached by, separated by commas (behind a proxy)."),
+    Setting("SOLOIST_MCP", "Where programs of this machine may submit goals over MCP, like 127.0.0.1:8322; empty: nowhere. Their key is in mcp.key."),
     Setting("SOLOIST_LOG", "How much is logged: debug, info, warning, error.", default="warning"),
     Setting("DATABASE_URL", "A PostgreSQL database instead of the SQLite file: postgresql+psycopg://user:password@host/name.", secret=True),
     Setting("REDIS_URL", "A Redis server for what may be lost; empty starts an embedded one.", secret=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,14 +34,18 @@ from bot.redaction import Redactor
 from bot.runner import Reader, Runner, Staff
 from bot.settings import HOUSE_SETTINGS, Settings
 from bot.spending import SpendingLedger
+from bot.state import TaskState
 from bot.switchboard import Pace, Switchboard, open_switchboard
 from connectors.base import Action, Connector, ConnectorError, Json, Setting, Workshop
+from connectors.stripe_payments import Stripe
+from connectors.webhooks import Webhooks
 from memory import embed
 from memory.database import Database
-from memory.events import Actor, Ended, ModelCalled, Origin, Planned, Recorded, Write
+from memory.events import Actor, Ended, ModelCalled, Origin, Planned, Recorded, Understood, Write
 from memory.files import FileStore
 from memory.line import stamp
 from memory.log import Log
+from memory.projections import Books
 
 KEY_BYTES = 32
 
@@ -165,6 +170,9 @@ def _build(
         if opened is not None:
             hands[service] = opened
     hands.update(extra or {})
+    letter_box, stripe = hands.get("webhooks"), hands.get("stripe")
+    if isinstance(letter_box, Webhooks) and isinstance(stripe, Stripe):
+        letter_box.accept("stripe", stripe.webhook)  # signed in Stripe's own way, so Stripe judges for itself
     minds = dict(only) if only is not None else {name: kind() for name, kind in agents.discover().items()}
     history = History(
         database,
@@ -184,6 +192,8 @@ def _build(
             {name: type(agent) for name, agent in minds.items()},
             embedder=lambda: _small_embedder(given.home),
             cache=_intents_folder(given.home),
+            phrases=learned(database),
+            keep=tell.keep,
         )
         reader = WordReader(
             understanding,
@@ -210,6 +220,9 @@ def _build(
             given.host, given.port, _console_key(given.home), history, help_lines(minds), names=given.names, now=now
         )
         live = (page,)
+    if address := given.values["SOLOIST_MCP"]:
+        live = (*live, _programs(address, given.home, history, reader, now))
+        people = (*people, PROGRAM)
     staff = Staff(
         database=database,
         log=log,
@@ -245,6 +258,23 @@ LOCAL = (Person("web", "operator", "local"), Person("console", "operator", "loca
 """Who sits at this machine: whoever holds the console's key, or has the terminal."""
 
 
+PROGRAM = Person("mcp", "program", "local", role=Origin.DELEGATE, actions=())
+"""A program that submits goals over MCP: it may ask, and decide about nothing."""
+
+
+def _programs(address: str, home: Path, history: History, reader: Reader, now: Callable[[], datetime]) -> Channel:
+    from bot.mcp_server import Programs  # a web framework comes with it, and few homes want one
+
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise settings.SettingsError("SOLOIST_MCP must be host:port, like 127.0.0.1:8322.")
+
+    async def read(text: str) -> Understood:
+        return await reader.read(text, TaskState(id=0), now())
+
+    return Programs(history, read, host=host, port=int(port), key=_key(home / "mcp.key"))
+
+
 def _gateway(given: Settings, log: Log, zone: ZoneInfo, now: Callable[[], datetime], tell: _Tell) -> Gateway:
     caps = given.policy.models_usd
     fresh = Allowance()
@@ -273,6 +303,19 @@ class _Tell:
     def note(self, task: int, event: ModelCalled) -> None:
         if self.runner is not None:
             self.runner.note(task, event)
+
+    def keep(self, mask: str, intent: str) -> None:
+        if self.runner is not None:
+            key = hashlib.sha256(mask.encode()).hexdigest()[:24]
+            self.runner.jot(Write(kind="phrase", key=key, data={"mask": mask, "intent": intent}))
+
+
+def learned(database: Database) -> list[tuple[str, str]]:
+    """Return what corrections have taught, oldest first: (masked sentence, intent)."""
+    with database.read() as connection:
+        found = Books(connection).all("phrase")
+    pairs = sorted((phrase.at, str(phrase.data["mask"]), str(phrase.data["intent"])) for phrase in found)
+    return [(mask, intent) for _, mask, intent in pairs]
 
 
 def redactor(given: Settings) -> Redactor:
@@ -395,8 +438,12 @@ def _secret(log: Log, now: datetime) -> bytes:
 
 
 def _console_key(home: Path) -> str:
-    """Return the console's key: made once, readable by the operator alone, so that a bookmark keeps working."""
-    path = home / "console.key"
+    """Return the console's key, always the same, so that a bookmark keeps working."""
+    return _key(home / "console.key")
+
+
+def _key(path: Path) -> str:
+    """Return a key that is made once and readable by the operator alone."""
     if path.exists():
         return path.read_text(encoding="utf-8").strip()
     key = secrets.token_urlsafe(24)
