@@ -88,6 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     slack.add_argument("--address", default="", help="your public https address, for signed HTTP; default: Socket Mode")
     unpairing = add("unpair", _unpair, "Forget who was paired on a channel, e.g. after a phone was lost.")
     unpairing.add_argument("platform", choices=["telegram", "slack"])
+    reading = add("intents", _intents, "Measure how well messages are read: intents eval --train F --test F.")
+    reading.add_argument("what", choices=["eval"])
+    reading.add_argument("rest", nargs=argparse.REMAINDER, help="--train F --test F [--model FOLDER]")
     add("settings", _env_example, "Print every setting with where to get it: the content of .env.example.")
     add("doctor", _doctor, "Look at everything and say what is wrong and what to do.")
     return parser
@@ -314,6 +317,13 @@ def _unpair(arguments: argparse.Namespace) -> int:
         print(f"soloist: {error}", file=sys.stderr)
         return EXIT_BAD
     return 0
+
+
+def _intents(arguments: argparse.Namespace) -> int:
+    from bot import intents_eval
+
+    folder = wiring.models_folder()
+    return intents_eval.main(arguments.rest, model=folder if folder.exists() else None)
 
 
 def _doctor(_: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -21,6 +22,10 @@ from memory.events import MessageReceived, Place, Understood
 from memory.projections import Books, turns
 
 LOOK_BACK = 6  # turns in which an open question is looked for
+_CORRECTION = re.compile(
+    r"\s*(?:no|nope|wrong|not that)\b[\s,.!;:–-]*(?:i|that)\s+(?:meant|mean)s?\b[\s,:]*(?P<meant>\S.*)",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 class WordReader:
@@ -53,6 +58,11 @@ class WordReader:
             "clients": self._clients(),
             "last": self._asked_about(state),
         }
+        if corrected := _CORRECTION.match(text):
+            reading = await asyncio.to_thread(self._understanding.read, corrected["meant"], **{**scene, "last": ()})  # type: ignore[arg-type]
+            if reading.intent:
+                self._take_to_heart(reading.intent, state)
+                return reading.understood("")
         # In a thread: the first message may wait for the classifier, and nobody else should.
         reading = await asyncio.to_thread(self._understanding.read, text, **scene)  # type: ignore[arg-type]
         if reading.doubt and self._model is not None:
@@ -79,6 +89,18 @@ class WordReader:
         with self._database.read() as connection:
             clients = Books(connection).all("client")
         return [(client.key, str(client.data.get("name") or client.key)) for client in clients]
+
+    def _take_to_heart(self, intent: str, state: TaskState) -> None:
+        """Teach what the message before this one meant, unless no phrase may come to mean it."""
+        query = select(turns).where(turns.c.task != state.id, turns.c.kind == "heard").order_by(turns.c.n.desc())
+        with self._database.read() as connection:
+            newest = connection.execute(query.limit(LOOK_BACK)).all()
+        for row in newest:
+            before = self._state(row.task)
+            if _same(before.place, state.place) and isinstance(before.heard, MessageReceived):
+                with contextlib.suppress(KeyError, ValueError):
+                    self._understanding.learn(before.heard.text, intent, self._clients())
+                return
 
     def _asked_about(self, state: TaskState) -> Sequence[str]:
         """Return the request whose question stands last in this conversation, if one does."""

@@ -93,10 +93,12 @@ from memory.events import (
     Place,
     Pressed,
     Proposed,
+    Recorded,
     Said,
     Step,
     Understood,
     WokeUp,
+    Write,
     fingerprint,
 )
 from memory.files import FileStore
@@ -328,6 +330,15 @@ class Runner:
     def note(self, task: int, event: Event) -> None:
         """Append something that is only counted (a model's call) to a task, without waiting for the commit."""
         self._submit(lambda tx: self._advance(tx, task, event, actor="soloist", cause=""))
+
+    def jot(self, write: Write) -> None:
+        """Put a record of the house's own on the books (what was learned, a preference), without waiting for it."""
+
+        def work(tx: Tx) -> Outcome:
+            version = Books(tx.connection, tx.settle).version(write.kind, write.key) + 1
+            return self._advance(tx, HOUSE, Recorded(write=write, version=version), actor="soloist", cause="")
+
+        self._submit(work)
 
     def chronicle(self, events: Sequence[Event]) -> int:
         """Write events that are already settled as one finished task (a demo company, an import); returns its number."""
