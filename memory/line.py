@@ -63,9 +63,31 @@ class Line:
 
 
 def link(before: bytes, row: Mapping[str, Any]) -> bytes:
-    """Return the hash of a line: SHA-256 over the hash before it and everything in the line."""
+    """Return the hash of a line: SHA-256 over the hash before it, its place and time, and the seal of its words."""
     digest = hashlib.sha256(before)
-    for column in ("task", "seq", "n", "type", "at", "actor", "cause", "body", "orders"):
-        value = str(row[column]).encode()
-        digest.update(len(value).to_bytes(4, "big") + value)
+    for column in ("task", "seq", "n", "type", "at"):
+        _feed(digest, str(row[column]).encode())
+    _feed(digest, seal(row))
     return digest.digest()
+
+
+SALT_BYTES, SEAL_BYTES = 16, 32
+
+
+def seal(row: Mapping[str, Any]) -> bytes:
+    """Return the salted digest of a line's words; of an erased line the one that stands where its salt was.
+
+    Words can be taken out of history and the chain still holds: with the salt gone nobody can tell from the seal what
+    they were (`memory.erased`).
+    """
+    salt = bytes(row["salt"])
+    if len(salt) == SEAL_BYTES:
+        return salt
+    digest = hashlib.sha256(salt)
+    for column in ("actor", "cause", "body", "orders"):
+        _feed(digest, str(row[column]).encode())
+    return digest.digest()
+
+
+def _feed(digest: Any, value: bytes) -> None:
+    digest.update(len(value).to_bytes(4, "big") + value)

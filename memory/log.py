@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from datetime import datetime
@@ -43,7 +44,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_upsert
 from memory import upcast
 from memory.database import Database, metadata
 from memory.events import Happening, decode, encode
-from memory.line import GENESIS, NOTHING_ORDERED, Line, Ordered, OrderRow, link, stamp, unstamp
+from memory.line import GENESIS, NOTHING_ORDERED, SALT_BYTES, Line, Ordered, OrderRow, link, stamp, unstamp
 from memory.prepared import Prepared
 
 T = TypeVar("T")
@@ -64,6 +65,7 @@ events = Table(
     Column("body", Text, nullable=False),
     Column("orders", Text, nullable=False),
     Column("hash", LargeBinary, nullable=False),
+    Column("salt", LargeBinary, nullable=False),  # of the line's seal; once the line is erased, the seal itself
     PrimaryKeyConstraint("task", "seq"),
     sqlite_with_rowid=False,
 )
@@ -209,6 +211,7 @@ class Tx:
             "body": encode(event).decode(),
             "orders": msgspec.json.encode(ordered).decode() if given else NOTHING_ORDERED,
         }
+        row["salt"] = os.urandom(SALT_BYTES)
         row["hash"] = link(before, row)
         self._events.append(row)
         for order in ordered.given:

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Table, delete, insert, select
 
 from memory.database import Database
 from memory.line import Line
-from memory.log import Log
-from memory.projections import PROJECTIONS
+from memory.log import Log, Tx
+from memory.projections import PROJECTIONS, recipients, reservations, tasks
 
 Rows = Callable[[Iterable[Line]], Iterator[tuple[Table, dict[str, Any] | None, tuple[Any, ...]]]]
 """Lines of one task → (table, row or None for deleted, key) in the order they were written."""
@@ -77,6 +77,24 @@ def compare(database: Database, log: Log, rows: Rows) -> list[Difference]:
                 if kept.get(key) != made[table].get(key)
             ]
     return found
+
+
+def mend_task(tx: Tx, task: int, rows: Rows) -> None:
+    """Replace one task's rows by what its lines say, inside a unit of work: after its words were erased."""
+    for table in PROJECTIONS:
+        if table is recipients:
+            mine = table.c.effect.startswith(f"{task}.", autoescape=True)
+        elif table is reservations:
+            continue  # numbers and cards only
+        else:
+            mine = (table.c.id if table is tasks else table.c.task) == task
+        tx.connection.execute(delete(table).where(mine))
+    for table, row, key in rows(tx.history(task)):
+        if row is None:
+            tx.drop(table, *key)
+        else:
+            tx.put(table, row)
+    tx.flush()
 
 
 def mend(database: Database, log: Log, rows: Rows) -> None:

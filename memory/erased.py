@@ -1,0 +1,196 @@
+"""Taking somebody's words out of history without breaking its chain.
+
+A line is chained by its *seal*, a salted digest of its words (`memory.line`). Erasing a line puts other words in their
+place and keeps the seal where the salt was: the chain still proves that no line was added, removed or moved, and with
+the salt gone the seal says nothing about what stood there::
+
+    strike = Strike(("Bob Miller", "bob@acme.example"))
+    gone = erase(tx, task, strike)      # inside a unit of `memory.log.Log`
+    ErasedFile(folder).add(gone)        # so that a restored backup loses them again
+
+What a line says now is kept beside the database, because a backup made before holds the old words: at the next start
+`again` finds the same lines by their hash and erases them once more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select, text
+
+from memory.database import Database
+from memory.line import SEAL_BYTES, seal
+from memory.log import Tx, events, orders
+from memory.projections import ledger
+
+MARK = "[forgotten]"
+_MONEY = re.compile(r"-?\d+(?:\.\d+)? [A-Z]{3}")
+_PROSE = frozenset({"text", "body", "say", "subject", "title", "reason", "quote", "summary", "goal", "ask", "guidance"})
+"""Fields that hold people's words even when it is one word."""
+
+
+class Strike:
+    """Finds names, addresses or sentences in text, whatever stands between their words, and takes them out."""
+
+    def __init__(self, several: Iterable[str]) -> None:
+        """Take what is to be found; case, accents of the search and punctuation between words do not count."""
+        found = {tuple(re.findall(r"[^\W_]+", unicodedata.normalize("NFC", each))) for each in several}
+        ways = sorted((words for words in found if words), key=len, reverse=True)
+        parts = [r"[\W_]+".join(map(re.escape, words)) for words in ways]
+        self._pattern = re.compile(rf"(?<![^\W_])(?:{'|'.join(parts) or '(?!)'})(?![^\W_])", re.IGNORECASE)
+
+    def finds(self, words: str) -> bool:
+        """Return whether something of it stands there."""
+        return self._pattern.search(words) is not None
+
+    def out_of(self, value: Any) -> Any:
+        """Return JSON without it: a value that is nothing else becomes "", inside other words stands `MARK`."""
+        match value:
+            case str():
+                struck = self._pattern.sub(MARK, value)
+                return "" if struck == MARK else struck
+            case dict():
+                return {self.out_of(key) or MARK: self.out_of(item) for key, item in value.items()}
+            case list():
+                return [self.out_of(item) for item in value]
+            case _:
+                return value
+
+
+def blank(value: Any, name: str = "") -> Any:
+    """Return JSON without anybody's words: sentences go, single words, numbers, money and times stay."""
+    match value:
+        case str():
+            words = name in _PROSE or (" " in value.strip() and not _MONEY.fullmatch(value)) or "@" in value
+            return MARK if value and words else value
+        case dict():
+            return {key: blank(item, key) for key, item in value.items()}
+        case list():
+            return [blank(item, name) for item in value]
+        case _:
+            return value
+
+
+def tasks_with(database: Database, strike: Strike) -> Iterator[int]:
+    """Yield every task in whose history something stands, ascending."""
+    last = -1
+    with database.read() as connection:
+        for row in connection.execution_options(yield_per=1000).execute(
+            select(events.c.task, events.c.actor, events.c.cause, events.c.body, events.c.orders).order_by(
+                events.c.task, events.c.seq
+            )
+        ):
+            if row.task != last and strike.finds(f"{row.actor} {row.cause} {row.body} {row.orders}"):
+                last = row.task
+                yield row.task
+
+
+def on_the_books(database: Database) -> set[int]:
+    """Return the tasks that entered something in the ledger: those are kept, because tax law wants them kept."""
+    with database.read() as connection:
+        return {row.task for row in connection.execute(select(ledger.c.task).distinct())}
+
+
+def erase(tx: Tx, task: int, strike: Strike) -> list[dict[str, Any]]:
+    """Take words out of one task's history; return what its changed lines say now.
+
+    What came from the person, and everything that was made of it, goes whole; in other tasks only what is struck goes.
+    """
+    tx.flush()
+    rows = tx.connection.execute(select(events).where(events.c.task == task).order_by(events.c.seq)).all()
+    theirs = bool(rows) and rows[0].type == "ItemArrived" and strike.finds(rows[0].body)
+    changed = []
+    for row in rows:
+        body, ordered = json.loads(row.body), json.loads(row.orders)
+        given = [[*order[:3], _written(_without(json.loads(order[3]), strike, theirs))] for order in ordered[0]]
+        now = {
+            "task": task,
+            "seq": row.seq,
+            "hash": row.hash.hex(),
+            "actor": strike.out_of(row.actor),
+            "cause": strike.out_of(row.cause),
+            "body": _written(_without(body, strike, theirs)),
+            "orders": _written([given, *ordered[1:]]),
+            "seal": seal(row._asdict()).hex(),
+        }
+        if json.loads(now["body"]) != body or json.loads(now["orders"]) != ordered or now["cause"] != row.cause:
+            _rewrite(tx, now)
+            changed.append(now)
+    return changed
+
+
+def _without(value: Any, strike: Strike, theirs: bool) -> Any:  # noqa: FBT001 - which of two ways, decided above
+    return strike.out_of(blank(value)) if theirs else strike.out_of(value)
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _rewrite(tx: Tx, now: dict[str, Any]) -> None:
+    tx.connection.execute(
+        events.update()
+        .where(events.c.task == now["task"], events.c.seq == now["seq"])
+        .values(
+            actor=now["actor"],
+            cause=now["cause"],
+            body=now["body"],
+            orders=now["orders"],
+            salt=bytes.fromhex(now["seal"]),
+        )
+    )
+    for order in json.loads(now["orders"])[0]:
+        tx.connection.execute(orders.update().where(orders.c.id == order[0]).values(body=order[3]))
+
+
+def again(tx: Tx, kept: Sequence[dict[str, Any]]) -> set[int]:
+    """Erase once more what a restored backup brought back; return the tasks that were touched."""
+    tx.flush()
+    touched = set()
+    for now in kept:
+        row = tx.connection.execute(
+            select(events.c.hash, events.c.salt).where(events.c.task == now["task"], events.c.seq == now["seq"])
+        ).first()
+        if row is not None and row.hash.hex() == now["hash"] and len(row.salt) != SEAL_BYTES:
+            _rewrite(tx, now)
+            touched.add(int(now["task"]))
+    return touched
+
+
+def spent_pages(tx: Tx) -> None:
+    """Mark that bytes of before may still lie in the files, so that the next scrub sees to them."""
+    tx.connection.execute(text("DELETE FROM recollection_settings WHERE name = 'scrub'"))
+    tx.connection.execute(
+        text("INSERT INTO recollection_settings(name, value) VALUES ('scrub', :due)"), {"due": b"due"}
+    )
+
+
+class ErasedFile:
+    """What erased lines say now, one JSON object a line; append-only, on disk when `add` returns."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "erased.jsonl"
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return every entry; a torn last one is passed over, its line is erased in the database or not at all."""
+        if not self.path.exists():
+            return []
+        return [json.loads(line) for line in self.path.read_bytes().split(b"\n")[:-1] if line.strip()]
+
+    def add(self, several: Sequence[dict[str, Any]]) -> None:
+        """Write entries."""
+        if not several:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            os.write(descriptor, b"".join(_written(each).encode() + b"\n" for each in several))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
