@@ -365,7 +365,7 @@ class Slack:
             return self._bot
 
         app = AsyncApp(
-            name="soloist",
+            name="soloist.slack.bolt",  # Bolt sets the level of the logger of this name
             logger=quiet(),
             authorize=authorize,
             process_before_response=True,
