@@ -35,6 +35,7 @@ from bot.channels.base import (
     Channel,
     Message,
     NotWrittenError,
+    Onlooker,
     RefusedPressError,
     UndeliverableError,
 )
@@ -982,6 +983,8 @@ class Runner:
         changed: dict[str, bool] = {}  # card → whether it is new
         for line in outcome.lines:
             match line.event:
+                case MessageReceived() as heard:
+                    self._group.create_task(self._push_heard(outcome.task, heard))
                 case Said() as said:
                     words.append(said)
                 case CardOpened() as opened:
@@ -1000,6 +1003,11 @@ class Runner:
             await self._push_card(task, card, fresh=fresh)
         for said in words:
             await self._push_message(said)
+
+    async def _push_heard(self, task: int, heard: MessageReceived) -> None:
+        for channel in self._staff.live:
+            if isinstance(channel, Onlooker):
+                await channel.overhear(str(task), heard.text, heard.files, heard.place)
 
     async def _push_message(self, said: Said) -> None:
         message = self.message(said)

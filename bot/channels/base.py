@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from connectors.base import Role
 from memory.events import Actor, Attachment, Place
@@ -193,6 +193,15 @@ class UndeliverableError(Exception):
         super().__init__(message)
         self.retry_after_s = retry_after_s
         self.forever = forever  # it will never take it (chat gone, message deleted)
+
+
+@runtime_checkable
+class Onlooker(Protocol):
+    """A channel that also shows what was said elsewhere, as the console does. Nothing is owed to it."""
+
+    async def overhear(self, task: str, text: str, files: tuple[Attachment, ...], place: Place) -> None:
+        """Show words that somebody said in another channel."""
+        ...
 
 
 class Channel(Protocol):

@@ -42,7 +42,7 @@ class Console:
         self._shown: dict[str, tuple[int, str]] = {}
 
     def _print(self, text: str) -> None:
-        print(text, file=self._out, flush=True)  # noqa: T201 - printing is this channel's work
+        print(text, file=self._out, flush=True)
 
     async def say(self, place: Place, message: Message) -> str:
         """Print words; a choice is printed as what to type."""

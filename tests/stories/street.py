@@ -326,6 +326,15 @@ class Street:
         await self.house.restart()
         await self.connected()
 
+    async def restart_without_waiting(self) -> None:
+        """The same while the platforms are away: what is owed to them stays owed."""
+        await self.house.stop()
+        self.house._build()
+        ready = asyncio.Event()
+        self.house._running = asyncio.ensure_future(self.house.runner.run(ready.set))
+        async with asyncio.timeout(10):
+            await ready.wait()
+
     async def connected(self) -> None:
         for name, channel in self.house.runner._staff.channels.items():
             if name == "slack":

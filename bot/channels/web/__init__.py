@@ -30,7 +30,7 @@ from bot.channels.web.answers import problem, words
 from bot.channels.web.door import Door, OpenDoorError, harden
 from bot.channels.web.tab import TICK_S, Tab
 from bot.channels.web.window import TaskLine, TimelineLine, Turn, Window
-from memory.events import Actor, Origin, Place
+from memory.events import Actor, Attachment, Origin, Place
 
 __all__ = ["Door", "OpenDoorError", "PortTakenError", "TaskLine", "TimelineLine", "Turn", "Web", "Window"]
 
@@ -138,6 +138,14 @@ class Web:
         """Make every copy of a card show it as it is now."""
         del place, ref
         self._push(frames.write("card", at=self._now(), card=card, fresh=False))
+        self._home_is_stale.set()
+
+    async def overhear(self, task: str, text: str, files: tuple[Attachment, ...], place: Place) -> None:
+        """Show in every open tab what was typed in another channel; a closed one finds it in the window."""
+        if place.channel == PLACE.channel:
+            return  # the tab shows it already, and told the others
+        turn = {"who": place.channel, "text": text, "files": files, "at": self._now(), "task": task}
+        self._push(frames.write("turn", id=f"{place.channel}-{task}", turn=turn))
         self._home_is_stale.set()
 
     def home(self) -> Place | None:

@@ -19,6 +19,7 @@ import pytest
 import bot.channels.web as web_module
 from bot.channels.base import NotWrittenError
 from bot.channels.web import Door, OpenDoorError, PortTakenError, Web
+from memory.events import Place
 from tests.bot.channels.paper_window import COMMANDS, KEY, NOW, PaperHouse, march
 
 PAGE = Path(web_module.__file__).parent
@@ -410,6 +411,13 @@ async def test_what_is_typed_in_one_tab_shows_in_the_others(guest: Guest) -> Non
         turn = await phone.next("turn")
         assert (turn["id"], turn["turn"]["text"]) == (event, "what's unpaid?")
         assert not [frame for frame in desk.seen if frame["type"] == "turn"]
+
+
+async def test_what_is_typed_in_another_channel_shows_in_an_open_tab(guest: Guest) -> None:
+    async with guest.tab() as tab:
+        await guest.web.overhear("7", "from the phone", (), Place(channel="telegram", conversation="1"))
+        turn = (await tab.next("turn"))["turn"]
+        assert (turn["who"], turn["text"], turn["task"]) == ("telegram", "from the phone", "7")
 
 
 async def test_edits_reasons_and_times_arrive_as_they_were_given(guest: Guest, house: PaperHouse) -> None:
