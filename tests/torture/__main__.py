@@ -95,7 +95,6 @@ def _parser() -> argparse.ArgumentParser:
 
 async def _killed(folder: Path, count: int, seed: int) -> Found:
     """T1: its harness has a verdict of its own."""
-    folder.mkdir(parents=True, exist_ok=True)
     verdict = await kill.torture(folder, count, seed)
     found = Found(seed, faults=list(verdict.faults))
     found.counts["kills"] = verdict.kills
@@ -108,6 +107,7 @@ def _run(row: Row, count: int, seed: int) -> dict[str, object]:
     print(f"{row.number:>4}  {count} {row.unit} ...", end="", flush=True)
     torture = importlib.import_module(f"tests.torture.{row.module}").torture if row.module else _killed
     folder = yard_in()
+    (folder / "row").mkdir()
     began = time.monotonic()
     try:
         if row.number == "T21":  # it reads what is logged
