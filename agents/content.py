@@ -16,6 +16,7 @@ from agents.directory import cited, free_key, slug
 from agents.edits import UnreadableEditError, intent_of
 from agents.letter import facts_changed, moment_words, pinned, prompt
 from agents.slots import Day, Moment
+from connectors.base import ConnectorError
 from memory.events import Json, Origin
 
 LENGTH_MAX = {"bluesky": 300, "blog": 20_000}  # graphemes of a Bluesky post (app.bsky.feed.post); a blog's own taste
@@ -273,7 +274,7 @@ class Content(Agent):
             case CancelPost() as wish:
                 return _cancel(wish, task, desk)
             case PostNumbers():
-                return _numbers(desk)
+                return await _numbers(desk)
         raise NotImplementedError(f"content does not know {task.intent.id()!r}")
 
 
@@ -337,7 +338,7 @@ def _publish(wish: PublishPost, task: Task, desk: Desk) -> Proposal:
     else:
         call = ActionCall(
             name="bluesky.post",
-            args={"text": text},
+            args={"text": text, "name": post.key},
             writes=(Write(kind="post", key=post.key, data=after),),
             needs=pinned(post),
         )
@@ -392,26 +393,52 @@ def _cancel(wish: CancelPost, task: Task, desk: Desk) -> Proposal:
     if post.data["channel"] == "blog":
         down = ActionCall(name="blog.unpublish", args={"slug": post.key}, writes=(after,), needs=pinned(post))
         return Proposal(calls=(down,), results={"post": post.key}, sources=cited(post))
-    if not (ref := post.data.get("ref")):
-        return Proposal(
-            problem=f"I do not know where {post.data['title']!r} stands on Bluesky, so I cannot take it down. "
-            "Press Undo under the message that it was published, or delete it there."
-        )
-    down = ActionCall(name="bluesky.delete", args={"uri": ref}, writes=(after,), needs=pinned(post))
+    # A post is found by the name it was posted under, which is its key.
+    where = post.data.get("ref") or post.key
+    down = ActionCall(name="bluesky.delete", args={"uri": where}, writes=(after,), needs=pinned(post))
     return Proposal(calls=(down,), results={"post": post.key}, sources=cited(post))
 
 
-def _numbers(desk: Desk) -> Proposal:
+async def _numbers(desk: Desk) -> Proposal:
     posts = sorted(desk.records("post"), key=lambda record: record.at, reverse=True)[:LISTED_MAX]
     if not posts:
         return Proposal(say="There are no posts yet. For example: write a post about our new workshop")
-    rows = ["Posts, newest first:"]
+    rows, kept = ["Posts, newest first:"], []
     for post in posts:
-        numbers = post.data.get("numbers") or {}
+        numbers, fresh = await _counted(post, desk)
         counted = ", ".join(f"{value} {name}" for name, value in sorted(numbers.items())) or "no numbers yet"
         what = f", version {post.data['variant']}" if post.data.get("variant") else ""
         rows.append(f"- {post.data['title']} ({post.data['channel']}, {post.data['status']}{what}): {counted}")
-    return Proposal(say="\n".join(rows), sources=cited(*posts))
+        if fresh:
+            kept.append(_remembered(post, counted, desk))
+    return Proposal(say="\n".join(rows), sources=cited(*posts), remember=tuple(kept))
+
+
+async def _counted(post: Record, desk: Desk) -> tuple[Mapping[str, Json], bool]:
+    """Return a post's numbers, and whether they were read just now; what cannot be asked keeps what is on the books."""
+    known = post.data.get("numbers") or {}
+    if post.data["channel"] != CHANNEL_DEFAULT or post.data["status"] != "published":
+        return known, False
+    try:
+        receipt = await desk.use("bluesky.numbers", uri=str(post.data.get("ref") or post.key))
+    except (ConnectorError, PermissionError):
+        return known, False
+    return receipt.data["numbers"], True
+
+
+def _remembered(post: Record, counted: str, desk: Desk) -> dict[str, Json]:
+    """What long-term memory keeps of how a post did: which words, which version, which numbers, when."""
+    version = f", version {post.data['variant']}" if post.data.get("variant") else ""
+    return {
+        "text": f"The post {post.data['title']!r}{version} had {counted} on {desk.now.astimezone(desk.zone):%d %B %Y}: "
+        f"{post.data['text']}",
+        "client": "",
+        "speaker": "",
+        "author": "",
+        "origin": Origin.SYSTEM.value,
+        "thread": "",
+        "source": f"post:{post.key}",
+    }
 
 
 def _meant(said: str, task: Task, desk: Desk, states: tuple[str, ...]) -> Record | Proposal:

@@ -16,7 +16,7 @@ from agents.base import ActionCall, Agent, Choice, Desk, Intent, Proposal, Recor
 from agents.bill import OPEN
 from agents.directory import address, cited, free_key, look_up, named, slug, whom
 from agents.edits import UnreadableEditError, intent_of
-from agents.letter import day_words, every_words, in_the_morning, moment_words, pinned
+from agents.letter import body, day_words, every_words, in_the_morning, moment_words, pinned
 from agents.slots import ClientName, Day, Email, Every, Moment, Span
 from agents.slots.grammar import find_spans
 from connectors.base import ConnectorError
@@ -353,7 +353,7 @@ class Scheduling(Agent):
     """Keeps the operator's time: reminders in our books, meetings in the calendar."""
 
     intents = (RemindMe, BookMeeting, FindTime, MoveMeeting, CancelMeeting, Agenda)
-    proposes = ("books.remind", "books.write", "calendar.book", "calendar.move", "calendar.cancel")
+    proposes = ("books.remind", "books.write", "calendar.book", "calendar.move", "calendar.cancel", "mail.send")
 
     async def work(self, task: Task, desk: Desk) -> Proposal:
         """Do one request about time."""
@@ -371,7 +371,7 @@ class Scheduling(Agent):
             case MoveMeeting() as wish:
                 return await _move(wish, task, desk)
             case CancelMeeting() as wish:
-                return _cancel(wish, task, desk)
+                return await _cancel(wish, task, desk)
             case Agenda() as wish:
                 return await _agenda(wish, task, desk)
         raise NotImplementedError(f"scheduling does not know {task.intent.id()!r}")
@@ -489,16 +489,17 @@ async def _book(wish: BookMeeting, task: Task, desk: Desk) -> Proposal:
         name="calendar.book",
         args={
             "event": _uid(key), "title": title, "start": start.isoformat(), "end": end.isoformat(),
-            "attendees": guests, "where": wish.where,
+            "attendees": guests, "where": wish.where, "zone": _zone_name(desk),
         },
         writes=(Write(kind="meeting", key=key, data=data),),
         needs={**pinned(client), f"meeting:{key}": 0},
         client=client.key if client else "",
     )  # fmt: skip
+    told, note = await _told(desk, call, "Invitation", f"This is the invitation to {title}, {moment_words(start)}.")
     return Proposal(
-        calls=(call,),
+        calls=(call, *told),
         results={"meeting": key, "start": start.isoformat()},
-        reasons=tuple(reasons),
+        reasons=(*reasons, *note),
         confidence_pct=95 - 15 * bool(taken),
         sources=cited(client) if client else (),
     )
@@ -507,6 +508,45 @@ async def _book(wish: BookMeeting, task: Task, desk: Desk) -> Proposal:
 def _uid(key: str) -> str:
     """The calendar's id of a meeting is ours to choose (RFC 5545, UID), so it is known before it is booked."""
     return f"{key}@soloist"
+
+
+def _zone_name(desk: Desk) -> str:
+    """The zone's IANA name: an hour every week is another moment in summer."""
+    return str(getattr(desk.zone, "key", ""))
+
+
+async def _told(desk: Desk, call: ActionCall, what: str, words: str) -> tuple[tuple[ActionCall, ...], tuple[str, ...]]:
+    """Return the mail with which everybody invited learns of a change, and what the operator should know about it.
+
+    The calendar's server tells nobody; the mail stands on the same card and goes out behind the change.
+    """
+    guests = [str(each) for each in call.args.get("attendees") or ()]
+    if not guests:
+        return (), ()
+    facts: dict[str, Json] = {
+        name: call.args[name] for name in ("event", "title", "start", "end", "where", "zone") if name in call.args
+    }
+    if call.name == "calendar.cancel":
+        facts = {"event": call.args["event"], "method": "CANCEL"}
+    else:
+        facts["attendees"] = guests
+    try:
+        receipt = await desk.use("calendar.invitation", **facts)
+    except PermissionError:
+        return (), ("Nobody is told by this: no calendar is set up that could make an invitation.",)
+    except ConnectorError as error:
+        return (), (f"Nobody is told by this, as no invitation could be made: {error}",)
+    mail = ActionCall(
+        name="mail.send",
+        args={
+            "to": guests,
+            "subject": f"{what}: {call.args['title']}",
+            "body": body(desk, "", (words,)),
+            "attachments": receipt.data["attachments"],
+        },
+        client=call.client,
+    )
+    return (mail,), (f"{', '.join(guests)} will be told by mail.",)
 
 
 def _title(task: Task, desk: Desk) -> str:
@@ -622,10 +662,15 @@ async def _move(wish: MoveMeeting, task: Task, desk: Desk) -> Proposal:
         needs=pinned(found),
         client=str(found.data.get("client") or ""),
     )  # fmt: skip
-    return Proposal(calls=(call,), results={"meeting": found.key, "start": start.isoformat()}, reasons=tuple(reasons))
+    told, note = await _told(desk, call, "New time", f"{was.title} is moved to {moment_words(start)}.")
+    return Proposal(
+        calls=(call, *told),
+        results={"meeting": found.key, "start": start.isoformat()},
+        reasons=(*reasons, *note),
+    )
 
 
-def _cancel(wish: CancelMeeting, task: Task, desk: Desk) -> Proposal:
+async def _cancel(wish: CancelMeeting, task: Task, desk: Desk) -> Proposal:
     found = _meant(wish.client, wish.day, task, desk, "cancel {title}")
     if isinstance(found, Proposal):
         return found
@@ -642,10 +687,10 @@ def _cancel(wish: CancelMeeting, task: Task, desk: Desk) -> Proposal:
         needs=pinned(found),
         client=str(found.data.get("client") or ""),
     )
-    told = (
-        f"{', '.join(found.data['attendees'])} will be told." if found.data["attendees"] else "Nobody else is invited."
-    )
-    return Proposal(calls=(call,), results={"meeting": found.key}, reasons=(f"{moment_words(was.start)}. {told}",))
+    told, note = await _told(desk, call, "Cancelled", f"{was.title} on {moment_words(was.start)} does not take place.")
+    nobody = () if found.data["attendees"] else ("Nobody else is invited.",)
+    reasons = (f"{moment_words(was.start)}.", *note, *nobody)
+    return Proposal(calls=(call, *told), results={"meeting": found.key}, reasons=reasons)
 
 
 def _meant(client: str | None, day: date | None, task: Task, desk: Desk, say: str) -> Record | Proposal:

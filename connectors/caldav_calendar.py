@@ -207,7 +207,7 @@ class Calendar(Connector):
 
         Args:
             event: The event's id.
-            title: What it is about; empty: everything is read from the calendar, as it is there now.
+            title: What it is about from now on; empty: everything is read from the calendar, as it is there.
             start: As in `book`.
             end: As in `book`.
             attendees: As in `book`.
@@ -224,23 +224,24 @@ class Calendar(Connector):
         """
         if method not in {"REQUEST", "CANCEL"}:
             raise RefusedError(f"{method!r} is neither REQUEST nor CANCEL.")
-        sequence = 0
+        kept = await self._find(event)
         if title:
             meeting = self._meeting(event, title, start, end, attendees or [], where, zone, repeats)
+        elif kept is None:
+            raise RefusedError(f"{event} is not in the calendar, so nobody can be invited to it.")
         else:
-            kept = await self._find(event)
-            if kept is None:
-                raise RefusedError(f"{event} is not in the calendar, so nobody can be invited to it.")
-            meeting, sequence = events.meeting_of(kept.content), events.sequence_of(kept.content)
+            meeting = events.meeting_of(kept.content)
         if not meeting.attendees:
             raise RefusedError(f"Nobody is invited to {meeting.title!r}, so there is no invitation.")
-        sequence += method == "CANCEL"
+        # What changes an invitation counts one further than what is in the calendar (RFC 5546, 2.1.4).
+        changes = kept is not None and (bool(title) or method == "CANCEL")
+        sequence = (events.sequence_of(kept.content) if kept else 0) + changes
         content = events.compose(meeting, self._workshop.now(), method=method, sequence=sequence)
         attachment = {
             "name": "cancelled.ics" if method == "CANCEL" else "invitation.ics",
             "sha256": self._workshop.files.put(content),
             "size": len(content),
-            "media_type": f"text/calendar; method={method}",
+            "media_type": "text/calendar",
         }
         return Receipt("", f"Made the invitation to {meeting.title}.", {"attachments": [attachment]})
 

@@ -98,8 +98,8 @@ class Webhooks(Connector):
         """Say what is listened for; a listener cannot know whether anybody can reach it."""
         names = sorted({*self._secrets, *self._readers})
         if not names:
-            remedy = "Set WEBHOOKS_SECRETS to a name and a secret: forms:" + "x" * SECRET_MIN
-            return Health(ok=False, text="Webhooks are listened for, but from nobody.", remedy=remedy)
+            remedy = "For forms and shops, set WEBHOOKS_SECRETS to a name and a secret: forms:" + "x" * SECRET_MIN
+            return Health(ok=True, text=f"Webhooks come in at {self.account}, from no source of ours.", remedy=remedy)
         remedy = "" if _loopback(self._host) else "It listens to the network itself; put a proxy with TLS before it."
         return Health(ok=True, text=f"Webhooks from {', '.join(names)} come in at {self.account}.", remedy=remedy)
 

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from agents.base import Found, Proposal, Thought
 from agents.content import CancelPost, Content, PostNumbers, PublishPost, SchedulePost, WritePost
+from connectors.base import Receipt, TryLaterError
 from memory.events import Origin, Write
 from tests.agents.desk import NOW, PaperDesk, task
 
@@ -52,7 +53,7 @@ async def test_a_draft_is_published_as_it_was_seen() -> None:
     key = await drafted(desk)
     proposal = await propose(desk, PublishPost(), "publish the post about the workshop")
     assert proposal.calls[0].name == "bluesky.post"
-    assert proposal.calls[0].args == {"text": "Our new workshop."}
+    assert proposal.calls[0].args == {"text": "Our new workshop.", "name": key}
     assert proposal.calls[0].needs == {f"post:{key}": 1}
     other = await propose(desk, PublishPost(post=key), "publish version b")
     assert other.calls[0].args["text"].startswith("Have you heard")
@@ -91,7 +92,7 @@ async def test_a_published_post_is_taken_down_where_it_stands() -> None:
     desk = PaperDesk()
     key = await drafted(desk)
     desk.confirm(await propose(desk, PublishPost(post=key)))
-    assert "do not know where" in (await propose(desk, CancelPost(post=key))).problem
+    assert (await propose(desk, CancelPost(post=key))).calls[0].args == {"uri": key}
     desk.write(Write(kind="post", key=key, data={**desk.record("post", key).data, "ref": "at://x/1"}))
     assert (await propose(desk, CancelPost(post=key))).calls[0].args == {"uri": "at://x/1"}
 
@@ -102,6 +103,20 @@ async def test_which_post_is_asked_when_there_are_two() -> None:
     await drafted(desk, "the annual report")
     assert len((await propose(desk, PublishPost(), "publish the post")).choices) == 2
     assert (await propose(desk, PublishPost(), "publish the report post")).results["post"] == "the-annual-report"
+
+
+async def test_numbers_are_read_back_and_remembered() -> None:
+    desk = PaperDesk()
+    key = await drafted(desk)
+    desk.confirm(await propose(desk, PublishPost(post=key)))
+    desk.answers["bluesky.numbers"] = Receipt("", "", {"numbers": {"likes": 7, "replies": 1}})
+    answer = await propose(desk, PostNumbers())
+    assert "7 likes, 1 replies" in answer.say
+    assert desk.used[-1] == ("bluesky.numbers", {"uri": key})
+    (kept,) = answer.remember
+    assert "had 7 likes, 1 replies on 21 November 2026: Our new workshop." in kept["text"]
+    desk.answers["bluesky.numbers"] = TryLaterError("It sleeps.")
+    assert not (await propose(desk, PostNumbers())).remember
 
 
 async def test_numbers_are_listed_as_recorded() -> None:

@@ -135,9 +135,36 @@ async def test_which_meeting_is_asked_when_there_are_two() -> None:
     assert [choice.text for choice in proposal.choices] == ["cancel Meeting with Acme GmbH", "cancel Review"]
     by_day = await propose(desk, CancelMeeting(client="Acme", day=date(2026, 11, 26)))
     assert by_day.calls[0].args["title"] == "Review"
-    assert "billing@acme.example will be told." in by_day.reasons[0]
+    assert "Nobody is told by this: no calendar is set up" in by_day.reasons[1]
     desk.confirm(by_day)
     assert (await propose(desk, CancelMeeting(client="Acme"))).calls[0].args["title"] == "Meeting with Acme GmbH"
+
+
+async def test_who_is_invited_is_told_by_mail_on_the_same_card() -> None:
+    desk = PaperDesk()
+    attachment = {"name": "invitation.ics", "sha256": "0" * 64, "size": 3}
+    desk.answers["calendar.invitation"] = Receipt("", "", {"attachments": [attachment]})
+    proposal = await propose(desk, BookMeeting(client="Acme", when=TUESDAY))
+    booking, mail = proposal.calls
+    assert booking.args["zone"] == "Europe/Berlin"
+    assert mail.name == "mail.send"
+    assert mail.args["to"] == ["billing@acme.example"]
+    assert mail.args["attachments"] == [attachment]
+    assert mail.args["subject"] == "Invitation: Meeting with Acme GmbH"
+    assert "billing@acme.example will be told by mail." in proposal.reasons
+    assert desk.used[-1][1]["event"] == booking.args["event"]
+
+    desk.confirm(proposal)
+    cancelled = await propose(desk, CancelMeeting(client="Acme"))
+    assert [call.name for call in cancelled.calls] == ["calendar.cancel", "mail.send"]
+    assert desk.used[-1] == ("calendar.invitation", {"event": booking.args["event"], "method": "CANCEL"})
+    moved = await propose(desk, MoveMeeting(client="Acme", when=TUESDAY + timedelta(days=1)))
+    assert moved.calls[1].args["subject"] == "New time: Meeting with Acme GmbH"
+
+    desk.answers["calendar.invitation"] = TryLaterError("It sleeps.")
+    alone = await propose(desk, CancelMeeting(client="Acme"))
+    assert len(alone.calls) == 1
+    assert any("no invitation could be made: It sleeps." in reason for reason in alone.reasons)
 
 
 async def test_an_unknown_meeting_is_not_cancelled() -> None:

@@ -381,6 +381,18 @@ async def test_calling_off_replaces_the_invitation(calendar):
     assert event["DTSTART"].dt == datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
 
 
+async def test_the_invitation_to_another_time_replaces_the_first(calendar):
+    """Made before the card is pressed, it counts as far as the calendar will once the meeting is moved."""
+    await calendar.book(**MEETING, key="1", event="a@soloist")
+    later = {"start": "2026-03-05T14:00:00+01:00", "end": "2026-03-05T15:00:00+01:00"}
+    receipt = await calendar.invitation(event="a@soloist", **(MEETING | later))
+    await calendar.move(event="a@soloist", title="x", **later, key="2")
+
+    content = calendar._workshop.files.get(receipt.data["attachments"][0]["sha256"])
+    assert events.sequence_of(content) == events.sequence_of((await calendar._find("a@soloist")).content) == 1
+    assert events.meeting_of(content).start == events.moment(later["start"], "")
+
+
 async def test_nobody_can_be_invited_to_nothing(calendar):
     with pytest.raises(RefusedError, match="not in the calendar"):
         await calendar.invitation(event="x@soloist")

@@ -411,7 +411,7 @@ async def test_health_says_who_may_come_and_warns_of_an_open_door(tmp_path):
     assert SECRET not in good.text
     assert good.remedy == ""
     assert "proxy" in (await Webhooks.open(values("0.0.0.0:8330"), workshop).health()).remedy
-    assert not (await Webhooks.open(values(secrets=""), workshop).health()).ok
+    assert "WEBHOOKS_SECRETS" in (await Webhooks.open(values(secrets=""), workshop).health()).remedy
 
 
 async def test_a_taken_address_is_said(hooks, inbox, tmp_path):
