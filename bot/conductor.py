@@ -20,7 +20,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from bot import approvals, batch, books, schedules
+from bot import approvals, batch, books, grants, schedules
+from bot.agreement import Agreement, agreed
 from bot.approvals import Roster, View
 from bot.effects import (
     Close,
@@ -35,6 +36,7 @@ from bot.effects import (
     Rouse,
     Show,
     Start,
+    Tally,
     Tell,
     Understand,
     Wake,
@@ -127,6 +129,10 @@ class Ledgers(Protocol):
         """Newest version that is not gone."""
         ...
 
+    def decisions(self, action: str, client: str) -> list[str]:
+        """How the cards for one action and client were decided, oldest first."""
+        ...
+
     def reserved_for(self, name: str) -> str | None:
         """The card a number is held for."""
         ...
@@ -182,6 +188,12 @@ def decide(state: TaskState, event: Happening, house: House) -> list[Effect]:
             return [Tell(task=int(event.reply_to.partition(".")[0]), event=press)]
         case MessageReceived() if batch.asks_for_all(event.text):
             return [LookUp(question="batch")]
+        case MessageReceived() if wanted := grants.like(event.text):
+            return [Press(verb="grant", card=wanted[0], reason=str(wanted[1]))]
+        case MessageReceived() if grants.lists(event.text):
+            return [LookUp(question="grants")]
+        case MessageReceived() if revoked := grants.revoked(event.text):
+            return _revoke(state, revoked, house)
         case MessageReceived() if batch.items_in(event.text):
             return [Press(verb="approve", card=event.text)]
         case MessageReceived():
@@ -433,11 +445,35 @@ def _gate(state: TaskState, event: Proposed, house: House) -> list[Effect]:
             *_after_failure(msgspec.structs.replace(event, problem=text)),
         ]
     if worst.ruling == "do" and not event.card:
-        broken = _broken_limit(calls, house)
+        broken = _broken_limit(calls, house) or _used_twice(verdicts)
         if not broken:
-            return _prepare(state, calls, house, card="", step=event.step, rule=worst.rule)
+            watched = any(verdict.grant or verdict.earned for verdict in verdicts)
+            return [
+                *_prepare(state, calls, house, card="", step=event.step, rule=worst.rule, watched=watched),
+                *_counted(state, event, calls, verdicts),
+            ]
         worst = Verdict("ask", broken)
     return [Record(event=_open_card(state, event, calls, newcomers, worst, house))]
+
+
+def _used_twice(verdicts: Iterable[Verdict]) -> str:
+    """One proposal uses a grant once: the count that bounds it stands still until this is written."""
+    used = [verdict.grant for verdict in verdicts if verdict.grant]
+    return "it would use one grant twice at once" if len(used) != len(set(used)) else ""
+
+
+def _counted(
+    state: TaskState, event: Proposed, calls: tuple[ActionCall, ...], verdicts: Iterable[Verdict]
+) -> list[Effect]:
+    """Count every grant that was used, in this very transaction."""
+    base = _base(state, "", event.step)
+    return [
+        Tally(
+            event=GrantUsed(grant=verdict.grant, effect=f"{base}.{number}", amount=str(call.args.get("amount") or ""))
+        )
+        for number, (call, verdict) in enumerate(zip(calls, verdicts, strict=True), 1)
+        if verdict.grant
+    ]
 
 
 def _with_account(call: ActionCall, house: House) -> ActionCall:
@@ -471,13 +507,32 @@ def _not_allowed(agent: str, calls: Iterable[ActionCall], house: House) -> str:
 
 def _judge(state: TaskState, call: ActionCall, house: House, newcomers: tuple[str, ...]) -> Verdict:
     action = house.actions[call.name]
-    verdict = judge(call, action, house.policy, newcomers=newcomers, grants=house.grants)
-    by_default = verdict.rule.startswith("default:")
+    verdict = judge(
+        call,
+        action,
+        house.policy,
+        newcomers=newcomers,
+        grants=house.grants,
+        streak=_agreement(call, house).streak if any(rule.earned for rule in house.policy.rules) else 0,
+    )
+    # Only a rule that says so by itself lets a stranger's mail lead to something without a look.
+    by_default = verdict.rule.startswith("default:") or bool(verdict.grant) or verdict.earned
     if verdict.ruling == "do" and state.restored and not call.name.startswith("books."):
         return Verdict("ask", "this request comes from a restored backup and may have been done after it")
     if verdict.ruling == "do" and by_default and state.origin in {Origin.CLIENT, Origin.STRANGER}:
         return Verdict("ask", "it was started by somebody outside")
     return verdict
+
+
+def _agreement(call: ActionCall, house: House) -> Agreement:
+    return agreed(house.ledgers.decisions(call.name, call.client))
+
+
+def _evidence(calls: Iterable[ActionCall], house: House) -> tuple[str, ...]:
+    """Return what earlier decisions on the same action and client say, the least agreed with: one line."""
+    found = [_agreement(call, house) for call in calls if call.client]
+    weakest = min(found, key=lambda each: (each.streak, each.unchanged), default=Agreement())
+    return (weakest.words,) if weakest.words else ()
 
 
 def _recipients(call: ActionCall) -> list[str]:
@@ -548,7 +603,7 @@ def _open_card(
             dict.fromkeys(house.actions[call.name].no_return for call in calls if house.actions[call.name].no_return)
         ),
         confidence_pct=event.confidence_pct,
-        reasons=event.reasons,
+        reasons=(*event.reasons, *_evidence(calls, house)),
         sources=event.sources,
         warnings=event.warnings,
         changes=approvals.changes(before.opened.calls, calls, house.actions) if before else (),
@@ -604,6 +659,8 @@ def _pressed(state: TaskState, event: Pressed, house: House) -> list[Effect]:
     match event.verb:
         case "approve":
             return _approve(state, event, standing, house)
+        case "grant":
+            return _grant(state, event, standing, house)
         case "reject":
             settled = Settled(
                 card=event.card,
@@ -681,12 +738,23 @@ def _needs_second_channel(state: TaskState, opened: CardOpened, house: House) ->
 
 
 def _prepare(
-    state: TaskState, calls: tuple[ActionCall, ...], house: House, *, card: str, step: str, rule: str
+    state: TaskState,
+    calls: tuple[ActionCall, ...],
+    house: House,
+    *,
+    card: str,
+    step: str,
+    rule: str,
+    watched: bool = False,
 ) -> list[Effect]:
-    """Write down every effect, then start the first, or wait out the undo window."""
+    """Write down every effect, then start the first, or wait out the undo window.
+
+    Args:
+        watched: It goes without a card because of what was approved before, so the window is told with an Undo.
+    """
     delayed = house.policy.delay > timedelta(0) and any(house.actions[call.name].delayed for call in calls)
-    not_before = house.now + house.policy.delay if delayed and card else None
-    base = card or f"{state.id}.{step}.{state.drafts.get(step, 0)}"
+    not_before = house.now + house.policy.delay if delayed and (card or watched) else None
+    base = _base(state, card, step)
     orders: list[Effect] = []
     for number, call in enumerate(calls, 1):
         effect = f"{base}.{number}"
@@ -706,8 +774,16 @@ def _prepare(
             )
         )
     if not_before:
-        return [*orders, Wake(reason="window", due=not_before, data={"effect": f"{base}.1", "card": card})]
+        wake = Wake(reason="window", due=not_before, data={"effect": f"{base}.1", "card": card})
+        if card:
+            return [*orders, wake]
+        told = f"{approvals.title(calls, house.actions)}, unless you take it back by {approvals.clock_text(not_before, house.view())} ({rule})."
+        return [*orders, wake, *_say(state, told, kind="notice", undo=f"{base}.1")]
     return [*orders, *_start_now(calls[0], f"{base}.1", house)]
+
+
+def _base(state: TaskState, card: str, step: str) -> str:
+    return card or f"{state.id}.{step}.{state.drafts.get(step, 0)}"
 
 
 def stable_key(secret: bytes, effect: str) -> str:
@@ -752,6 +828,54 @@ def _start(effect: EffectState, house: House) -> list[Effect]:
     return [Record(event=Sending(effect=prepared.effect, attempt=effect.attempt + 1, at=house.now))]
 
 
+def _grant(state: TaskState, event: Pressed, standing: CardState, house: House) -> list[Effect]:
+    """Approve this card and, for a while, what is like it: the same action, the same client, no larger amount."""
+    person = house.roster.find(event.actor)
+    if person is None or person.role is not Origin.OPERATOR:
+        return [Reply(text="Only the operator approves in advance.")]
+    calls = standing.opened.calls
+    if any(not call.client for call in calls):
+        return [Reply(text="This card is for no client, so there is no telling what is like it. Approve it by itself.")]
+    days = grants.span(event.reason).days
+    told = msgspec.structs.replace(event, reason=f"and all like it for {days} day{'s' * (days != 1)}")
+    orders = _approve(state, told, standing, house)
+    if not any(
+        isinstance(order, Record) and isinstance(order.event, Settled) and order.event.how == "approved"
+        for order in orders
+    ):
+        return orders
+    until = house.now + grants.span(event.reason)
+    given: list[Effect] = []
+    words: list[str] = []
+    for number, call in enumerate(calls, 1):
+        amount, currency = amount_of(call)
+        cap = f"{amount} {currency}" if currency else ""
+        granted = Granted(
+            grant=f"{event.card}.g{number}", action=call.name, client=call.client, amount_max=cap,
+            uses_max=grants.USES_MAX, expires_at=until, by=event.actor,
+        )  # fmt: skip
+        given.append(Tally(event=granted))
+        words.append(f"{call.name} for {call.client}" + (f" up to {cap}" if cap else ""))
+    reply = (
+        f"Approved. Until {approvals.clock_text(until, house.view())}, and {grants.USES_MAX} times at most, I do the "
+        f"same without asking: {'; '.join(words)}. /grants lists it, revoke {event.card}.g1 ends it."
+    )
+    return [*(order for order in orders if not isinstance(order, Reply)), *given, Reply(text=reply)]
+
+
+def _revoke(state: TaskState, which: str, house: House) -> list[Effect]:
+    actor = state.actor or SOLOIST
+    if state.origin is not Origin.OPERATOR:
+        text = "Only the operator ends a grant."
+    elif ended := [key for key in house.grants if which in {"all", key}]:
+        orders: list[Effect] = [Tally(event=Revoked(grant=key, by=actor)) for key in ended]
+        text = f"Ended: {', '.join(ended)}. What it covered asks again."
+        return [*orders, *_say(state, text), Record(event=Ended(how="done", summary=text))]
+    else:
+        text = "There is no such grant. /grants lists those in force."
+    return [*_say(state, text), Record(event=Ended(how="done", summary=text))]
+
+
 def _undo(state: TaskState, event: Pressed, standing: CardState, house: House) -> list[Effect]:
     opened = standing.opened
     effects = state.of_card(event.card)
@@ -781,6 +905,19 @@ def _undo_without_card(state: TaskState, event: Pressed, house: House) -> list[E
     if person is None or person.role is not Origin.OPERATOR:
         return [Reply(text="Only the operator takes this back.")]
     effect = state.effects[event.card]
+    group = _group(state, effect)
+    if effect.prepared.not_before and all(other.status == "prepared" and not other.maybe for other in group):
+        closing: list[Effect] = [
+            Close(order=key)
+            for key, order in state.open.items()
+            if isinstance(order, Wake) and order.reason == "window" and order.data.get("effect") == event.card
+        ]
+        drops: list[Effect] = [
+            Record(event=Dropped(effect=other.prepared.effect, reason="Taken back before it happened.", by=event.actor))
+            for other in group
+        ]
+        said = _say(state, "Taken back before it happened. Nothing was sent.", kind="receipt")
+        return [*closing, *drops, *said, Reply(text="Taken back. Nothing was done.")]
     return _undo_done(state, event, [effect] if effect.status == "confirmed" else [], house)
 
 

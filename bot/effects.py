@@ -125,7 +125,13 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
-Effect = Lasting | Record | Close | Reply
+class Tally(msgspec.Struct, frozen=True, kw_only=True):
+    """Append this event to the house's own history, in the same transaction: what is counted must not be late."""
+
+    event: Happening
+
+
+Effect = Lasting | Record | Close | Reply | Tally
 """The closed union that `decide` returns."""
 
 _decoder: msgspec.json.Decoder[Lasting] = msgspec.json.Decoder(Lasting)
@@ -144,5 +150,5 @@ def unpack(body: str) -> Lasting:
 
 __all__ = [
     "Close", "Delegate", "Effect", "Lasting", "LookUp", "Perform", "Press", "Record", "Remember", "Reply", "Rouse", "Show",
-    "Start", "Tell", "Understand", "Wake", "pack", "unpack",
+    "Start", "Tally", "Tell", "Understand", "Wake", "pack", "unpack",
 ]  # fmt: skip

@@ -19,7 +19,7 @@ from bot.channels.base import Card, Home
 from bot.channels.web.window import TaskLine, TimelineLine, Turn
 from bot.digest import Day, compose
 from bot.effects import Wake, unpack
-from bot.policy import Policy
+from bot.policy import Policy, grants_in_force
 from bot.state import TaskState, believe
 from connectors.base import Action, Json
 from memory.database import Database
@@ -272,6 +272,12 @@ class History:
                 return _answered("\n".join(["The newest tasks:", *lines]))
             case "home" | "status":
                 return _answered(compose(self.day()))
+            case "grants":
+                lines = self.grant_lines()
+                text = (
+                    "\n".join(["In force:", *(f"- {line}" for line in lines)]) if lines else "No grants are in force."
+                )
+                return _answered(text)
             case "budget":
                 lines = self.budget_lines()
                 text = (
@@ -282,6 +288,17 @@ class History:
                 return _answered(text)
             case _:
                 return _answered(f"I cannot answer {question!r} yet. /help shows what I can.")
+
+    def grant_lines(self) -> list[str]:
+        """Return what is approved in advance, with its bounds and how often it was used."""
+        house = self.state(HOUSE)
+        return [
+            f"{key}: {grant.action} for {grant.client}"
+            + (f" up to {grant.amount_max}" if grant.amount_max else "")
+            + f", {house.grant_uses.get(key, 0)} of {grant.uses_max} used, until {self._when(grant.expires_at)};"
+            f" revoke {key} ends it"
+            for key, grant in grants_in_force(house.grants, house.grant_uses, self._now()).items()
+        ]
 
     def help_text(self) -> str:
         """Return what can be said, one line each."""
@@ -346,6 +363,8 @@ class History:
             lines += [f"- it rests on {source.text} ({source.ref})" for source in proposed.sources]
         for card in state.cards.values():
             lines.append(f"- card {card.opened.card}: asked because {card.opened.rule}")
+            said = {reason for proposed in state.proposed.values() for reason in proposed.reasons}
+            lines += [f"- then: {reason}" for reason in card.opened.reasons if reason not in said]
             if card.settled:
                 by = approvals.who(card.settled.by)
                 lines.append(

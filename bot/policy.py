@@ -38,6 +38,7 @@ class Rule:
     currency: str = ""
     known_recipients_only: bool = False
     note: str = ""
+    earned: int = 0  # applies only after so many approvals in a row, unchanged, of this action for this client
 
     @property
     def words(self) -> str:
@@ -49,6 +50,8 @@ class Rule:
             parts.append(f"up to {self.amount_max} {self.currency}")
         if self.known_recipients_only:
             parts.append("to known recipients")
+        if self.earned:
+            parts.append(f"after {self.earned} approved unchanged")
         return " ".join(parts) + (f" ({self.note})" if self.note else "")
 
 
@@ -107,6 +110,7 @@ class Verdict:
     ruling: Ruling
     rule: str
     grant: str = ""
+    earned: bool = False  # the rule applies because of what was approved before
 
 
 def judge(
@@ -116,16 +120,18 @@ def judge(
     *,
     newcomers: Sequence[str] = (),
     grants: Mapping[str, Granted] | None = None,
+    streak: int = 0,
 ) -> Verdict:
     """Return what to do about a call.
 
     Args:
         newcomers: Recipients nobody has written to before.
         grants: Grants in force: unexpired, with uses left; see `grants_in_force`.
+        streak: How many of the newest cards for this action and client were approved unchanged, without a break.
     """
     for rule in policy.rules:
-        if _fits(rule, call, newcomers):
-            verdict = Verdict(rule.then, f"policy.toml: {rule.words}")
+        if _fits(rule, call, newcomers, streak):
+            verdict = Verdict(rule.then, f"policy.toml: {rule.words}", earned=bool(rule.earned))
             break
     else:
         ruling, why = DEFAULTS[action.risk]
@@ -137,10 +143,12 @@ def judge(
     return verdict
 
 
-def _fits(rule: Rule, call: ActionCall, newcomers: Sequence[str]) -> bool:
+def _fits(rule: Rule, call: ActionCall, newcomers: Sequence[str], streak: int) -> bool:
     if not fnmatchcase(call.name, rule.action) or not fnmatchcase(call.client, rule.client):
         return False
-    if rule.known_recipients_only and newcomers:
+    if (rule.known_recipients_only or rule.earned) and newcomers:
+        return False
+    if rule.earned and (not call.client or streak < rule.earned):
         return False
     if rule.amount_max is None:
         return True
@@ -278,12 +286,15 @@ def _models(table: Mapping[str, Any]) -> dict[str, Decimal]:
 
 def _rule(table: Mapping[str, Any], number: int) -> Rule:
     where = f"rule {number}"
-    unknown = set(table) - {"action", "then", "client", "up_to", "known_recipients_only", "note"}
+    unknown = set(table) - {"action", "then", "client", "up_to", "known_recipients_only", "note", "earned"}
     if unknown:
         raise PolicyError(f"policy.toml {where}: {sorted(unknown)[0]!r} is not known.")
     if "action" not in table or table.get("then") not in RULINGS:
         raise PolicyError(f"policy.toml {where} needs an action and then = one of {', '.join(RULINGS)}.")
     amount, currency = _amount(table["up_to"], where) if "up_to" in table else (None, "")
+    earned = table.get("earned", 0)
+    if "earned" in table and (type(earned) is not int or earned < 1 or table["then"] != "do"):
+        raise PolicyError(f'policy.toml {where}: earned is how many approvals earn then = "do", like earned = 20.')
     return Rule(
         action=str(table["action"]),
         then=RULINGS[table["then"]],  # type: ignore[arg-type]
@@ -292,6 +303,7 @@ def _rule(table: Mapping[str, Any], number: int) -> Rule:
         currency=currency,
         known_recipients_only=bool(table.get("known_recipients_only", False)),
         note=str(table.get("note", "")),
+        earned=earned,
     )
 
 

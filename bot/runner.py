@@ -55,6 +55,7 @@ from bot.effects import (
     Rouse,
     Show,
     Start,
+    Tally,
     Tell,
     Understand,
     Wake,
@@ -452,6 +453,7 @@ class Runner:
         lines: list[Line] = []
         given: list[tuple[str, Lasting]] = []
         replies: list[str] = []
+        tallied: list[tuple[Event, str]] = []
         todo: deque[tuple[Event, str]] = deque([(event, cause)])
         while todo:
             if len(lines) >= STEPS_PER_EVENT_MAX:
@@ -486,12 +488,15 @@ class Runner:
             lasting = (order for order in decided if isinstance(order, Lasting))
             given += [(row.id, order) for row, order in zip(ordered.given, lasting, strict=True)]
             replies += [order.text for order in decided if isinstance(order, Reply)]
+            tallied += [(order.event, f"{task}:{seq}") for order in decided if isinstance(order, Tally)]
             todo.extend((order.event, f"{task}:{seq}") for order in decided if isinstance(order, Record))
         self._hold(tx, held, reserved(state))
         self._states[task] = state
         self._states.move_to_end(task)
         while len(self._states) > STATES_KEPT:
             self._states.popitem(last=False)
+        for counted, why in tallied:
+            self._advance(tx, HOUSE, counted, actor=actor, cause=why)
         closed = {order for line in lines for order in line.ordered.closed}
         return Outcome(task, tuple(lines), tuple(order for order in given if order[0] not in closed), tuple(replies))
 
@@ -1224,7 +1229,7 @@ def _ordered(task: int, seq: int, decided: Iterable[Effect], answered: str) -> O
         match order:
             case Close():
                 closed.append(order.order)
-            case Record() | Reply():
+            case Record() | Reply() | Tally():
                 pass
             case _:
                 due = stamp(order.due) if isinstance(order, Wake) else ""

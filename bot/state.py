@@ -13,9 +13,11 @@ import msgspec
 from msgspec import field
 from msgspec.structs import replace
 
+from bot.agreement import EDITED, REJECTED, UNCHANGED, UNDONE
 from bot.effects import Lasting, Show, unpack
 from connectors.base import Json
 from memory.events import (
+    ActionCall,
     Actor,
     Answered,
     BecameUnknown,
@@ -397,6 +399,7 @@ def rows(before: TaskState, after: TaskState, line: Line) -> Iterator[Row]:
                         yield "recipients", {"address": address.casefold(), "effect": event.effect}
         case _:
             pass
+    yield from _decisions(before, after, line)
     if after.cards is not before.cards:
         for key, card in after.cards.items():
             if before.cards.get(key) is not card:
@@ -405,6 +408,30 @@ def rows(before: TaskState, after: TaskState, line: Line) -> Iterator[Row]:
         for key, effect in after.effects.items():
             if before.effects.get(key) is not effect:
                 yield "effects", _effect_row(after, key, effect)
+
+
+def _decisions(before: TaskState, after: TaskState, line: Line) -> Iterator[Row]:
+    """Yield what a line says about agreement with a draft. A delegate's yes is not the operator's; a no is a no."""
+    match line.event:
+        case Settled(how="approved" | "denied") as settled:
+            opened = after.cards[settled.card].opened
+            if opened.kind != "approval" or (settled.how == "approved" and settled.by.origin is not Origin.OPERATOR):
+                return
+            how = REJECTED if settled.how == "denied" else EDITED if opened.revision > 1 else UNCHANGED
+            for call in opened.calls:
+                yield _decision(settled.card, call, how, line)
+        case Dropped() as dropped if before.effects[dropped.effect].status == "prepared":
+            prepared = before.effects[dropped.effect].prepared
+            yield _decision(prepared.card or prepared.effect, prepared.call, UNDONE, line)
+        case Compensated() as compensated:
+            prepared = before.effects[compensated.effect].prepared
+            yield _decision(prepared.card or prepared.effect, prepared.call, UNDONE, line)
+        case _:
+            pass
+
+
+def _decision(ref: str, call: ActionCall, how: str, line: Line) -> Row:
+    return "decisions", {"ref": ref, "action": call.name, "client": call.client, "how": how, "n": line.n}
 
 
 def _turn(line: Line, kind: str, ref: str) -> Iterator[Row]:

@@ -137,6 +137,18 @@ ledger = Table(
     Index("ledger_account", "account"),
     sqlite_with_rowid=False,
 )
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("ref", Text, nullable=False),  # the card, or the effect that went without one
+    Column("action", Text, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("how", Text, nullable=False),  # unchanged | edited | rejected | undone
+    Column("n", Integer, nullable=False),  # the line that says so
+    PrimaryKeyConstraint("ref", "action"),
+    Index("decisions_about", "action", "client", "n"),
+    sqlite_with_rowid=False,
+)
 reservations = Table(
     "reservations",
     metadata,
@@ -145,8 +157,10 @@ reservations = Table(
     sqlite_with_rowid=False,
 )
 
-PROJECTIONS: tuple[Table, ...] = (tasks, cards, effects, recipients, turns, copies, records, ledger, reservations)
+PROJECTIONS: tuple[Table, ...] = (tasks, cards, effects, recipients, turns, copies, records, ledger, decisions, reservations)
 BY_NAME: Mapping[str, Table] = {table.name: table for table in PROJECTIONS}
+
+DECISIONS_MAX = 200  # of one action and client: what was thought of it years ago says little
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +266,16 @@ class Books:
     def kinds(self) -> list[str]:
         """Return the kinds there are."""
         return [row.kind for row in self._run(records, select(records.c.kind).distinct().order_by(records.c.kind))]
+
+    def decisions(self, action: str, client: str) -> list[str]:
+        """Return how the cards for one action and client were decided, oldest first; the newest `DECISIONS_MAX`."""
+        query = (
+            select(decisions.c.how)
+            .where(decisions.c.action == action, decisions.c.client == client)
+            .order_by(decisions.c.n.desc())
+            .limit(DECISIONS_MAX)
+        )
+        return [row.how for row in reversed(self._run(decisions, query).all())]
 
     def reserved_for(self, name: str) -> str | None:
         """Return the card a number is reserved for, or None when it is free."""

@@ -42,6 +42,8 @@ PURE = (
     "bot/approvals.py",
     "bot/books.py",
     "bot/digest.py",
+    "bot/agreement.py",
+    "bot/grants.py",
     "bot/schedules.py",
     "bot/state.py",
     "bot/effects.py",
@@ -57,7 +59,7 @@ NOW = {"now", "utcnow", "today"}
 
 # A module of bot/ imports only from its own floor's packages and from floors below. A new file must choose its floor.
 FLOORS = (
-    ("effects", "channels.base", "channels.web.window"),
+    ("effects", "agreement", "grants", "channels.base", "channels.web.window"),
     ("state", "policy", "control", "reading"),
     ("approvals", "batch", "digest", "intents", "intents_eval", "books", "settings", "doctor", "redaction", "schedules"),
     ("conductor",),
