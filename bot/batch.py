@@ -39,8 +39,11 @@ def items_in(text: str) -> tuple[Item, ...]:
     named = _NAMES.fullmatch(text.strip())
     if named is None:
         return ()
-    pairs = dict(word.partition("@")[::2] for word in reversed(named[1].lower().split()))
-    return tuple(Item(card, digits) for card, digits in reversed(pairs.items()))[:ITEMS_MAX]
+    pairs: dict[str, str] = {}
+    for word in named[1].lower().split():
+        card, _, digits = word.partition("@")
+        pairs.setdefault(card, digits)
+    return tuple(Item(card, digits) for card, digits in pairs.items())[:ITEMS_MAX]
 
 
 def offer(cards: Sequence[tuple[Card, str]]) -> tuple[str, tuple[Choice, ...]]:

@@ -8,7 +8,6 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from bot import batch
 from bot.policy import Limit, Policy
 from bot.testing import OPERATOR
 from memory.events import Actor
@@ -134,21 +133,3 @@ async def test_the_same_list_pressed_twice_does_everything_once(yard: Path) -> N
             await house.press_handle(handle, verb)
         assert [house.done(f"b{number}") for number in range(3)] == [1, 1, 1]
         house.expects("Approved 3: ", "Nothing was approved")
-
-
-def test_only_exact_words_are_a_batch() -> None:
-    print_ = "0123456789abcdef"
-    assert batch.items_in(f"approve 2.1@{print_} 3.1@{print_}") == (
-        batch.Item("2.1", print_),
-        batch.Item("3.1", print_),
-    )
-    for text in (
-        "approve 2.1",
-        f"please approve 2.1@{print_}",
-        f"approve 2.1@{print_[:-1]}",
-        "",
-        f"approve 2.1@{print_} and all",
-    ):
-        assert batch.items_in(text) == ()
-    assert batch.asks_for_all("Approve all")
-    assert not batch.asks_for_all("approve all of Acme's invoices")
