@@ -234,8 +234,31 @@ def _rows(param: Param, value: Json, newcomers: Sequence[str]) -> list[Row]:
             return [Row(str(key), str(item), param.role, vital=vital) for key, item in value.items()]
         case _ if isinstance(value, list):
             return [Row(label, ", ".join(str(item) for item in value), param.role, vital=vital)]
+        case Role.AMOUNT:
+            return [Row(label, money_words(str(value)), param.role, vital=True)]
+        case Role.WHEN:
+            return [Row(label, when_words(str(value)), param.role, vital=True)]
         case _:
             return [Row(label, str(value), param.role, vital=vital)]
+
+
+_MONEY = re.compile(r"(-?\d+)(\.\d+)? ([A-Z]{3})")
+
+
+def money_words(text: str) -> str:
+    """``"1428.00 EUR"`` → ``"1,428.00 EUR"``; whatever is not written like that is shown as it is."""
+    match = _MONEY.fullmatch(text)
+    return f"{int(match[1]):,}{match[2] or ''} {match[3]}" if match else text
+
+
+def when_words(text: str) -> str:
+    """``"2026-03-16"`` → ``"Mon 16 March 2026"``, with the time and its offset where there is one; else as it is."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    day = f"{moment:%a} {moment.day} {moment:%B} {moment.year}"
+    return day if len(text) == len("2026-03-16") else f"{day}, {moment.isoformat()[11:]}"
 
 
 def _line(item: Mapping[str, Json]) -> str:

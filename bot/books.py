@@ -59,7 +59,7 @@ ACTIONS: Mapping[str, Action] = {
             "issue {kind} {number}",
             "once issued, only a credit note takes it back",
             ("client", Role.DETAIL),
-            ("kind", Role.DETAIL),
+            ("kind", Role.PLUMBING),  # the card's title says it
             ("number", Role.REFERENCE),
             ("amount", Role.AMOUNT),
             ("net", Role.DETAIL),

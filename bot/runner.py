@@ -640,7 +640,10 @@ class Runner:
         agent = self._staff.agents[step.agent]
         edits = dict(order.edits)
         if order.guidance and step.intent in self._intents:
-            edits |= self._staff.reader.edits_in(order.guidance, self._intents[step.intent][1], self._staff.now())
+            read = self._staff.reader.edits_in(order.guidance, self._intents[step.intent][1], self._staff.now())
+            edits |= read
+            if read:  # the words are used up: an agent need not puzzle over them again
+                order = msgspec.structs.replace(order, guidance="")
         try:
             work = self._work(state, step, order, edits)
         except ValueError as error:

@@ -35,7 +35,7 @@ async def test_a_recurring_invoice_comes_as_a_card_each_month_and_once(house: Pa
     await house.later(days=32)
     assert fired(house) == [first]
     card = house.card()
-    assert {row.label: row.value for row in card.rows}["Amount"] == "1428.00 EUR"
+    assert {row.label: row.value for row in card.rows}["Amount"] == "1,428.00 EUR"
     assert card.state == "pending", "a schedule asks like everybody else"
     await house.restart()
     await house.later(hours=1)

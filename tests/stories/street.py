@@ -340,9 +340,10 @@ class Street:
             if name == "slack":
                 async with asyncio.timeout(20):
                     await channel.ready.wait()
+                    while not channel._bot:  # noqa: ASYNC110 - over HTTP it listens before it knows itself
+                        await asyncio.sleep(0.01)
         if self.telegram is not None:
-            polls = self.telegram._polls
-            await self.telegram.until(lambda: self.telegram._polls > polls or polls > 0)
+            await self.telegram.until(lambda: self.telegram._polls or self.telegram.webhook["url"])
         await self.settled()
 
 

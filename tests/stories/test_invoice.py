@@ -10,9 +10,9 @@ async def test_an_invoice_goes_out_once_and_only_after_the_button(house: PaperHo
     card = house.card()
     facts = {row.label: row.value for row in card.rows}
     assert facts["Number"] == "2026-0001"
-    assert facts["Amount"] == "1428.00 EUR"
+    assert facts["Amount"] == "1,428.00 EUR"
     assert facts["To"] == "billing@acme.example"
-    assert facts["Due"] == "2026-03-16"
+    assert facts["Due"] == "Mon 16 March 2026"
     assert any("Point of no return" in line for line in card.footer)
     assert house.outbox() == []
 

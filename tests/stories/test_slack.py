@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.counterparts.slack import LocalSlack, local_slack
+from tests.counterparts.slack import SECRET, LocalSlack, free_port, local_slack
 from tests.stories import told
 from tests.stories.street import street
 
@@ -24,3 +24,14 @@ def slack() -> Iterator[LocalSlack]:
 async def test_the_story_on_slack(story, slack: LocalSlack, tmp_path: Path) -> None:
     async with street(tmp_path, slack=slack) as there:
         await story(there)
+
+
+@pytest.mark.parametrize(
+    "story", [told.the_invoice_whole, told.an_old_button_works_after_a_restart], ids=lambda story: story.__name__
+)
+async def test_the_story_over_signed_http(story, tmp_path: Path) -> None:
+    port = free_port()
+    signed = {"SLACK_ADDRESS": f"127.0.0.1:{port}", "SLACK_SIGNING_SECRET": SECRET, "SLACK_APP_TOKEN": ""}
+    with local_slack("events", f"http://127.0.0.1:{port}/slack/events") as running:
+        async with street(tmp_path, slack=running, environment=signed) as there:
+            await story(there)

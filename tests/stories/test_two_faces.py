@@ -39,7 +39,7 @@ async def test_the_first_press_wins_and_every_copy_says_so(there: Street) -> Non
     slack, telegram = there.phones
     await slack.says(INVOICE)
     standing = await card(telegram)
-    assert "1428.00 EUR" in standing.text
+    assert "1,428.00 EUR" in standing.text
     on_console = there.house.card()
     assert (on_console.state, on_console.revision) == ("pending", 1)
 
@@ -64,7 +64,7 @@ async def test_an_edit_on_one_phone_moves_the_buttons_to_the_new_card_on_both(th
     for phone in there.phones:
         seen = [each for each in await phone.seen() if each.is_card and "Issue invoice" in each.text]
         assert ["Approve" in each.labels for each in seen] == [False, True], phone.name
-        assert "Amount: 1428.00 EUR → 1547.00 EUR" in seen[-1].text
+        assert "Amount: 1,428.00 EUR → 1,547.00 EUR" in seen[-1].text
     # R6: a button that somebody still holds in hand is bound to what stood on its card.
     assert "changed since" in await there.house.press_handle(stale, "approve")
     await there.later(hours=1)
@@ -284,9 +284,9 @@ async def test_a_delegate_decides_what_the_file_allows_and_no_more(slack: LocalS
             assert there.sent == 1
 
             await bob.says(INVOICE)
-            refused = await bob.presses("Approve", await card(bob, "1428.00 EUR"))
+            refused = await bob.presses("Approve", await card(bob, "1,428.00 EUR"))
             assert "up to 500.00 EUR" in refused
-            assert "Approve" in (await card(there.phones[1], "1428.00 EUR")).labels
+            assert "Approve" in (await card(there.phones[1], "1,428.00 EUR")).labels
             assert "tried to approve" in await words(there.phones[0])
 
             await mate.says("invoice Initech 50 for hosting")

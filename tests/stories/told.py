@@ -12,7 +12,7 @@ async def the_invoice_whole(there: Street) -> None:
     phone = there.phone
     await phone.says(INVOICE)
     first = await card(phone)
-    for fact in ("2026-0001", "1428.00 EUR", "billing@acme.example", "2026-03-16", "Point of no return", "Hello Anna"):
+    for fact in ("2026-0001", "1,428.00 EUR", "billing@acme.example", "16 March 2026", "Point of no return", "Hello Anna"):
         assert fact in first.text, fact
     assert {"Approve", "Edit", "Reject", "Snooze"} <= {label.rstrip("…") for label in first.labels}
     pdf = await phone.file("invoice-2026-0001.pdf")
@@ -50,9 +50,9 @@ async def a_reply_to_the_card_edits_it(there: Street) -> None:
     phone = there.phone
     await phone.says(INVOICE)
     await phone.replies("make it 1,300, net 30")
-    changed = await card(phone, "1547.00 EUR")
-    assert "Amount: 1428.00 EUR → 1547.00 EUR" in changed.text
-    assert "Due: 2026-03-16 → 2026-04-01" in changed.text
+    changed = await card(phone, "1,547.00 EUR")
+    assert "Amount: 1,428.00 EUR → 1,547.00 EUR" in changed.text
+    assert "Due: Mon 16 March 2026 → Wed 1 April 2026" in changed.text
 
 
 async def every_command_answers(there: Street) -> None:
@@ -72,7 +72,7 @@ async def every_command_answers(there: Street) -> None:
 
     await phone.says(INVOICE)
     waiting = await answer("/approvals")
-    assert "Issue invoice 2026-0001 and send an e-mail, 1428.00 EUR" in waiting
+    assert "Issue invoice 2026-0001 and send an e-mail, 1,428.00 EUR" in waiting
     number = waiting.partition("• ")[2].partition(":")[0] or waiting.partition("- ")[2].partition(":")[0]
     assert f"approve {number}" in waiting
     assert "asked because default: money asks" in await answer("/why")
