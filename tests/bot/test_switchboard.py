@@ -1,0 +1,85 @@
+"""Who may speak: pairings kept and forgotten, delegates and what they may decide, a secret that stays."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bot import settings
+from bot.cli import main
+from bot.settings import Settings, SettingsError
+from bot.switchboard import PairingsFile, _webhook_secret, delegates, unpair
+from memory.events import Origin
+
+
+def given(home: Path, **values: str) -> Settings:
+    home.mkdir(exist_ok=True)
+    return settings.read((), environment={"SOLOIST_HOME": str(home), **values}, folder=home)
+
+
+async def test_who_was_paired_is_forgotten_on_one_platform_alone(tmp_path: Path) -> None:
+    pairings = PairingsFile(tmp_path / "pairings.json")
+    pairings.add("telegram", {"user": "7", "chat": "7"})
+    pairings.add("slack", {"team": "T1", "user": "U1"})
+    assert "unpaired. Restart Soloist" in unpair(given(tmp_path), "telegram")
+    assert PairingsFile(tmp_path / "pairings.json").of("telegram") == []
+    assert PairingsFile(tmp_path / "pairings.json").of("slack") == [{"team": "T1", "user": "U1"}]
+    assert (tmp_path / "pairings.json").stat().st_mode & 0o777 == 0o600
+    assert unpair(given(tmp_path), "telegram") == "Telegram: nobody is paired."
+    assert "Take that line out" in unpair(given(tmp_path, SLACK_OPERATOR="T1:U1"), "slack")
+
+
+def test_the_command_line_unpairs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "pairings.json").write_text(json.dumps({"telegram": [{"user": "7", "chat": "7"}]}))
+    monkeypatch.setenv("SOLOIST_HOME", str(tmp_path))
+    with pytest.raises(SystemExit) as ended:
+        main(["unpair", "telegram"])
+    assert ended.value.code == 0
+    assert "Telegram: unpaired." in capsys.readouterr().out
+    assert json.loads((tmp_path / "pairings.json").read_text()) == {}
+
+
+def test_delegates_are_named_in_the_settings_and_limited_in_the_file(tmp_path: Path) -> None:
+    (tmp_path / "delegates.toml").write_text(
+        '[[delegate]]\nname = "Bob"\nslack = "T1:U2"\ntelegram = "8"\nactions = ["mail.*"]\namount_max = "500 EUR"\n'
+    )
+    found = delegates(given(tmp_path, SLACK_DELEGATES="T1:U2, T1:U3", TELEGRAM_DELEGATES="9"))
+    assert {(each.platform, each.account, each.user): (each.actions, each.amount_max) for each in found} == {
+        ("slack", "T1", "U2"): (("mail.*",), "500.00 EUR"),
+        ("slack", "T1", "U3"): (("*",), ""),
+        ("telegram", "*", "9"): (("*",), ""),
+        ("telegram", "*", "8"): (("mail.*",), "500.00 EUR"),
+    }
+    assert {each.role for each in found} == {Origin.DELEGATE}
+
+
+@pytest.mark.parametrize(
+    ("values", "file", "says"),
+    [
+        ({"SLACK_DELEGATES": "U2"}, "", "team:user"),
+        ({"TELEGRAM_DELEGATES": "@bob"}, "", "a number"),
+        ({}, '[[delegate]]\ntelegram = "8"\namount_max = "much"\n', "500.00 EUR"),
+        ({}, '[[delegate]]\ntelegram = "8"\nmay = "all"\n', "may is not known"),
+        ({}, '[[delegate]]\ntelegram = "8"\nactions = "all"\n', "a list"),
+        ({}, 'delegate = "Bob"\n', "[[delegate]]"),
+    ],
+)
+def test_a_delegate_that_makes_no_sense_stops_the_start_with_a_sentence(
+    tmp_path: Path, values: dict[str, str], file: str, says: str
+) -> None:
+    (tmp_path / "delegates.toml").write_text(file)
+    with pytest.raises(SettingsError, match=r"\w") as stopped:
+        delegates(given(tmp_path, **values))
+    assert says in str(stopped.value)
+
+
+def test_the_webhooks_secret_is_the_same_after_a_restart_and_nobody_elses_to_read(tmp_path: Path) -> None:
+    path = tmp_path / "telegram.secret"
+    first = _webhook_secret(path)
+    assert len(first) >= 32
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert _webhook_secret(path) == first
