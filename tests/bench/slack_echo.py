@@ -1,10 +1,11 @@
 """An echo through Soloist's Slack channel with durability on, beside a bare Bolt echo, on the same workspace.
 
-``python -m tests.bench.slack_echo``: three workspaces side by side over Socket Mode, one message to each in turn, so
+``python -m tests.bench.slack_echo``: four workspaces side by side over Socket Mode, one message to each in turn, so
 that a busy second of the machine hits all alike. *ack* is from a person's Enter to the acknowledgement, *echo* to the
 answer standing in the conversation. Soloist writes each message to SQLite (``synchronous=FULL``) before it
-acknowledges; "no disk" is the same channel with an ear that only remembers, so the difference is the disk's. Then all
-of it again with 500 tasks running behind, each of which writes to the database and computes about once a second.
+acknowledges; "no disk" is the same channel with an ear that only remembers, so the difference is the disk's. "The whole
+house" is all of it: understood, planned, done by an agent, told from the outbox, four commits an echo. Then all of it
+again with 500 tasks running behind, each of which writes to the database and computes about once a second.
 
 Slack allows about one message a second and conversation, and our channel keeps to it; so a crowd writes, a few each.
 """
@@ -31,6 +32,7 @@ from bot.channels.base import Message
 from bot.channels.slack import Person, Slack
 from memory.database import Database, metadata
 from memory.events import Actor, Attachment, Place
+from tests.bench import house
 from tests.counterparts.slack import APP_TOKEN, BOT_TOKEN, TEAM, LocalSlack, Window, local_slack
 
 CROWD = 100
@@ -81,6 +83,22 @@ async def soloist(slack: LocalSlack, database: Database | None, group: asyncio.T
     await ear.channel.run(ear)  # type: ignore[arg-type]
 
 
+async def whole_house(slack: LocalSlack, folder: Path) -> None:
+    """Run all of it: each echo is understood, planned, worked on, and written down four times."""
+    people = [f"{TEAM}:U{1000 + n}" for n in range(CROWD)]
+    machine = house.whole_house(
+        folder,
+        {
+            "SLACK_BOT_TOKEN": BOT_TOKEN, "SLACK_APP_TOKEN": APP_TOKEN, "SLACK_API_BASE": f"{slack.base}/api/",
+            "SLACK_OPERATOR": people[0], "SLACK_DELEGATES": ",".join(people[1:]),
+        },
+    )  # fmt: skip
+    try:
+        await machine.runner.run()
+    finally:
+        machine.close()
+
+
 async def bare_bolt(slack: LocalSlack) -> None:
     """Run what Bolt's own first page shows."""
     app = AsyncApp(client=AsyncWebClient(BOT_TOKEN, f"{slack.base}/api/"))
@@ -121,7 +139,7 @@ async def connected(slack: LocalSlack) -> None:
 
 async def one(slack: LocalSlack, window: Window, room: str, user: str, kind: str) -> tuple[float, float]:
     """Let somebody write; return seconds to the acknowledgement and to the echo."""
-    text = f"{user}-{time.monotonic_ns()}"
+    text = f"echo {user}-{time.monotonic_ns()}"
     began = time.perf_counter()
     seen = asyncio.ensure_future(standing(window, text))
     if kind == "/solo":
@@ -140,7 +158,7 @@ async def standing(window: Window, text: str) -> float:
             event["t"] == "message"
             and message.get("bot_id")
             and message.get("subtype") != "ephemeral"
-            and text in raw.data
+            and text.removeprefix("echo ") in raw.data
         ):
             return time.perf_counter()
     raise AssertionError(text)
@@ -168,7 +186,7 @@ async def compare(sides: dict[str, LocalSlack], kind: str) -> dict[str, list[tup
 async def run(behind: int) -> None:
     """Start everything, measure, print."""
     with contextlib.ExitStack() as stack:
-        names = ("bare bolt", "soloist, no disk", "soloist")
+        names = ("bare bolt", "soloist, no disk", "soloist", "the whole house")
         sides = {name: stack.enter_context(local_slack("socket", crowd=CROWD)) for name in names}
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         database = stack.enter_context(Database.open(Path(folder)))
@@ -179,6 +197,7 @@ async def run(behind: int) -> None:
                 group.create_task(bare_bolt(sides["bare bolt"])),
                 group.create_task(soloist(sides["soloist, no disk"], None, group)),
                 group.create_task(soloist(sides["soloist"], database, group)),
+                group.create_task(whole_house(sides["the whole house"], Path(folder) / "house")),
                 *(group.create_task(busy(database)) for _ in range(behind)),
             ]
             for slack in sides.values():

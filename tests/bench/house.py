@@ -1,0 +1,44 @@
+"""The whole house for the echo benches: real understanding, plan, agent, history and outbox; the agent says it again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import agents
+from agents.base import Agent, Intent, Proposal, Task
+from bot import settings, wiring
+
+
+class Again(Intent):
+    """Say something again."""
+
+    examples: ClassVar[tuple[str, ...]] = ("echo hello", "say it again: hello", "repeat after me")
+    checks: ClassVar[tuple[str, ...]] = ("echo this",)
+    not_mine: ClassVar[tuple[str, ...]] = ("who is Acme?",)
+    patterns: ClassVar[tuple[str, ...]] = ("echo {text}",)
+
+    text: str = ""
+
+
+class Parrot(Agent):
+    """Says it again."""
+
+    name = "parrot"
+    intents = (Again,)
+    proposes = ()
+
+    async def work(self, task: Task, desk: Any) -> Proposal:
+        """Answer in words alone."""
+        del desk
+        assert isinstance(task.intent, Again)
+        return Proposal(say=task.intent.text)
+
+
+def whole_house(folder: Path, environment: dict[str, str]) -> wiring.Machine:
+    """Build a house as ``python -m bot run`` does, with one agent more."""
+    given = settings.read(
+        wiring.declared_settings(), environment={"SOLOIST_HOME": str(folder), **environment}, folder=folder
+    )
+    minds = {name: kind() for name, kind in agents.discover().items()}
+    return wiring.build(given, live=[], only={**minds, "parrot": Parrot()}, announce=lambda _: None)
