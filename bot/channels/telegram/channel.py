@@ -52,6 +52,7 @@ POLL_WAIT_S = 25  # an empty long poll; far below the minute after which routers
 PAUSE_MIN_S, PAUSE_MAX_S = 0.5, 60.0  # between attempts when Telegram or the disk is away
 REVOKED_PAUSE_S = 60.0
 WEBHOOK_CHECK_S = 300.0  # somebody may have taken the webhook away
+SAID_MAX = 500  # messages that can still be edited by saying them again
 UNFINISHED_MAX = 1000  # messages of several parts that broke off, remembered so that a retry goes on where it stopped
 
 # Telegram's own reasons (Bad Request, Forbidden) after which trying again can never help.
@@ -128,6 +129,7 @@ class Telegram:
         self._hearing: Hearing | None = None
         self._group: asyncio.TaskGroup | None = None
         self._unfinished: dict[str, list[int]] = {}
+        self._said: dict[tuple[int, str], tuple[int, ...]] = {}  # chat, message → what stands there
         self.problem = ""
         """Why nothing is heard or said now, in words for the operator; empty while all is well."""
 
@@ -141,6 +143,8 @@ class Telegram:
     async def say(self, place: Place, message: Message) -> str:
         """Show words and files; return the ids of the messages, joined by commas.
 
+        Said again under the same id they are edited in place: that is how long work shows progress.
+
         Raises:
             UndeliverableError: not now, or never.
         """
@@ -148,10 +152,17 @@ class Telegram:
         reply_to = int(message.reply_to) if message.reply_to.isdecimal() else None
         pieces, sentences = self._file_pieces(message.files)
         texts = _said(message, sentences)
-        for number, text in enumerate(texts, start=1):
-            keys = keyboard(message.buttons) if number == len(texts) else ()
-            pieces.append(_Piece(text, keys, reply_to=reply_to if number == 1 else None))
+        keys = [keyboard(message.buttons) if number == len(texts) else () for number in range(1, len(texts) + 1)]
+        before = self._said.get((chat, message.id), ())
+        if before and len(before) == len(texts) and not message.files:
+            await self._edits(chat, list(zip(before, texts, keys, strict=True)), ORDINARY)
+            return ",".join(map(str, before))
+        for number, text in enumerate(texts):
+            pieces.append(_Piece(text, keys[number], reply_to=reply_to if number == 0 else None))
         ids = await self._send(chat, f"say {message.id}", pieces, ORDINARY)
+        self._said[chat, message.id] = tuple(ids)
+        while len(self._said) > SAID_MAX:
+            del self._said[next(iter(self._said))]
         return ",".join(map(str, ids))
 
     async def ask(self, place: Place, card: Card) -> str:
@@ -192,8 +203,8 @@ class Telegram:
         pairs = [(at, text, keys) for at, (text, keys) in zip(ids, _with_keys(shown), strict=True)]
         await self._edits(chat, pairs[::-1])
 
-    async def _edits(self, chat: int, pairs: Sequence[tuple[int, str, Keyboard]]) -> None:
-        async with self._lanes.turn(chat, URGENT):
+    async def _edits(self, chat: int, pairs: Sequence[tuple[int, str, Keyboard]], urgency: int = URGENT) -> None:
+        async with self._lanes.turn(chat, urgency):
             for message, text, keys in pairs:
                 await self._call(chat, partial(self._wire.edit, chat, message, text, keys))
 
