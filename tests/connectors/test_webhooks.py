@@ -419,3 +419,25 @@ async def test_a_taken_address_is_said(hooks, inbox, tmp_path):
         second = Webhooks(hooks._workshop, host="127.0.0.1", port=hooks.port, secrets={})
         with pytest.raises(RefusedError, match="Is it taken"):
             await second.listen(inbox.deliver)
+
+
+# ── what the house makes of it ────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_filled_form_starts_the_intake_and_waits_on_a_card(house, hooks):
+    form = FORM.replace(b"anna@acme.example", b"eva@newlead.example").replace(b'"Anna"', b'"Eva Novak"')
+    async with listening(hooks, house.runner.arrived) as http:
+        for _ in range(2):
+            assert (await http.post("/hooks/forms", content=form, headers=plain(form))).status_code == 200
+    await house.later(seconds=1)
+    assert "eva@newlead.example" in str(house.card())
+    assert house.outbox() == []
+    assert house.transcript().count("From outside (form)") == 1
+
+
+async def test_a_bought_subscription_starts_the_welcome_and_waits_on_a_card(house, hooks):
+    async with listening(hooks, house.runner.arrived) as http:
+        assert (await http.post("/hooks/shop", content=BOUGHT, headers=standard(BOUGHT))).status_code == 200
+    await house.later(seconds=1)
+    assert "bo@globex.example" in str(house.card())
+    assert house.outbox() == []
