@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from bot.channels.base import Button, Card, EditField, Row
+from bot.figures import money_words, when_words
 from bot.policy import Policy, amount_of
 from bot.state import CardState, EffectState, TaskState
 from connectors.base import Action, Json, Param, Risk, Role
@@ -238,33 +239,17 @@ def _rows(param: Param, value: Json, newcomers: Sequence[str]) -> list[Row]:
             return [Row(label, money_words(str(value)), param.role, vital=True)]
         case Role.WHEN:
             return [Row(label, when_words(str(value)), param.role, vital=True)]
+        case Role.DETAIL:
+            return [Row(label, money_words(str(value)), param.role)]
         case _:
             return [Row(label, str(value), param.role, vital=vital)]
 
 
-_MONEY = re.compile(r"(-?\d+)(\.\d+)? ([A-Z]{3})")
-
-
-def money_words(text: str) -> str:
-    """``"1428.00 EUR"`` → ``"1,428.00 EUR"``; whatever is not written like that is shown as it is."""
-    match = _MONEY.fullmatch(text)
-    return f"{int(match[1]):,}{match[2] or ''} {match[3]}" if match else text
-
-
-def when_words(text: str) -> str:
-    """``"2026-03-16"`` → ``"Mon 16 March 2026"``, with the time and its offset where there is one; else as it is."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return text
-    day = f"{moment:%a} {moment.day} {moment:%B} {moment.year}"
-    return day if len(text) == len("2026-03-16") else f"{day}, {moment.isoformat()[11:]}"
-
-
 def _line(item: Mapping[str, Json]) -> str:
     quantity = str(item.get("quantity", "1"))
-    times = f"{quantity} × {item['unit_price']} = " if quantity not in {"1", "1.00", ""} else ""
-    return f"{item.get('text', '')}: {times}{item.get('total', item.get('unit_price', ''))}"
+    price = money_words(str(item.get("unit_price", "")))
+    times = f"{quantity} × {price} = " if quantity not in {"1", "1.00", ""} else ""
+    return f"{item.get('text', '')}: {times}{money_words(str(item.get('total', item.get('unit_price', ''))))}"
 
 
 def _size(size: int) -> str:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from bot.figures import moment_words, money_words
 from connectors.base import Action, EffectClass, Param, Risk, Role
 from memory.events import ActionCall, Entry, Json, Posted, Recorded, Write
 
@@ -118,9 +120,11 @@ def text_of(call: ActionCall) -> str:
     match call.name:
         case "books.issue":
             kind = str(args.get("kind", "invoice"))
-            return f"{kind[:1].upper() + kind[1:]} {args.get('number')} over {args.get('amount')} is issued."
+            amount = money_words(str(args.get("amount")))
+            return f"{kind[:1].upper() + kind[1:]} {args.get('number')} over {amount} is issued."
         case "books.remind":
-            return f"I will remind you: {args.get('text')}"
+            when = moment_words(datetime.fromisoformat(str(args.get("when"))))
+            return f"I will remind you on {when}: {args.get('text')}"
         case _:
             return str(args.get("summary") or "Written down.")
 

@@ -121,7 +121,7 @@ class History:
 
     def home(self) -> Home:
         """See `bot.channels.web.window.Window.home`."""
-        day = self.day()
+        day = self.day(ahead=timedelta(days=7))
         return Home(
             waiting=tuple(self.waiting()),
             stuck=tuple(day.stuck),
@@ -200,8 +200,8 @@ class History:
                 lines.append(f"{spent.get(limit.currency, Decimal(0)):,.2f} of {limit.words}")
         return lines
 
-    def day(self, since: datetime | None = None) -> Day:
-        """Return what a digest is made from, since a time (default: 24 hours ago)."""
+    def day(self, since: datetime | None = None, ahead: timedelta = timedelta(days=1)) -> Day:
+        """Return what a digest is made from, since a time (default: 24 hours ago), looking so far ahead."""
         now = self._now()
         since = since or now - timedelta(days=1)
         today = now.astimezone(self._zone).date()
@@ -226,7 +226,7 @@ class History:
                 if payment.at >= since and currency:
                     received[currency] = received.get(currency, Decimal(0)) + Decimal(amount)
             wakes = connection.execute(
-                select(orders).where(orders.c.kind == "Wake", orders.c.due <= stamp(now + timedelta(days=1)))
+                select(orders).where(orders.c.kind == "Wake", orders.c.due <= stamp(now + ahead))
             ).all()
         coming = []
         for row in wakes:

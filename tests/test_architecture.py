@@ -42,8 +42,10 @@ PURE = (
     "bot/approvals.py",
     "bot/books.py",
     "bot/digest.py",
+    "bot/figures.py",
     "bot/agreement.py",
     "bot/grants.py",
+    "bot/plans.py",
     "bot/schedules.py",
     "bot/state.py",
     "bot/effects.py",
@@ -59,13 +61,14 @@ NOW = {"now", "utcnow", "today"}
 
 # A module of bot/ imports only from its own floor's packages and from floors below. A new file must choose its floor.
 FLOORS = (
-    ("effects", "agreement", "grants", "channels.base", "channels.web.window"),
+    ("effects", "figures", "agreement", "grants", "channels.base", "channels.web.window"),
     ("state", "policy", "control", "reading"),
-    ("approvals", "batch", "digest", "intents", "intents_eval", "books", "settings", "doctor", "redaction", "schedules"),
+    ("approvals", "batch", "digest", "intents", "intents_eval", "books", "settings", "doctor", "redaction", "schedules", "plans"),
     ("conductor",),
     ("channels",),
     ("desk", "history", "reader", "demo", "remembering", "spending"),
-    ("runner", "switchboard"),
+    ("keeper",),
+    ("librarian", "runner", "switchboard"),
     ("wiring", "mcp_server"),
     ("testing",),
     ("cli",),

@@ -20,7 +20,7 @@ async def test_an_invoice_goes_out_once_and_only_after_the_button(house: PaperHo
     assert house.outbox() == []  # the undo window is open
     await house.later(seconds=11)
     assert len(house.outbox()) == 1
-    house.expects("Invoice 2026-0001 over 1428.00 EUR is issued.")
+    house.expects("Invoice 2026-0001 over 1,428.00 EUR is issued.")
 
     assert "settled" in await house.press_handle(card.buttons[0].handle, "approve")
     await house.later(hours=1)
