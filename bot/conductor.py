@@ -95,8 +95,8 @@ SOLOIST = Actor(platform="soloist", user="soloist", origin=Origin.SYSTEM)
 CLOCK = Actor(platform="clock", user="clock", origin=Origin.SYSTEM)
 
 QUESTIONS = frozenset({
-    "help", "approvals", "digest", "stuck", "timeline", "why", "home", "budget", "memory", "tasks", "recall_fact",
-    "remember", "forget", "status", "grants", "settings",
+    "help", "approvals", "digest", "stuck", "timeline", "why", "home", "budget", "tasks", "status",
+    "grants", "settings",
 })  # fmt: skip
 """Intents answered from our own history."""
 

@@ -64,6 +64,7 @@ from bot.effects import (
 )
 from bot.policy import Policy, grants_in_force
 from bot.redaction import Redactor
+from bot.remembering import RememberError
 from bot.state import TaskState, believe, reserved, rows, with_event, with_orders
 from connectors.base import (
     Action,
@@ -119,6 +120,10 @@ SWEEP_S = 30.0  # finds what a wake-up missed, also after the clock jumped
 DELIVERIES_AT_ONCE = 8
 TASKS_A_DAY = 1000  # more than anybody begins; after a restore numbers go on beyond those that were lost
 REFUSALS_TOLD_PER_HOUR = 3  # a stranger who presses for fun must not flood the operator
+
+
+Tell_ = Callable[[str], Awaitable[None]]
+"""`Runner.tell`: a sentence for the operator, wherever they are."""
 
 
 class Answerer(Protocol):
@@ -179,6 +184,8 @@ class Staff:
     recall: Recall | None = None
     think: Think | None = None
     remember: Callable[[Sequence[Mapping[str, Json]]], Awaitable[None]] | None = None
+    seen: Callable[[Sequence[Line]], None] | None = None  # told of every committed line; must return at once
+    beside: Mapping[str, Callable[[Tell_], Awaitable[None]]] = field(default_factory=dict)  # serve while the house runs
     chance: random.Random = field(default_factory=random.Random)
     redact: Redactor = field(default_factory=Redactor)
 
@@ -371,6 +378,16 @@ class Runner:
         with contextlib.suppress(NotWrittenError):
             await self._written(work)
 
+    async def tell(self, text: str) -> None:
+        """Tell the operator something of the house itself, wherever they are. Lost when it cannot be written."""
+        event = WokeUp(order="", reason="notice", data={"text": text})
+        with contextlib.suppress(NotWrittenError):
+            await self._written(lambda tx: self._advance(tx, tx.next_task(), event, actor="soloist", cause=""))
+
+    def drop_beliefs(self) -> None:
+        """Forget what is believed in memory: it is folded again from history. Called in the writer thread."""
+        self._states.clear()
+
     # ── reading, for channels ─────────────────────────────────────────────────────────────────────────────────────
 
     def card(self, card_id: str) -> Card | None:
@@ -541,6 +558,8 @@ class Runner:
 
     def _dispatch(self, outcome: Outcome) -> None:
         self._push(outcome)
+        if self._staff.seen is not None and outcome.lines:
+            self._staff.seen(outcome.lines)
         for key, order in outcome.orders:
             if isinstance(order, Wake):
                 self._alarm.set()
@@ -625,7 +644,10 @@ class Runner:
                 await self._rouse(task, key)
             case Remember():
                 if self._staff.remember is not None:
-                    await self._staff.remember(order.records)
+                    try:
+                        await self._staff.remember(order.records)
+                    except RememberError as error:
+                        await self.tell(str(error))
                 await self._answer(task, WokeUp(order=key, reason="remembered"))
             case Wake():
                 self._alarm.set()
@@ -1059,6 +1081,8 @@ class Runner:
                     group.create_task(
                         self._attend(connector.service, lambda each=connector: each.listen(self.arrived))  # type: ignore[misc]
                     )
+                for name, serve in self._staff.beside.items():
+                    group.create_task(self._attend(name, lambda each=serve: each(self.tell)))  # type: ignore[misc]
                 await self._keep_time()
             finally:
                 self._group = None

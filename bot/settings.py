@@ -25,7 +25,7 @@ HOUSE_SETTINGS = (
     Setting("SOLOIST_MCP", "Where programs of this machine may submit goals over MCP, like 127.0.0.1:8322; empty: nowhere. Their key is in mcp.key."),
     Setting("SOLOIST_LOG", "How much is logged: debug, info, warning, error.", default="warning"),
     Setting("DATABASE_URL", "A PostgreSQL database instead of the SQLite file: postgresql+psycopg://user:password@host/name.", secret=True),
-    Setting("REDIS_URL", "A Redis server for what may be lost; empty starts an embedded one.", secret=True),
+    Setting("REDIS_URL", "A Redis server for what may be lost; empty starts an embedded one, none does without.", secret=True),
     Setting("SLACK_BOT_TOKEN", "Slack: api.slack.com/apps, your app, OAuth & Permissions, Bot User OAuth Token (xoxb-).", secret=True),
     Setting("SLACK_APP_TOKEN", "Slack: your app, Basic Information, App-Level Tokens, with connections:write (xapp-).", secret=True),
     Setting("SLACK_SIGNING_SECRET", "Slack over HTTP only: your app, Basic Information, Signing Secret.", secret=True),

@@ -53,6 +53,7 @@ from connectors.base import (
     action,
 )
 from memory import embed
+from memory.context import Context
 from memory.events import Actor, Attachment, Origin, Place, Understood
 
 MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # a Monday, ten o'clock in Berlin
@@ -284,6 +285,8 @@ class PaperHouse:
         environment: Mapping[str, str] | None = None,
         clock: PaperClock | None = None,
         pace: Pace | None = None,
+        embedder: embed.Embedder | None = None,
+        context: Context | None = None,
     ) -> None:
         self.home = home
         self._pace = pace
@@ -294,6 +297,8 @@ class PaperHouse:
         self.announced: list[str] = []  # what was printed where the operator started the bot
         self._connectors = dict(connectors or {})
         self._policy = policy
+        self._embedder = embedder
+        self._context = context
         self._people = people
         self._environment = {"SOLOIST_HOME": str(home), **(environment or {})}
         self._machine: wiring.Machine | None = None
@@ -330,6 +335,8 @@ class PaperHouse:
             only={**minds, "paper": PaperAgent()},
             chance=random.Random(7),  # noqa: S311 - jitter that repeats
             people=self._people,
+            embedder=lambda: self._embedder,
+            context=self._context or Context("none", self.home / "valkey"),
         )
         real = WordReader(
             understanding(),
@@ -451,6 +458,13 @@ class PaperHouse:
         """Return everything that was shown, for a failing test."""
         cards = [f"[{card.id}] {card.title}: {card.state} {card.outcome}" for card in self.channel.cards.values()]
         return "\n".join(["Shown so far:", *self.channel.words, *cards])
+
+    async def remembered(self) -> None:
+        """Wait until long-term memory has followed history, and everything it led to is done."""
+        assert self.machine.remembering is not None
+        async with asyncio.timeout(30):
+            await self.machine.remembering.caught_up()
+        await self.runner.settled()
 
     def outbox(self) -> list[Path]:
         """Return the mails that went out, as files, where no SMTP server is set."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import random
 import secrets
@@ -29,9 +30,12 @@ from bot.channels.base import Channel
 from bot.doctor import Finding
 from bot.history import History
 from bot.intents import Model, Understanding
+from bot.keeper import Keeper, erase_again
+from bot.librarian import Librarian
 from bot.reader import WordReader
 from bot.redaction import Redactor
-from bot.runner import Reader, Runner, Staff
+from bot.remembering import Remembering
+from bot.runner import Reader, Runner, Staff, replayed
 from bot.settings import HOUSE_SETTINGS, Settings
 from bot.spending import SpendingLedger
 from bot.state import TaskState
@@ -40,6 +44,7 @@ from connectors.base import Action, Connector, ConnectorError, Json, Setting, Wo
 from connectors.stripe_payments import Stripe
 from connectors.webhooks import Webhooks
 from memory import embed
+from memory.context import Context
 from memory.database import Database
 from memory.events import Actor, Ended, ModelCalled, Origin, Planned, Recorded, Understood, Write
 from memory.files import FileStore
@@ -94,6 +99,7 @@ class Machine:
     console: web.Web | None = None
     notices: list[str] = field(default_factory=list)  # what the operator should know at start
     closers: list[Callable[[], None]] = field(default_factory=list)
+    remembering: Remembering | None = None
     warm: Callable[[], None] = lambda: None  # gets slow things ready in the background
 
     def close(self) -> None:
@@ -116,6 +122,8 @@ def build(
     people: Sequence[Person] = (),
     announce: Callable[[str], None] = print,
     pace: Pace | None = None,
+    embedder: Callable[[], embed.Embedder | None] | None = None,
+    context: Context | None = None,
 ) -> Machine:
     """Build the machine on a home.
 
@@ -131,6 +139,8 @@ def build(
         people: Who else may press.
         announce: Prints a sentence where the operator starts the bot: pairing codes.
         pace: Time for the channels with tokens; default: the machine's.
+        embedder: Loads the model of long-term memory, in a thread; default: the exported one.
+        context: The short-term memory; default: REDIS_URL's, or an embedded server.
 
     Raises:
         StorageError: The home cannot be used.
@@ -139,7 +149,13 @@ def build(
     check_rooms()
     database = Database.open(given.home, url=given.database_url)
     try:
-        return _build(given, database, now, live, channels, reader, extra, only, chance, people, announce, pace)
+        remember = _Recollection(
+            context or Context(given.redis_url, given.home / "valkey"),
+            embedder or (lambda: recall_embedder(given.home)),
+        )
+        return _build(
+            given, database, now, live, channels, reader, extra, only, chance, people, announce, pace, remember
+        )
     except BaseException:
         database.close()
         raise
@@ -158,8 +174,10 @@ def _build(
     people: Sequence[Person],
     announce: Callable[[str], None],
     pace: Pace | None,
+    remember: _Recollection,
 ) -> Machine:
     log = Log(database)
+    erase_again(log, given.home / "memory", replayed)
     secret = _secret(log, now())
     files = FileStore(given.home / "files")
     zone = policy.zone_of(given.company["zone"])
@@ -185,7 +203,11 @@ def _build(
         help_lines=help_lines(minds),
     )
     tell = _Tell()
-    gateway = _gateway(given, log, zone, now, tell)
+    gateway = _gateway(given, log, zone, now, tell, remember.context)
+    remembering = Remembering(database, given.home, files, remember.context, embedder=remember.embedder, now=now)
+    keeper = Keeper(remembering, log, files, given.home, replayed, lambda: runner.drop_beliefs())  # noqa: PLW0108 - made below
+    remembering.close_own = keeper.close_own
+    hands["memory"] = keeper
     understanding: Understanding | None = None
     if reader is None:
         understanding = Understanding.of(
@@ -234,12 +256,16 @@ def _build(
         secret=secret,
         company=given.company,
         connectors=hands,
-        agents=minds,
+        agents={**minds, Librarian.name: Librarian(remembering, keeper)},
         reader=reader,
         answerer=history,
         channels=board.channels if channels is None else dict(channels),
         live=live,
         think=gateway.ask,
+        recall=remembering.recall,
+        remember=remembering.keep,
+        seen=remembering.seen,
+        beside={"memory": remembering.run},
         redact=redactor(given),
         chance=chance or random.Random(),  # noqa: S311 - jitter
     )
@@ -248,6 +274,8 @@ def _build(
     history.message = runner.message
     history.state = runner.state_now
     machine = Machine(given, database, log, files, runner, history, page, board.notices)
+    machine.remembering = remembering
+    machine.closers.append(remember.context.close)
     if understanding is not None:
         machine.warm = understanding.warm
         machine.closers.append(understanding.close)
@@ -275,12 +303,23 @@ def _programs(address: str, home: Path, history: History, reader: Reader, now: C
     return Programs(history, read, host=host, port=int(port), key=_key(home / "mcp.key"))
 
 
-def _gateway(given: Settings, log: Log, zone: ZoneInfo, now: Callable[[], datetime], tell: _Tell) -> Gateway:
+@dataclass(frozen=True)
+class _Recollection:
+    """What long-term and short-term memory stand on."""
+
+    context: Context
+    embedder: Callable[[], embed.Embedder | None]
+
+
+def _gateway(
+    given: Settings, log: Log, zone: ZoneInfo, now: Callable[[], datetime], tell: _Tell, cache: Context
+) -> Gateway:
     caps = given.policy.models_usd
     fresh = Allowance()
     allowance = replace(fresh, **{name: replace(getattr(fresh, name), usd=cap) for name, cap in caps.items()})
     ledger = SpendingLedger(allowance, now, zone, log, tell.note)
-    return Gateway(Tiers.read(given.values), ledger, secrets=given.secrets((*HOUSE_SETTINGS, *declared_settings())))
+    secrets_ = given.secrets((*HOUSE_SETTINGS, *declared_settings()))
+    return Gateway(Tiers.read(given.values), ledger, secrets=secrets_, cache=cache)
 
 
 def _small_model(gateway: Gateway) -> Model:
@@ -331,6 +370,14 @@ def models_folder() -> Path:
 def _intents_folder(home: Path) -> Path:
     shared = models_folder().parent
     return shared / "intents" if shared.exists() else home / "intents"
+
+
+def recall_embedder(home: Path) -> embed.OnnxEmbedder | None:
+    """Return the model of long-term memory, None when it was never exported: then words alone are searched."""
+    for folder in (models_folder(), home / "models" / "minilm"):
+        with contextlib.suppress(embed.ModelMissingError):
+            return embed.load(folder)
+    return None
 
 
 def _small_embedder(home: Path) -> embed.OnnxEmbedder | None:

@@ -69,7 +69,7 @@ class Context:
         """Take what it needs; nothing is imported, started or connected yet.
 
         Args:
-            url: Of a Redis or Valkey server; "" starts one here.
+            url: Of a Redis or Valkey server; "" starts one here, "none" does without.
             folder: For the embedded server's pid file and log.
             clock: Steady seconds.
             window: How many turns of a conversation are kept.
@@ -86,12 +86,14 @@ class Context:
         self._embedded: _Embedded | None = None
         self._starting = threading.Lock()
         self._closed = False
-        self.note = AWAY
+        self.note = "" if url == "none" else AWAY
 
     # ── open and close ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def start(self) -> bool:
         """Start or find the server and connect; returns whether it answers. May be called again after a loss."""
+        if self._url == "none":
+            return False
         try:
             url = self._url or await asyncio.to_thread(self._embed)
             if not url or self._closed:
@@ -209,7 +211,7 @@ class Context:
             return True
 
         self._away_until = 0.0
-        return await self._ask(sweep, default=False)
+        return self._url == "none" or await self._ask(sweep, default=False)
 
 
 def _session_key(conversation: str) -> str:

@@ -246,6 +246,15 @@ class Memory:
 
         self.database.write_now(work)
 
+    def retire(self, tx: Connection, client: str, key: str, when: datetime) -> None:
+        """End what holds under a key, without another in its place; inside a write of the caller's."""
+        holding = rows_of.current(tx, client, key)
+        if holding is not None:
+            tx.execute(
+                text("UPDATE recollections SET valid_to = :when WHERE id = :id"),
+                {"when": micros(when), "id": holding.id},
+            )
+
     def conflicts(self, scope: Scope = EVERYWHERE) -> list[Known]:
         """Return what disagrees with something it may not replace, to be shown to the operator."""
         condition, values = scope.where()

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, delete, insert, select
 from memory.database import Database
 from memory.line import Line
 from memory.log import Log, Tx
-from memory.projections import PROJECTIONS, recipients, reservations, tasks
+from memory.projections import PROJECTIONS, recipients, tasks
 
 Rows = Callable[[Iterable[Line]], Iterator[tuple[Table, dict[str, Any] | None, tuple[Any, ...]]]]
 """Lines of one task → (table, row or None for deleted, key) in the order they were written."""
@@ -84,10 +84,12 @@ def mend_task(tx: Tx, task: int, rows: Rows) -> None:
     for table in PROJECTIONS:
         if table is recipients:
             mine = table.c.effect.startswith(f"{task}.", autoescape=True)
-        elif table is reservations:
-            continue  # numbers and cards only
+        elif table is tasks:
+            mine = table.c.id == task
+        elif "task" in table.c:
+            mine = table.c.task == task
         else:
-            mine = (table.c.id if table is tasks else table.c.task) == task
+            continue  # numbers and ids only
         tx.connection.execute(delete(table).where(mine))
     for table, row, key in rows(tx.history(task)):
         if row is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +11,9 @@ import pytest
 import pytest_asyncio
 
 from bot.testing import PaperHouse
+
+# Processes that tests start and kill must not leave a server behind; who tests Redis hands one in.
+os.environ.setdefault("REDIS_URL", "none")
 
 
 class ForeignNetworkError(AssertionError):
