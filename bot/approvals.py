@@ -438,10 +438,10 @@ def undoable(state: TaskState, card: str) -> bool:
     )
 
 
-def who(actor: Actor) -> str:
-    """Name somebody in a sentence: "You" for the operator, the platform beside a delegate's name."""
+def who(actor: Actor, *, first: bool = True) -> str:
+    """Name somebody in a sentence: "You" (or "you", further in) for the operator, else the name."""
     if actor.origin is Origin.OPERATOR:
-        return "You"
+        return "You" if first else "you"
     return actor.name or actor.user or actor.platform
 
 
@@ -461,7 +461,7 @@ def outcome(state: TaskState, card_id: str, view: View) -> str:
     settled = standing.settled
     assert settled is not None
     when = clock_text(standing.settled_at or view.now, view)
-    by = f"{who(settled.by)} on {settled.by.platform}" if settled.by.platform not in {"clock", "soloist"} else "Soloist"
+    by = f"{who(settled.by, first=False)} on {settled.by.platform}" if settled.by.platform not in {"clock", "soloist"} else "Soloist"
     reason = f" ({settled.reason})" if settled.reason else ""
     match settled.how:
         case "denied":

@@ -76,7 +76,7 @@ async def test_rejecting_says_who_and_why_and_does_nothing(house: PaperHouse) ->
     await house.press("Reject", reason="Wrong amount")
     card = house.card()
     assert card.state == "denied"
-    assert "Rejected by You" in card.outcome
+    assert "Rejected by you" in card.outcome
     assert "Wrong amount" in card.outcome
     assert by_hand(house) == []
 

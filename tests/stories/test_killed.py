@@ -117,7 +117,7 @@ async def test_killed_between_card_and_press_and_after_the_press_everything_happ
 
         # The button is older than the process.
         assert await there.telegram.presses("Approve", on_telegram) == "Approved."
-        await there.shows(there.slack, "Approved by You on telegram")  # the other copy converges
+        await there.shows(there.slack, "Approved by you on telegram")  # the other copy converges
         await there.until(lambda: there.mails(1))
         await there.shows(there.slack, "Mailed to billing@acme.example")
 
@@ -131,7 +131,7 @@ async def test_killed_between_card_and_press_and_after_the_press_everything_happ
         await there.up()
         await there.until(lambda: there.mails(2))
         await there.shows(there.telegram, "Mailed to accounts@initech.example")
-        await there.shows(there.slack, "Approved by You on slack", "2026-0002")
+        await there.shows(there.slack, "Approved by you on slack", "2026-0002")
 
         # Killed while it is down to nothing: nothing is done again.
         await there.child.kill()

@@ -68,7 +68,7 @@ async def test_r3_history_tells_expired_denied_cancelled_and_superseded_apart_an
     await bare.later(days=8)
     outcomes = {card: bare.card(card).outcome for card in ("1.1", "2.1")}
     assert "without an answer" in outcomes["1.1"]
-    assert "Rejected by You" in outcomes["2.1"]
+    assert "Rejected by you" in outcomes["2.1"]
     ends = {line.event.card: line.event for line in bare.machine.log.lines() if isinstance(line.event, Settled)}
     assert (ends["1.1"].how, ends["1.1"].by.platform) == ("expired", "clock")
     assert (ends["2.1"].how, ends["2.1"].by.user, ends["2.1"].reason) == ("denied", "operator", "Not now")

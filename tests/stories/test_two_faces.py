@@ -44,11 +44,11 @@ async def test_the_first_press_wins_and_every_copy_says_so(there: Street) -> Non
     assert (on_console.state, on_console.revision) == ("pending", 1)
 
     assert await telegram.presses("Approve", standing) == "Approved."
-    assert "Approved by You on telegram" in (await card(slack)).text
+    assert "Approved by you on telegram" in (await card(slack)).text
     assert (await card(slack)).labels == ("Undo",)
     assert there.house.channel.cards[on_console.id].state == "approved"
     late = await there.house.press_handle(on_console.buttons[0].handle, "reject")
-    assert "settled: Approved by You on telegram" in late
+    assert "settled: Approved by you on telegram" in late
     await there.later(seconds=11)
     assert there.sent == 1
     for phone in there.phones:
@@ -84,7 +84,7 @@ async def test_a_copy_that_could_not_be_mended_is_mended_after_the_restart(there
     await there.house.stop()
     there.edge.down = False
     await there.restart()
-    assert "Approved by You on telegram" in (await card(slack)).text
+    assert "Approved by you on telegram" in (await card(slack)).text
     assert "Approve" not in (await card(slack)).labels
 
 
@@ -101,7 +101,7 @@ async def test_two_devices_at_one_instant_have_one_winner(there: Street) -> None
         told = await asyncio.gather(*presses)
         winners = [sentence for sentence in told if sentence.startswith("Approved.")]
         assert len(winners) == 1, told
-        assert all("settled: Approved by You" in sentence for sentence in told if sentence not in winners), told
+        assert all("settled: Approved by you" in sentence for sentence in told if sentence not in winners), told
         approved += len(winners)
     await there.later(seconds=11)
     assert there.sent == approved == rounds

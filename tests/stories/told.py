@@ -12,7 +12,14 @@ async def the_invoice_whole(there: Street) -> None:
     phone = there.phone
     await phone.says(INVOICE)
     first = await card(phone)
-    for fact in ("2026-0001", "1,428.00 EUR", "billing@acme.example", "16 March 2026", "Point of no return", "Hello Anna"):
+    for fact in (
+        "2026-0001",
+        "1,428.00 EUR",
+        "billing@acme.example",
+        "16 March 2026",
+        "Point of no return",
+        "Hello Anna",
+    ):
         assert fact in first.text, fact
     assert {"Approve", "Edit", "Reject", "Snooze"} <= {label.rstrip("…") for label in first.labels}
     pdf = await phone.file("invoice-2026-0001.pdf")
