@@ -30,6 +30,7 @@ from connectors.base import (
     Health,
     Json,
     OutcomeUnknownError,
+    Plumbing,
     Receipt,
     Reference,
     RefusedError,
@@ -129,7 +130,7 @@ class Bluesky(Connector):
         timeout_s=60.0,
         rate_per_minute=10,
     )
-    async def post(self, *, text: Body, key: str, name: Reference = "", language: Detail = "") -> Receipt:
+    async def post(self, *, text: Body, key: str, name: Plumbing = "", language: Detail = "") -> Receipt:
         """Post a short text; links and hashtags in it become ones that can be followed.
 
         Args:

@@ -37,7 +37,6 @@ from connectors.base import (
     Plumbing,
     Receipt,
     Recipients,
-    Reference,
     RefusedError,
     Risk,
     Setting,
@@ -199,7 +198,7 @@ class Calendar(Connector):
 
     @action(Risk.READS, EffectClass.KEYED, says="make an invitation file")
     async def invitation(
-        self, *, event: Reference, title: Subject = "", start: When = "", end: When = "",
+        self, *, event: Plumbing, title: Subject = "", start: When = "", end: When = "",
         attendees: Recipients | None = None, where: Detail = "", zone: Detail = "", repeats: Detail = "",
         method: Detail = "REQUEST",
     ) -> Receipt:  # fmt: skip
@@ -258,7 +257,7 @@ class Calendar(Connector):
     )
     async def book(
         self, *, title: Subject, start: When, end: When, key: str, attendees: Recipients | None = None,
-        where: Detail = "", zone: Detail = "", repeats: Detail = "", event: Reference = "",
+        where: Detail = "", zone: Detail = "", repeats: Detail = "", event: Plumbing = "",
     ) -> Receipt:  # fmt: skip
         """Put a meeting into the calendar. Nobody is told by it; invitations are mails.
 
@@ -304,7 +303,7 @@ class Calendar(Connector):
         rate_per_minute=30,
     )
     async def move(
-        self, *, event: Reference, title: Subject, start: When, end: When, key: str,
+        self, *, event: Plumbing, title: Subject, start: When, end: When, key: str,
         attendees: Recipients | None = None, occurrence: When = "",
     ) -> Receipt:  # fmt: skip
         """Give a meeting another time. Nobody is told by it.
@@ -356,7 +355,7 @@ class Calendar(Connector):
         rate_per_minute=30,
     )
     async def cancel(
-        self, *, event: Reference, title: Subject, start: When, key: str, attendees: Recipients | None = None,
+        self, *, event: Plumbing, title: Subject, start: When, key: str, attendees: Recipients | None = None,
         occurrence: When = "",
     ) -> Receipt:  # fmt: skip
         """Take a meeting out of the calendar; a copy is kept, so that it can be put back. Nobody is told by it.
@@ -402,7 +401,7 @@ class Calendar(Connector):
         rate_per_minute=30,
     )
     async def restore(
-        self, *, event: Reference, title: Subject, start: When, copy: Plumbing, key: str, occurrence: When = "",
+        self, *, event: Plumbing, title: Subject, start: When, copy: Plumbing, key: str, occurrence: When = "",
     ) -> Receipt:  # fmt: skip
         """Put back what `cancel` took out, as it was.
 
