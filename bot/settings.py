@@ -99,6 +99,9 @@ def read(
     home = Path(given.get("SOLOIST_HOME") or beside.get("SOLOIST_HOME") or "~/.soloist").expanduser()
     found = {**_env_file(home / ".env"), **beside, **given}
     values = {each.name: found.get(each.name, each.default) for each in (*HOUSE_SETTINGS, *declared)}
+    company = read_company(home)
+    if "MAIL_FROM" in values and not values["MAIL_FROM"]:
+        values["MAIL_FROM"] = company["email"]  # letters come from the company unless somebody else is named
     return Settings(
         home=home,
         host=values["SOLOIST_HOST"],
@@ -107,7 +110,7 @@ def read(
         log_level=values["SOLOIST_LOG"].upper(),
         database_url=values["DATABASE_URL"],
         redis_url=values["REDIS_URL"],
-        company=read_company(home),
+        company=company,
         policy=read_policy(home),
         values=values,
     )
