@@ -8,28 +8,36 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import json
 import logging
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from bot import demo, doctor, settings, wiring
+from bot import demo, doctor, papers, settings, wiring
 from bot.channels.base import NotWrittenError
 from bot.channels.console import Console, stdin_lines
 from bot.digest import compose
 from bot.history import History
+from bot.librarian import as_json, told
 from bot.policy import PolicyError, zone_of
 from bot.redaction import RedactingFormatter
+from bot.remembering import Remembering
 from bot.runner import Runner, replayed
 from bot.settings import Settings, SettingsError
 from connectors.base import ConnectorError
 from memory.archive import BackupError, backup, export, restore
-from memory.database import Database, StorageError
+from memory.context import Context
+from memory.database import Database, HomeInUseError, StorageError
+from memory.documents import DocumentError
 from memory.events import UnknownEventError
 from memory.files import FileStore
 from memory.log import Log
+from memory.recall import Memory, Scope
 from memory.replay import compare, mend
 
 EXIT_BAD, EXIT_USAGE = 1, 2
@@ -41,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         code = arguments.run(arguments)
     except (
-        StorageError, SettingsError, PolicyError, BackupError, ConnectorError, UnknownEventError, wiring.WrongRoomsError,
+        StorageError, SettingsError, PolicyError, BackupError, ConnectorError, UnknownEventError, DocumentError,
+        wiring.WrongRoomsError,
     ) as error:  # fmt: skip
         print(f"soloist: {error}", file=sys.stderr)
         code = EXIT_BAD
@@ -77,6 +86,15 @@ def _parser() -> argparse.ArgumentParser:
     replaying.add_argument("--mend", action="store_true", help="replace what differs by what history says")
     exporting = add("export", _export, "Write everything as JSONL, Markdown, CSV and plain-text accounting.")
     exporting.add_argument("folder", nargs="?", help="where; default: exports in the home folder")
+    recalling = add("recall", _recall, "Find what was said and noted before, best first, with sources and scores.")
+    recalling.add_argument("query")
+    recalling.add_argument("--json", action="store_true", help="one JSON object: hits with text, source, score, terms")
+    recalling.add_argument("--client", help="only this client's namespace")
+    recalling.add_argument("--at", help="as of then: an ISO date or date-time")
+    recalling.add_argument("-k", type=int, default=10, help="how many at most")
+    importing = add("import", _import, "Read PDF, Markdown, text, CSV, mail archives, or an exported memory.jsonl.")
+    importing.add_argument("path", help="a file, or a folder of them")
+    importing.add_argument("--client", default="", help="whose it is; default: found in the words")
     backing = add("backup", _backup, "Write a verified backup.")
     backing.add_argument("target", nargs="?", help="file or folder; default: backups in the home folder")
     restoring = add("restore", _restore, "Put a verified backup in place of the home; the old home is kept.")
@@ -259,6 +277,73 @@ def _export(arguments: argparse.Namespace) -> int:
         for path in export(database, folder):
             print(path)
     return 0
+
+
+def _recall(arguments: argparse.Namespace) -> int:
+    given = _settings()
+    at = _moment(arguments.at, zone_of(given.company["zone"])) if arguments.at else None
+    database = Database.look(given.home, url=given.database_url)
+    try:
+        memory = Memory.look(database, given.home / "memory", wiring.recall_embedder(given.home))
+        hits = memory.recall(arguments.query, Scope(client=arguments.client), at, max(1, arguments.k))
+    finally:
+        database.close()
+    if arguments.json:
+        print(json.dumps({"query": arguments.query, "note": hits.note, "hits": [as_json(hit) for hit in hits]}, ensure_ascii=False))
+        return 0
+    print("\n".join(f"- {told(hit)}\n    {hit.why()}" for hit in hits) or "Nothing was found.")
+    if hits.note:
+        print(hits.note)
+    return 0
+
+
+def _moment(words: str, zone: ZoneInfo) -> datetime:
+    try:
+        at = datetime.fromisoformat(words)
+    except ValueError:
+        raise SettingsError(f"--at is {words!r}, and should be a date like 2026-03-02.") from None
+    return at if at.tzinfo else at.replace(tzinfo=zone)
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    given, path = _settings(), Path(arguments.path)
+    files = list(papers.found(path))
+    try:
+        database = Database.open(given.home, url=given.database_url)
+    except HomeInUseError:
+        folder = given.home / papers.FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            shutil.copy2(file, folder / file.name)
+        print(f"Soloist is running: it reads {len(files)} file{'s' * (len(files) != 1)} from {folder} and tells you there.")
+        return 0
+    bad = 0
+    with database:
+        remembering = Remembering(
+            database,
+            given.home,
+            FileStore(given.home / "files"),
+            Context("none", given.home),
+            embedder=lambda: wiring.recall_embedder(given.home),
+            now=_now,
+        )
+        remembering.load()
+        for file in files:
+            try:
+                kept = papers.take_in(remembering, file, _now(), client=arguments.client, progress=_progress(file.name))
+                print(f"{file.name}: {kept} records kept.")
+            except DocumentError as error:
+                bad += 1
+                print(f"soloist: {error}", file=sys.stderr)
+    return EXIT_BAD if bad else 0
+
+
+def _progress(name: str) -> Callable[[int, int], None]:
+    def show(done: int, whole: int) -> None:
+        if done < whole:
+            print(f"{name}: {done} of {whole}", flush=True)
+
+    return show
 
 
 def _backup(arguments: argparse.Namespace) -> int:

@@ -203,7 +203,9 @@ class Keeper(Connector):
                 f"Forgetting broke off ({error}). Press 'again': what is gone stays gone."
             ) from error
         certain = await self._memory.forgotten()
-        text = f"Forgotten: {_several(gone, 'record')}, the words in {_several(tasks, 'task')}, {_several(files, 'file')}."
+        text = (
+            f"Forgotten: {_several(gone, 'record')}, the words in {_several(tasks, 'task')}, {_several(files, 'file')}."
+        )
         if not certain:
             text += " The short-term memory could not be emptied; it empties itself within a day."
         return Receipt(ref="", text=text)

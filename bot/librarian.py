@@ -315,6 +315,18 @@ def _changes(before: Mapping[str, Json], after: Mapping[str, Json]) -> str:
     return "; ".join(parts) or "nothing changed"
 
 
+def as_json(hit: Hit) -> dict[str, Json]:
+    """Return one hit for programs: the record, its source, and its score term by term."""
+    record = hit.record
+    return {
+        "id": record.id, "text": record.text, "source": hit.source, "score": round(hit.score, 6),
+        "terms": {name: round(value, 6) for name, value in hit.terms.items()}, "client": record.client,
+        "kind": record.kind, "speaker": record.speaker, "origin": record.origin.value, "thread": record.thread,
+        "position": record.position, "at": record.at.isoformat() if record.at else None,
+        "superseded_by": record.superseded_by, "contests": record.contests,
+    }  # fmt: skip
+
+
 def told(hit: Hit) -> str:
     """Return one thing found in one line: what, whose words, when, where to look it up."""
     record = hit.record

@@ -33,7 +33,7 @@ from memory.files import FileGoneError, FileStore
 from memory.line import Line
 from memory.log import events, read_line
 from memory.projections import Books, effects
-from memory.recall import Hits, Memory, Record, RecordError, Scope
+from memory.recall import Hit, Hits, Known, Memory, Record, RecordError, Scope
 
 log = logging.getLogger("soloist.remembering")
 
@@ -142,7 +142,21 @@ class Remembering:
         own = self.memory.recall(query, Scope(client=client), k=k) if client else Hits()
         shared = [hit for kind in CURATED for hit in self.memory.recall(query, Scope(client="", kind=kind), k=k)]
         said = [] if client else self.memory.recall(query, Scope(client="", kind="document"), k=k)
-        return sorted([*own, *shared, *said], key=lambda hit: (-hit.score, hit.record.id))[:k]
+        hits = sorted([*own, *shared, *said], key=lambda hit: (-hit.score, hit.record.id))[:k]
+        seen = {hit.record.id for hit in hits}
+        noted = [each for each in self._noted(client, k) if each.id not in seen] if client else []
+        return [*hits, *(Hit(record, 0.0, {"noted about them": 0.0}) for record in noted[: k - len(hits)])]
+
+    def _noted(self, client: str, k: int) -> list[Known]:
+        """Return what the operator noted about a client and still holds, newest first: it matters to any question."""
+        kinds = ", ".join(f"'{kind}'" for kind in CURATED)
+        query = (
+            f"SELECT id FROM recollections WHERE client = ? AND kind IN ({kinds}) AND superseded_by IS NULL "  # noqa: S608 - words of ours
+            "AND contests IS NULL AND valid_to IS NULL ORDER BY id DESC LIMIT ?"
+        )
+        with self.database.read() as tx:
+            ids = [row[0] for row in tx.exec_driver_sql(query, (client, k))]
+        return self.memory.get(ids, Scope(client=client))
 
     async def ask(self, query: str, scope: Scope, k: int = 8) -> Hits:
         """Return hits for the operator, who may see everything."""
@@ -196,9 +210,13 @@ class Remembering:
 
     async def _open(self) -> None:
         await self.context.start()
-        self.memory = await asyncio.to_thread(self._with_model)
-        self._writes += 1
+        await asyncio.to_thread(self.load)
         await asyncio.to_thread(self._drain)
+
+    def load(self) -> None:
+        """Load the model, and recall by meaning from here on. Blocks."""
+        self.memory = self._with_model()
+        self._writes += 1
 
     def _with_model(self) -> Memory:
         embedder = self._load()
@@ -304,7 +322,7 @@ class Remembering:
             log.info("The file %s was not read: %s", file.name, error)
             return []
         client = names.namespace(event.text)
-        return [_moved(record, client or names.namespace(record.text)) for record in records]
+        return [within(record, client or names.namespace(record.text)) for record in records]
 
     async def _hear(self, line: Line) -> None:
         event = line.event
@@ -314,6 +332,10 @@ class Remembering:
             await self.context.heard(f"{place.channel}:{place.conversation}", Turn(speaker, event.text, line.at))
 
     # ── forgetting ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def wrote(self) -> None:
+        """Something was written past this object: answers kept for a while are old."""
+        self._writes += 1
 
     async def forgotten(self) -> bool:
         """Let go of everything short-lived after something was forgotten; returns whether that is certain."""
@@ -376,7 +398,8 @@ def _placed(tx: Connection, records: Sequence[Record]) -> list[Record]:
     return placed
 
 
-def _moved(record: Record, client: str) -> Record:
+def within(record: Record, client: str) -> Record:
+    """Return the record in a client's namespace."""
     return _with(record, client=client)
 
 

@@ -32,6 +32,7 @@ from bot.history import History
 from bot.intents import Model, Understanding
 from bot.keeper import Keeper, erase_again
 from bot.librarian import Librarian
+from bot.papers import Inbox
 from bot.reader import WordReader
 from bot.redaction import Redactor
 from bot.remembering import Remembering
@@ -265,7 +266,7 @@ def _build(
         recall=remembering.recall,
         remember=remembering.keep,
         seen=remembering.seen,
-        beside={"memory": remembering.run},
+        beside={"memory": remembering.run, "papers": Inbox(remembering, given.home, now).run},
         redact=redactor(given),
         chance=chance or random.Random(),  # noqa: S311 - jitter
     )

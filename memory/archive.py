@@ -23,6 +23,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from memory.carry import write_jsonl, write_markdown
 from memory.database import Database
 from memory.line import stamp
 from memory.log import events
@@ -94,7 +95,8 @@ def _pack(home: Path, copy: Path, target: Path, now: datetime) -> None:
 def _files(home: Path) -> Iterator[tuple[Path, str]]:
     for path in sorted(home.rglob("*")):
         name = path.relative_to(home)
-        if path.is_file() and name.parts[0] not in FOLDERS_LEFT_OUT and name.as_posix() not in LEFT_OUT:
+        made_again = name.parts[0] in FOLDERS_LEFT_OUT or name.parts[:2] == ("memory", "index")
+        if path.is_file() and not made_again and name.as_posix() not in LEFT_OUT:
             yield path, name.as_posix()
 
 
@@ -163,9 +165,29 @@ def restore(source: Path, home: Path, check: Callable[[Path], list[str]]) -> Pat
         for keep in ("console.key", ".env"):
             if (home / keep).exists():
                 shutil.copy2(home / keep, fresh / keep)
+        _keep_forgotten(home / "memory", fresh / "memory")
         home.rename(old)
     fresh.rename(home)
     return old
+
+
+def _keep_forgotten(before: Path, fresh: Path) -> None:
+    """Carry over what was forgotten since the backup was made, so that the next start forgets it again."""
+    for name in ("forgotten", "erased.jsonl"):
+        ours, theirs = before / name, fresh / name
+        if not ours.exists():
+            continue
+        if name == "forgotten" and theirs.exists() and _first_line(ours) != _first_line(theirs):
+            continue  # another house's list
+        fresh.mkdir(exist_ok=True)
+        had = theirs.read_bytes().splitlines(keepends=True) if theirs.exists() else []
+        more = [line for line in ours.read_bytes().splitlines(keepends=True) if line not in set(had)]
+        theirs.write_bytes(b"".join([*had, *more]))
+
+
+def _first_line(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.readline()
 
 
 def _integrity(path: Path) -> list[str]:
@@ -182,6 +204,7 @@ def export(database: Database, folder: Path) -> list[Path]:
         The files written. No secret is among them.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    carried = [folder / "memory.jsonl", folder / "memory.md"]
     written = [
         folder / name for name in ("history.jsonl", "records.jsonl", "records.md", "ledger.csv", "ledger.journal")
     ]
@@ -202,8 +225,10 @@ def export(database: Database, folder: Path) -> list[Path]:
         entries = connection.execute(
             select(ledger).order_by(ledger.c.at, ledger.c.task, ledger.c.seq, ledger.c.line)
         ).all()
+        write_jsonl(connection, carried[0])
+        write_markdown(connection, carried[1])
     _ledgers(entries, written[3], written[4])
-    return written
+    return [*written, *carried]
 
 
 def _markdown(newest: Mapping[tuple[str, str], Any]) -> str:

@@ -140,6 +140,14 @@ class Memory:
                 memory.wait_ready()
         return memory
 
+    @classmethod
+    def look(cls, database: Database, folder: Path, embedder: Embedder | None = None) -> Self:
+        """Open for recall beside whoever owns the database; nothing is written, here or on disk."""
+        memory = cls(database, folder, embedder)
+        if memory._vectors is not None:
+            memory._vectors.look()
+        return memory
+
     # ── remember ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def remember(self, records: Sequence[Record], vectors: npt.NDArray[np.floating[Any]] | None = None) -> list[int]:

@@ -123,6 +123,21 @@ class Vectors:
         self._replay(index, stamp)
         self._serve(index)
 
+    def look(self) -> None:
+        """Load the index and what came since, and write nothing; words alone when that cannot be."""
+        with self.database.read() as tx:
+            centre, made_with = rows_of.setting(tx, "centre"), rows_of.setting(tx, "embedder").decode()
+        if made_with != self.embedder.stamp:
+            self.note = "The vectors were made with another model: found by words alone."
+            return
+        index = self._empty_index(centre)
+        try:
+            self._replay(index, index.load(self._complaint) if centre else None)
+        except TornIndexError as torn:
+            self.note = f"{torn} Found by words alone."
+            return
+        self.index = index
+
     def _empty_index(self, centre: bytes) -> VectorIndex:
         bits_around = np.frombuffer(centre, np.float32) if centre else None
         return VectorIndex(self.folder, self.embedder.dims, bits_around, self._exact_max)

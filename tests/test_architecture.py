@@ -67,7 +67,7 @@ FLOORS = (
     ("conductor",),
     ("channels",),
     ("desk", "history", "reader", "demo", "remembering", "spending"),
-    ("keeper",),
+    ("keeper", "papers"),
     ("librarian", "runner", "switchboard"),
     ("wiring", "mcp_server"),
     ("testing",),
