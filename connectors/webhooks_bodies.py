@@ -107,7 +107,9 @@ def facts(body: Body) -> dict[str, Json]:
 def words(body: Body) -> str:
     """Return what a person would read."""
     if isinstance(body, FormFilled):
-        rows = [f"{name}: {_shown(value)}" for name, value in body.data.fields.items() if value not in {None, ""}]
+        rows = [
+            f"{name}: {_shown(value)}" for name, value in body.data.fields.items() if value is not None and value != ""
+        ]
         return "\n".join(rows)[:WORDS_MAX]
     who = body.data.company or body.data.name or body.data.email
     return f"{who} bought {body.data.plan}" + (f" for {body.data.amount}" if body.data.amount else "") + "."

@@ -108,6 +108,13 @@ async def test_a_filled_form_becomes_a_fact(post, inbox):
     assert item.at == NOW
 
 
+async def test_several_choices_of_a_form_are_read(post, inbox):
+    body = FORM.replace(b'"A website"', b'["A website", "A shop"]').replace(b'"ok": true', b'"ok": []')
+    assert (await post(body, plain(body))).status_code == 200
+    (item,) = inbox.rows.values()
+    assert "need: A website, A shop" in item.text
+
+
 async def test_a_bought_subscription_becomes_a_fact(post, inbox):
     assert (await post(BOUGHT, standard(BOUGHT), "shop")).status_code == 200
 
