@@ -6,16 +6,19 @@ fits, is shown nothing from outside, and its plan passes the same check as every
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
+from msgspec import structs
 from pydantic import BaseModel, Field
 
 from agents.base import Agent, Choice, Desk, Intent, Proposal, Risk, Step, Task
 from agents.directory import address, look_up, named, whom
 from agents.edits import UnreadableEditError, intent_of
 from agents.letter import prompt
-from agents.plan import STEPS_MAX, Staff, faults, staff, told
+from agents.plan import STEPS_MAX, Staff, faults, reference, staff, told
 from agents.playbook import Playbook, fill, for_goal, playbooks
 from agents.slots import ClientName, Money
 from memory.events import Json, Origin
@@ -107,17 +110,24 @@ class Planner(Agent):
         assert isinstance(wish, MakePlan)
         books = {name: book for name, book in playbooks().items() if book.steps}
         goal = wish.goal or task.text
-        if wish.playbook:
-            chosen = books.get(wish.playbook.strip().casefold())
+        if name := wish.playbook.strip() or _named_book(task.text, books):
+            chosen = books.get(name.casefold())
             if chosen is None:
-                return Proposal(problem=f"There is no playbook {wish.playbook!r}. There are: {', '.join(books)}.")
+                return Proposal(problem=f"There is no playbook {name!r}. There are: {', '.join(books)}.")
             return _from_playbook(chosen, wish, task, desk)
-        near = for_goal(_unnamed(goal, wish.client), books)
+        near = for_goal(_unnamed(goal, wish.client), books) or for_goal(_unnamed(task.text, wish.client), books)
         if near:
             return _from_playbook(near[0], wish, task, desk)
         if task.origin in {Origin.OPERATOR, Origin.DELEGATE}:
             return await _from_model(goal, desk, books)
         return _no_plan("No playbook fits.", books)
+
+
+def _named_book(text: str, books: Mapping[str, Playbook]) -> str:
+    """Return the playbook that the words call by its name ("run the playbook post about ..."), or nothing."""
+    said = re.findall(r"\bplaybook\s+[\"']?([\w-]+)", text, re.IGNORECASE)
+    said += re.findall(r"\b([\w-]+)\s+playbook\b", text, re.IGNORECASE)
+    return next((name.casefold() for name in said if name.casefold() in books), "")
 
 
 def _unnamed(goal: str, client: str | None) -> str:
@@ -134,7 +144,28 @@ def _from_playbook(book: Playbook, wish: MakePlan, task: Task, desk: Desk) -> Pr
         if known.get("client") and not known.get("offer"):
             question = f"I know of no open proposal to {known['name']}. {question}"
         return Proposal(ask=question)
-    return _sound(filled.steps, staff(), f"Playbook {book.name}: {book.title}.", words=None)
+    steps, left_out = _as_before(book, filled.steps, desk)
+    said = f"Playbook {book.name}: {book.title}."
+    if left_out:
+        said += f" Without {', '.join(left_out)}, as you had it before."
+    return replace(_sound(steps, staff(), said, words=None), results={"playbook": book.name})
+
+
+def _as_before(book: Playbook, steps: tuple[Step, ...], desk: Desk) -> tuple[tuple[Step, ...], list[str]]:
+    """Leave out what the operator left out of this playbook before, unless another step rests on it."""
+    kept = desk.record("preference", f"playbook-{book.name}")
+    unwanted = set(kept.data.get("dropped", [])) if kept else set()
+    needed = {
+        ref[0] for step in steps if step.id not in unwanted for v in step.inputs.values() if (ref := reference(v))
+    }
+    gone = [step.id for step in steps if step.id in unwanted - needed]
+    if not gone or len(gone) == len(steps):
+        return steps, []
+    return tuple(
+        structs.replace(step, needs=tuple(need for need in step.needs if need not in gone))
+        for step in steps
+        if step.id not in gone
+    ), gone
 
 
 def _known(wish: MakePlan, task: Task, desk: Desk) -> dict[str, Json] | Proposal:

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from bot import approvals, batch, books, grants, schedules
+from bot import approvals, batch, books, grants, plans, schedules
 from bot.agreement import Agreement, agreed
 from bot.approvals import Roster, View
 from bot.effects import (
@@ -83,6 +83,7 @@ from memory.events import (
     Step,
     Understood,
     WokeUp,
+    Write,
     fingerprint,
 )
 
@@ -99,6 +100,9 @@ QUESTIONS = frozenset({
     "grants", "settings",
 })  # fmt: skip
 """Intents answered from our own history."""
+
+ANSWER = "answer"
+"""Not an intent anybody declares: the reader found that a message answers a question of a task that waits."""
 
 PRESSES = frozenset({"approve", "reject", "undo", "snooze"})
 """Intents that press a button by name."""
@@ -206,8 +210,11 @@ def decide(state: TaskState, event: Happening, house: House) -> list[Effect]:
             return [LookUp(question=event.name, slots={"period": event.period})]
         case Understood():
             return _understood(state, event, house)
+        case Planned() if plans.held(state):
+            text = plans.shown(event.steps, house.zone)
+            return _say(state, text, choices=plans.CHOICES, kind="question")
         case Planned():
-            return _advance(state)
+            return _advance(state, house)
         case Proposed():
             return _proposed(state, event, house)
         case Answered():
@@ -218,7 +225,7 @@ def decide(state: TaskState, event: Happening, house: House) -> list[Effect]:
         case Pressed():
             return _pressed(state, event, house)
         case Settled():
-            return _settled(state, event)
+            return _settled(state, event, house)
         case Snoozed():
             return [Wake(reason="snooze", due=event.until, data={"card": event.card}), *_mend(state, event.card)]
         case Prepared():
@@ -303,6 +310,8 @@ def _understood(state: TaskState, event: Understood, house: House) -> list[Effec
         ask = event.ask or "I did not understand that. /help shows what I can do."
         said = _say(state, ask, choices=event.choices, kind="question")
         return [*more, *said, Record(event=Ended(how="done", summary="asked back"))]
+    if event.intent == ANSWER:
+        return [*more, *_answered(event)]
     if event.intent in {"pause", "resume"}:
         return [*more, *_pause(state, event)]
     if event.intent in PRESSES:
@@ -342,39 +351,96 @@ def _paused_text(scope: str) -> str:
     return f"{what} is stopped: nothing leaves the house until /resume. You can still ask, draft and approve."
 
 
-def _advance(state: TaskState) -> list[Effect]:
-    """Delegate every step whose needs are done; end the task when nothing is left."""
-    if state.planned is None or state.status in {"done", "failed", "cancelled"}:
+def _answered(event: Understood) -> list[Effect]:
+    """The message answers a question of another task: it goes on there."""
+    task = int(str(event.slots["task"]))
+    told = WokeUp(order="", reason="answer", data={key: value for key, value in event.slots.items() if key != "task"})
+    return [Tell(task=task, event=told), Record(event=Ended(how="done", summary=f"answered task {task}"))]
+
+
+def _go_on(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
+    """The operator's answer came: to a plan that was shown, or to the question of one of its steps."""
+    if state.status in FINISHED:
+        return _say(state, "That question is settled in the meantime.", kind="notice")
+    if plans.held(state):
+        return _edit_plan(state, str(event.data.get("text") or ""), house)
+    step = str(event.data.get("step") or "")
+    under_way = any(isinstance(order, Delegate) and order.step == step for order in state.open.values())
+    if state.steps.get(step) == "working" and not under_way:
+        slots = event.data.get("slots") or {}
+        guidance = "" if slots else str(event.data.get("text") or "")
+        return [Delegate(step=step, guidance=guidance, edits=dict(slots))]
+    if state.steps.get(step) == "skipped":
+        return _advance(state, house)
+    return _say(state, "That question is settled in the meantime.", kind="notice")
+
+
+def _edit_plan(state: TaskState, text: str, house: House) -> list[Effect]:
+    plan = state.planned
+    assert plan is not None
+    edit = plans.edited(text, plan.steps, house.now, house.zone)
+    if edit.what in {"wrong", "unclear"}:
+        return _say(state, edit.problem, choices=plans.CHOICES, kind="question")
+    if edit.what == "end":
+        return [
+            *_say(state, "The plan is dropped. Nothing of it was done."),
+            Record(event=Ended(how="cancelled", summary="the plan was dropped")),
+        ]
+    source = plans.APPROVED if edit.what == "go" else plans.EDITED
+    fresh = Planned(goal=plan.goal, steps=edit.steps, source=source, revision=plan.revision + 1)
+    return [*_preference(state, edit.dropped, house), Record(event=fresh)]
+
+
+def _preference(state: TaskState, dropped: tuple[str, ...], house: House) -> list[Effect]:
+    """Keep what was left out of a playbook, so that the planner proposes it that way the next time."""
+    book = next((str(p.results["playbook"]) for p in state.proposed.values() if p.results.get("playbook")), "")
+    if not book or not dropped:
+        return []
+    key = f"playbook-{book}"
+    standing = house.ledgers.standing("preference", key)
+    before = standing.data.get("dropped", []) if standing else []
+    data: dict[str, Json] = {"playbook": book, "dropped": sorted({*before, *dropped}), "why": "you left it out"}
+    write = Write(kind="preference", key=key, data=data)
+    return [Record(event=Recorded(write=write, version=house.ledgers.version("preference", key) + 1))]
+
+
+FINISHED = frozenset({"done", "failed", "cancelled"})
+
+
+def _advance(state: TaskState, house: House) -> list[Effect]:
+    """Delegate every step whose needs are done and whose time has come; end the task when nothing is left."""
+    if state.planned is None or state.status in FINISHED or plans.held(state):
         return []
     orders: list[Effect] = []
     for step in state.planned.steps:
-        if state.steps.get(step.id) != "ready" or any(state.steps.get(need) != "done" for need in step.needs):
+        if state.steps.get(step.id) != "ready" or not plans.met(step, state.planned.steps, state.steps):
             continue
         if any(isinstance(order, Delegate) and order.step == step.id for order in state.open.values()):
             continue
-        orders.append(Delegate(step=step.id))
+        due = datetime.fromisoformat(step.when) if step.when else house.now
+        if due <= house.now:
+            orders.append(Delegate(step=step.id))
+        elif not any(isinstance(order, Wake) and order.data.get("step") == step.id for order in state.open.values()):
+            orders.append(Wake(reason="step", due=due, data={"step": step.id}))
     if orders:
         return orders
     return _end_if_over(state)
 
 
 def _end_if_over(state: TaskState) -> list[Effect]:
-    busy = any(status in {"working", "waiting", "acting"} for status in state.steps.values())
-    ready = any(
-        status == "ready" and all(state.steps.get(need) == "done" for need in step.needs)
-        for step in (state.planned.steps if state.planned else ())
-        for status in (state.steps.get(step.id),)
-    )
+    steps = state.planned.steps if state.planned else ()
+    busy = any(status in {"working", "asked", "waiting", "acting"} for status in state.steps.values())
+    ready = any(state.steps.get(step.id) == "ready" and plans.met(step, steps, state.steps) for step in steps)
     live = any(effect.status not in FINAL for effect in state.effects.values())
     waiting = any(True for _ in state.pending())
     reminding = any(isinstance(order, Wake) and order.reason == "reminder" for order in state.open.values())
-    if busy or ready or live or waiting or reminding or state.status in {"done", "failed", "cancelled"}:
+    if busy or ready or live or waiting or reminding or state.status in FINISHED:
         return []
     statuses = set(state.steps.values())
     texts = [effect.text for effect in state.effects.values() if effect.status == "confirmed"]
-    if "failed" in statuses:
+    if any(state.steps.get(step.id) == "failed" and step.on_fail != "skip" for step in steps):
         return [Record(event=Ended(how="failed", summary="a step failed"))]
-    if statuses and statuses <= {"skipped"}:
+    if "skipped" in statuses and "done" not in statuses:
         return [Record(event=Ended(how="cancelled", summary="left undone"))]
     return [Record(event=Ended(how="done", summary=" ".join(texts) or state.title))]
 
@@ -388,27 +454,39 @@ def _proposed(state: TaskState, event: Proposed, house: House) -> list[Effect]:
         return [*remember, Reply(text="The card was settled in the meantime, so this draft is put away.")]
     if event.ask:
         said = _say(state, event.ask, choices=event.choices, kind="question")
+        if _in_a_plan(state):
+            return [*remember, *said, *_advance(state, house)]  # the rest goes on, and the answer goes to this step
         return [*remember, *said, Record(event=Ended(how="done", summary="asked back"))]
     if event.problem:
+        if state.steps.get(event.step) == "asked":
+            choices = (Choice(label="Try again", text="again"), Choice(label="Leave it out", text="leave it out"))
+            return [*remember, *_say(state, event.problem, choices=choices, kind="question")]
         said = _say(state, event.problem, kind="problem")
-        return [*remember, *said, *_after_failure(event)]
+        return [*remember, *said, *_after_failure(state, event, house)]
     if event.plan:
         steps = event.plan[:STEPS_MAX]
-        said = _say(state, event.say) if event.say else []
-        return [
-            *remember,
-            *said,
-            Record(event=Planned(goal=state.title, steps=steps, source=f"agent:{event.agent}", revision=2)),
-        ]
+        # A plan of several steps is shown whole below; see `plans.shown`.
+        words = event.say.partition("\n")[0] if len(steps) > 1 else event.say
+        said = _say(state, words) if words else []
+        revision = state.planned.revision + 1 if state.planned else 1
+        plan = Planned(goal=state.title, steps=steps, source=f"agent:{event.agent}", revision=revision)
+        return [*remember, *said, Record(event=plan)]
     if not event.calls:
         said = _say(state, event.say, files=event.files) if event.say else []
-        return [*remember, *said, *_advance(state)]
+        return [*remember, *said, *_advance(state, house)]
     return [*remember, *_gate(state, event, house)]
 
 
-def _after_failure(event: Proposed) -> list[Effect]:
+def _in_a_plan(state: TaskState) -> bool:
+    return state.planned is not None and len(state.planned.steps) > 1
+
+
+def _after_failure(state: TaskState, event: Proposed, house: House) -> list[Effect]:
     if event.card:
         return []  # the card as it was still waits
+    steps = state.planned.steps if state.planned else ()
+    if any(step.id == event.step and step.on_fail == "skip" for step in steps):
+        return _advance(state, house)
     return [Record(event=Ended(how="failed", summary=_first_line(event.problem)))]
 
 
@@ -419,7 +497,7 @@ def _gate(state: TaskState, event: Proposed, house: House) -> list[Effect]:
     if refusal:
         return [
             *_say(state, refusal, kind="problem"),
-            *_after_failure(msgspec.structs.replace(event, problem=refusal)),
+            *_after_failure(state, msgspec.structs.replace(event, problem=refusal), house),
         ]
     if _stale(calls, event.card, house):
         if state.drafts.get(event.step, 0) >= REDRAFTS_MAX:
@@ -442,7 +520,7 @@ def _gate(state: TaskState, event: Proposed, house: House) -> list[Effect]:
         text = f"I will not do this: {worst.rule}."
         return [
             *_say(state, text, kind="problem"),
-            *_after_failure(msgspec.structs.replace(event, problem=text)),
+            *_after_failure(state, msgspec.structs.replace(event, problem=text), house),
         ]
     if worst.ruling == "do" and not event.card:
         broken = _broken_limit(calls, house) or _used_twice(verdicts)
@@ -1064,7 +1142,7 @@ def _says(effect: EffectState, house: House) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _settled(state: TaskState, event: Settled) -> list[Effect]:
+def _settled(state: TaskState, event: Settled, house: House) -> list[Effect]:
     closing: list[Effect] = [
         Close(order=key)
         for key, order in state.open.items()
@@ -1075,6 +1153,8 @@ def _settled(state: TaskState, event: Settled) -> list[Effect]:
     mend = _mend(state, event.card)
     if event.how == "approved" or event.how == "superseded":  # noqa: PLR1714 - read as the two words
         return [*closing, *mend]
+    if _in_a_plan(state):
+        return [*closing, *mend, *_advance(state, house)]  # what does not depend on it goes on
     summary = {"denied": "rejected", "expired": "ran out", "cancelled": "cancelled"}[event.how]
     over = [] if any(True for _ in state.pending()) else [Record(event=Ended(how="cancelled", summary=summary))]
     return [*closing, *mend, *over]
@@ -1102,7 +1182,7 @@ def _confirmed(state: TaskState, event: Confirmed, house: House) -> list[Effect]
     texts = [other.text for other in group if other.status == "confirmed"]
     undo = event.effect if call.name in {"books.write", "books.remind"} else ""
     orders += _say(state, " ".join(texts), kind="receipt", undo=undo)
-    return [*orders, *_advance(state)]
+    return [*orders, *_advance(state, house)]
 
 
 def _group(state: TaskState, effect: EffectState) -> list[EffectState]:
@@ -1194,6 +1274,10 @@ def _woke(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
             ]
         case "window" | "retry" if effect and effect.status == "prepared":
             return _start(effect, house)
+        case "answer":
+            return _go_on(state, event, house)
+        case "step":
+            return _advance(state, house)
         case "resumed":
             return _resume(state, house)
         case "reminder":

@@ -6,26 +6,42 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
 from sqlalchemy import select
 
 from agents.base import Intent
 from agents.slots import find_spans
+from bot import plans
+from bot.conductor import ANSWER
 from bot.intents import Model, Understanding
 from bot.reading.slotkinds import slots_of
 from bot.state import TaskState
 from connectors.base import Json
 from memory.database import Database
-from memory.events import MessageReceived, Place, Understood
+from memory.events import MessageReceived, Place, Said, Step, Understood
 from memory.projections import Books, turns
 
+SURE_PCT = 85  # from which words that could answer a question are a request of their own
+_LEAVE_OUT = re.compile(r"(?:leave (?:it|that) out|skip(?: it| that)?|drop (?:it|that))[.!]*", re.IGNORECASE)
+_AGAIN = re.compile(r"(?:try )?(?:it )?again[.!]*|done[.!]*|i have[.!]*", re.IGNORECASE)
 LOOK_BACK = 6  # turns in which an open question is looked for
 _CORRECTION = re.compile(
     r"\s*(?:no|nope|wrong|not that)\b[\s,.!;:–-]*(?:i|that)\s+(?:meant|mean)s?\b[\s,:]*(?P<meant>\S.*)",
     re.IGNORECASE | re.DOTALL,
 )
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What waits for an answer: a shown plan (no step), or a step of a plan that asked."""
+
+    task: TaskState
+    step: str
+    said: Said
 
 
 class WordReader:
@@ -63,6 +79,8 @@ class WordReader:
             if reading.intent:
                 self._take_to_heart(reading.intent, state)
                 return reading.understood("")
+        if (waiting := self._waiting(state)) and (answer := await self._answer(text, waiting, scene, now)):
+            return answer
         # In a thread: the first message may wait for the classifier, and nobody else should.
         reading = await asyncio.to_thread(self._understanding.read, text, **scene)  # type: ignore[arg-type]
         if reading.doubt and self._model is not None:
@@ -89,6 +107,68 @@ class WordReader:
         with self._database.read() as connection:
             clients = Books(connection).all("client")
         return [(client.key, str(client.data.get("name") or client.key)) for client in clients]
+
+    def _waiting(self, state: TaskState) -> Waiting | None:
+        """Return the plan or the step of a plan that waits for an answer in this conversation, the newest first."""
+        query = select(turns).where(turns.c.task != state.id, turns.c.kind == "said").order_by(turns.c.n.desc())
+        with self._database.read() as connection:
+            newest = connection.execute(query.limit(LOOK_BACK)).all()
+        for row in newest:
+            before = self._state(row.task)
+            said = before.said.get(row.ref)
+            if said is None or not _same(before.place, state.place):
+                continue
+            if said.kind == "question" and before.status not in {"done", "failed", "cancelled"}:
+                if plans.held(before):
+                    return Waiting(before, "", said)
+                asked = [step for step, status in before.steps.items() if status == "asked"]
+                mine = [
+                    step for step in asked if said.text in {before.proposed[step].ask, before.proposed[step].problem}
+                ]
+                if mine:
+                    return Waiting(before, mine[-1], said)
+        return None
+
+    async def _answer(
+        self, text: str, waiting: Waiting, scene: Mapping[str, object], now: datetime
+    ) -> Understood | None:
+        """Return the message as an answer to what waits; None when it is a request of its own."""
+        plan = waiting.task.planned
+        assert plan is not None
+        slots: dict[str, Json] = {"task": str(waiting.task.id), "step": waiting.step, "text": text}
+        found = Understood(order="", intent=ANSWER, slots=slots, confidence_pct=100, evidence=("answers a question",))
+        chosen = next((choice for choice in waiting.said.choices if choice.text == text), None)
+        if not waiting.step:
+            edit = plans.edited(text, plan.steps, now, self._zone)
+            return found if edit.what != "unclear" else None
+        if chosen is None:
+            alone = await asyncio.to_thread(self._understanding.read, text, **{**scene, "last": ()})  # type: ignore[arg-type]
+            if alone.intent and (alone.tier != "local" or alone.confidence_pct >= SURE_PCT):
+                return None
+        if _LEAVE_OUT.fullmatch(text.strip()):
+            return replace(found, slots={**slots, "skip": True})
+        step = next(step for step in plan.steps if step.id == waiting.step)
+        intent = self._understanding.intents.get(step.intent)
+        if intent is not None and not _AGAIN.fullmatch(text.strip()):
+            filled = self._filled(
+                chosen.label if chosen else text, waiting.task.proposed[step.id].ask, step, intent, now
+            )
+            return replace(found, slots={**slots, "slots": filled})
+        return found
+
+    def _filled(self, text: str, question: str, step: Step, intent: type[Intent], now: datetime) -> dict[str, Json]:
+        """Return the slot that an answer fills: the one that was asked for, or the one it fits."""
+        kinds = slots_of(intent)
+        for name, asked in intent.asks.items():
+            if asked == question:
+                return {name: text}
+        if edits := self.edits_in(text, intent, now):
+            return edits
+        clients = [name for name, kind in kinds.items() if kind == "client"]
+        if clients and any(text.casefold() in {key.casefold(), name.casefold()} for key, name in self._clients()):
+            return {clients[0]: text}
+        empty = [name for name, kind in kinds.items() if kind == "text" and name not in step.inputs]
+        return {empty[0]: text} if empty else {}
 
     def _take_to_heart(self, intent: str, state: TaskState) -> None:
         """Teach what the message before this one meant, unless no phrase may come to mean it."""

@@ -50,6 +50,7 @@ from memory.events import (
     Sending,
     Settled,
     Snoozed,
+    Step,
     Understood,
     WokeUp,
 )
@@ -197,6 +198,8 @@ def with_event(state: TaskState, line: Line) -> TaskState:  # noqa: PLR0915 - a 
             asked: StepStatus = (
                 "asked" if event.ask else "failed" if event.problem else "acting" if event.calls else "done"
             )
+            if event.problem and any(s.id == event.step and s.on_fail == "ask" for s in _steps(state)):
+                asked = "asked"
             return replace(
                 state,
                 status="running",
@@ -279,6 +282,9 @@ def with_event(state: TaskState, line: Line) -> TaskState:  # noqa: PLR0915 - a 
             return replace(state, grant_uses=with_item(state.grant_uses, event.grant, used))
         case EpochRaised():
             return replace(state, epoch=event.epoch)
+        case WokeUp(reason="answer") if state.steps.get(str(event.data.get("step"))) == "asked":
+            resumed: StepStatus = "skipped" if event.data.get("skip") else "working"
+            return replace(state, steps=with_item(state.steps, str(event.data["step"]), resumed))
         case WokeUp(reason="restored"):
             return replace(state, restored=True)
         case WokeUp() | Answered() | Recorded() | Posted() | ModelCalled():
@@ -297,6 +303,10 @@ def _with_yes(state: TaskState, event: Pressed) -> Mapping[str, tuple[Actor, ...
         return state.yeses
     key = f"{event.card}/{opened.revision}"
     return with_item(state.yeses, key, (*state.yeses.get(key, ()), event.actor))
+
+
+def _steps(state: TaskState) -> tuple[Step, ...]:
+    return state.planned.steps if state.planned else ()
 
 
 def _effect(state: TaskState, effect: str, **changes: Any) -> TaskState:
