@@ -116,6 +116,7 @@ STATES_KEPT = 4096  # beliefs in memory; the rest is folded again when it is nee
 RETRY_FIRST_S, RETRY_MAX_S = 5.0, 3600.0
 SCHEDULES_PER_TICK_MAX = 400  # periods of one schedule caught up with at once: a year of a daily one
 SHOW_AGAIN_S = (1.0, 2.0, 5.0, 15.0, 60.0)  # a platform that is away is asked again; the order stays in the outbox
+WORKING, WORKED = "Working on it…", "Here it is:"
 SWEEP_S = 30.0  # finds what a wake-up missed, also after the clock jumped
 DELIVERIES_AT_ONCE = 8
 TASKS_A_DAY = 1000  # more than anybody begins; after a restore numbers go on beyond those that were lost
@@ -188,6 +189,7 @@ class Staff:
     beside: Mapping[str, Callable[[Tell_], Awaitable[None]]] = field(default_factory=dict)  # serve while the house runs
     chance: random.Random = field(default_factory=random.Random)
     redact: Redactor = field(default_factory=Redactor)
+    patience_s: float = 4.0  # work that takes longer is told of, where it was asked for
 
 
 class Runner:
@@ -210,6 +212,9 @@ class Runner:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._alarm = asyncio.Event()
         self._lanes: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
+        self._working: dict[
+            int, tuple[str, str]
+        ] = {}  # task → where "Working on it…" stands, for its answer to replace
         self._refusals: dict[str, list[datetime]] = {}
         self._busy = 0
         self._quiet = asyncio.Event()
@@ -624,7 +629,11 @@ class Runner:
                 reading = await self._staff.reader.read(order.text, self.state_now(task), self._staff.now())
                 await self._answer(task, msgspec.structs.replace(reading, order=key))
             case Delegate():
-                await self._delegate(task, key, order)
+                hint = asyncio.get_running_loop().call_later(self._staff.patience_s, self._tell_of_work, task, key)
+                try:
+                    await self._delegate(task, key, order)
+                finally:
+                    hint.cancel()
             case LookUp():
                 answer = self._staff.answerer.answer(
                     order.question, order.slots, self._staff.now(), self.state_now(task)
@@ -978,11 +987,14 @@ class Runner:
             break
         if order.what in state.cards and not order.ref:
             await self._answer(task, Delivered(order=key, what=order.what, place=place, ref=ref))
+            await self._work_is_over(task, channel, place)
             # It may have changed while it was being shown, before anybody knew of this copy.
             if self.state_now(task).cards[order.what] is not state.cards[order.what]:
                 await self._converge(task, order.what, channel, place, ref)
         else:
             self._staff.log.close_order(key)
+            if not order.ref:
+                await self._work_is_over(task, channel, place)
 
     async def _converge(self, task: int, card: str, channel: Channel, place: Place, ref: str) -> None:
         for pause in (*SHOW_AGAIN_S, None):
@@ -1003,7 +1015,36 @@ class Runner:
                 await channel.settle(place, order.ref, card)
                 return order.ref
             return await channel.ask(place, card)
-        return await channel.say(place, self.message(state.said[order.what]))
+        message = self.message(state.said[order.what])
+        if self._working.get(task := state.id) == (order.channel, order.conversation) and not message.files:
+            ref = await channel.say(place, replace(message, id=f"{task}.w"))
+            del self._working[task]
+            return ref
+        return await channel.say(place, message)
+
+    def _tell_of_work(self, task: int, key: str) -> None:
+        if self._group is not None:
+            self._group.create_task(self._say_working(task, key))
+
+    async def _say_working(self, task: int, key: str) -> None:
+        """Say that it takes a while; the answer takes the place of this message. Lost without harm."""
+        place = self.state_now(task).place
+        channel = self._staff.channels.get(place.channel) if place else None
+        if place is None or channel is None:
+            return
+        async with self._lanes.setdefault((place.channel, place.conversation, ""), asyncio.Lock()):
+            if key not in self.state_now(task).open:
+                return
+            with contextlib.suppress(UndeliverableError):
+                await channel.say(place, Message(f"{task}.w", WORKING, "notice", reply_to=place.message))
+                self._working[task] = (place.channel, place.conversation)
+
+    async def _work_is_over(self, task: int, channel: Channel, place: Place) -> None:
+        """The answer is a card, or has files: what said that it takes a while says where to look."""
+        if self._working.get(task) == (place.channel, place.conversation):
+            del self._working[task]
+            with contextlib.suppress(UndeliverableError):
+                await channel.say(place, Message(f"{task}.w", WORKED, "notice"))
 
     def _push(self, outcome: Outcome) -> None:
         """Let the channels that are views of history see what just became true. Losing a push loses nothing."""

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from agents.base import Proposal
 from bot.approvals import Person
 from bot.channels.base import NotWrittenError, RefusedPressError
 from bot.policy import Limit, Policy, Rule
 from bot.runner import replayed
-from bot.testing import OPERATOR, PLACE, PaperHouse, fails
+from bot.testing import OPERATOR, PLACE, PaperChannel, PaperHouse, fails
 from connectors.base import OutcomeUnknownError, RefusedError, TryLaterError
 from memory.database import StorageError
 from memory.events import Actor, Origin, Settled
@@ -402,3 +403,33 @@ async def test_a_card_shown_on_two_channels_converges_on_both(tmp_path: Path) ->
             assert "Done as" in next(iter(channel.copies.values())).outcome
         await house.restart()
         assert [len(channel.copies) for channel in (slack, telegram)] == [1, 1], "nothing is shown again"
+
+
+@pytest.mark.parametrize("verb", ["send", "pay"])
+async def test_work_that_takes_a_while_says_so_in_the_place_where_its_answer_will_stand(tmp_path: Path, verb) -> None:
+    phone = PaperChannel("telegram", "1")
+    stage = asyncio.Event()
+    async with PaperHouse(tmp_path / "home", channels={"telegram": phone}, people=[Person("telegram", "op")]) as house:
+        house.runner._staff.patience_s = 0.0
+        agent = house.runner._staff.agents["paper"]
+        work = agent.work
+
+        async def slow(task, desk):
+            await stage.wait()
+            if verb == "pay":
+                return Proposal(say="Found nothing.")
+            return await work(task, desk)
+
+        agent.work = slow
+        me, here = Actor(platform="telegram", user="op", origin=Origin.OPERATOR), phone.place
+        await house.runner.heard("1", f"ask {verb} body=Hi", me, here)
+        async with asyncio.timeout(5):
+            while not phone.said:  # noqa: ASYNC110 - the hint is not part of what is waited for
+                await asyncio.sleep(0)
+        assert [(each.id.rpartition(".")[2], each.text) for each in phone.said] == [("w", "Working on it…")]
+        stage.set()
+        await house.runner.settled()
+        ids = {each.id for each in phone.said}
+        assert len(ids) == 1  # the answer took its place
+        assert phone.words[-1] == ("Found nothing." if verb == "pay" else "Here it is:")
+        assert bool(phone.cards) is (verb == "send")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from agents.base import Proposal
 from tests.stories.street import Street, card, words
 
 INVOICE = "invoice Acme 1,200 for the March retainer, net 14"
@@ -174,6 +177,29 @@ async def an_old_button_works_after_a_restart(there: Street) -> None:
     assert "Mailed to billing@acme.example" in await words(phone)
 
 
+async def long_work_becomes_its_answer(there: Street) -> None:
+    """Work that takes a while says so, and its answer takes the place of that message."""
+    phone, staff = there.phone, there.house.runner._staff
+    staff.patience_s = 0.0
+    stage = asyncio.Event()
+
+    async def slow(task: object, desk: object) -> Proposal:
+        await stage.wait()
+        return Proposal(say="Found nothing.")
+
+    staff.agents["paper"].work = slow  # type: ignore[method-assign,assignment]
+    asking = asyncio.ensure_future(phone.says("ask send body=Hi"))
+    async with asyncio.timeout(10):
+        while "Working on it" not in await words(phone):  # noqa: ASYNC110 - the platform is another process
+            await asyncio.sleep(0.01)
+    [hint] = await phone.seen()
+    stage.set()
+    await asking
+    [answer] = await phone.seen()
+    assert answer.text == "Found nothing."
+    assert phone.name == "telegram" or answer.ref == hint.ref
+
+
 STORIES = (
     the_invoice_whole,
     a_reply_to_the_card_edits_it,
@@ -181,5 +207,6 @@ STORIES = (
     everyday_words_are_understood,
     one_tap_says_no_or_later,
     files_come_in,
+    long_work_becomes_its_answer,
     an_old_button_works_after_a_restart,
 )
