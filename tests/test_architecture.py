@@ -32,7 +32,6 @@ DOORS = {
     "telegram": ("bot/channels/telegram",),
     "typst": ("connectors/invoices.py",),
     "aiosmtplib": ("connectors/mail",),
-    "caldav": ("connectors/caldav_calendar.py",),
     "mcp": ("connectors/mcp_tools.py", "bot/mcp_server.py"),
 }
 

@@ -18,8 +18,6 @@ LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 PTH_KNOWN = {
     # setuptools' own; its text moves with the Python that made the environment.
     "distutils-precedence.pth": "",
-    # caldav asks for niquests, which stands on this fork; it puts itself in urllib3's place at every start of Python.
-    "urllib3_future.pth": "ad181197f8bc2c89d05d12017d81847d509a0e61ea1e6acd67ac10ec11a94c20",
 }
 """Name → SHA-256 of what was read and understood, "" where it may differ."""
 
