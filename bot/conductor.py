@@ -104,6 +104,9 @@ QUESTIONS = frozenset({
 ANSWER = "answer"
 """Not an intent anybody declares: the reader found that a message answers a question of a task that waits."""
 
+OPERATOR_ONLY = frozenset({"resume", "forget", "undo", "remember", "grants"})
+"""What a delegate cannot say. Anybody on the list may stop everything; only the operator lets it go on."""
+
 PRESSES = frozenset({"approve", "reject", "undo", "snooze"})
 """Intents that press a button by name."""
 
@@ -312,6 +315,9 @@ def _understood(state: TaskState, event: Understood, house: House) -> list[Effec
         return [*more, *said, Record(event=Ended(how="done", summary="asked back"))]
     if event.intent == ANSWER:
         return [*more, *_answered(event)]
+    if event.intent in OPERATOR_ONLY and state.origin is not Origin.OPERATOR:
+        said = _say(state, "Only the operator can say that. You can ask, draft, and decide what was left to you.")
+        return [*more, *said, Record(event=Ended(how="done", summary="not a delegate's to say"))]
     if event.intent in {"pause", "resume"}:
         return [*more, *_pause(state, event)]
     if event.intent in PRESSES:
@@ -466,13 +472,14 @@ def _proposed(state: TaskState, event: Proposed, house: House) -> list[Effect]:
     if event.plan:
         steps = event.plan[:STEPS_MAX]
         # A plan of several steps is shown whole below; see `plans.shown`.
-        words = event.say.partition("\n")[0] if len(steps) > 1 else event.say
+        shown_below = len(steps) > 1 and isinstance(state.heard, MessageReceived)
+        words = event.say.partition("\n")[0] if shown_below else event.say
         said = _say(state, words) if words else []
         revision = state.planned.revision + 1 if state.planned else 1
         plan = Planned(goal=state.title, steps=steps, source=f"agent:{event.agent}", revision=revision)
         return [*remember, *said, Record(event=plan)]
     if not event.calls:
-        said = _say(state, event.say, files=event.files) if event.say else []
+        said = _say(state, event.say, choices=event.choices, files=event.files) if event.say else []
         return [*remember, *said, *_advance(state, house)]
     return [*remember, *_gate(state, event, house)]
 
@@ -786,6 +793,9 @@ def _approve(state: TaskState, event: Pressed, standing: CardState, house: House
                 home=True,
             ),
         ]
+    gone = [call.name for call in opened.calls if call.name not in house.actions]
+    if gone:
+        return [Reply(text=f"{gone[0]} is not set up any more, so nothing was done. Set it up again; the card waits.")]
     if _stale(opened.calls, event.card, house):
         return [
             Delegate(step=opened.step, edits=dict(state.edits.get(event.card, {})), card=event.card),

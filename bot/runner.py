@@ -1127,6 +1127,9 @@ class Runner:
                 await self._keep_time()
             finally:
                 self._group = None
+                for connector in self._staff.connectors.values():
+                    with contextlib.suppress(Exception):  # it is over; a connection that will not close harms nobody
+                        await connector.close()
 
     async def _attend(self, name: str, serve: Callable[[], Awaitable[None]]) -> None:
         """The outer rim of a channel or connector: it may break, the house goes on and starts it again."""

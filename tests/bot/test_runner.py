@@ -331,7 +331,9 @@ async def test_after_a_restore_nothing_goes_out_by_itself(house: PaperHouse) -> 
     assert house.machine.log.fact("epoch") == "2"
 
 
-async def test_a_full_disk_is_told_and_nothing_is_acknowledged(house: PaperHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_disk_is_told_and_nothing_is_acknowledged(
+    house: PaperHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(_: object) -> None:
         from sqlalchemy.exc import OperationalError
 
@@ -433,3 +435,26 @@ async def test_work_that_takes_a_while_says_so_in_the_place_where_its_answer_wil
         assert len(ids) == 1  # the answer took its place
         assert phone.words[-1] == ("Found nothing." if verb == "pay" else "Here it is:")
         assert bool(phone.cards) is (verb == "send")
+
+
+async def test_a_delegate_cannot_let_go_what_the_operator_stopped(tmp_path: Path) -> None:
+    anna = Person("web", "anna", "local", role=Origin.DELEGATE)
+    actor = Actor(platform="web", user="anna", account="local")
+    async with PaperHouse(tmp_path / "home", people=(anna,)) as house:
+        await house.operator("/pause")
+        await house.operator("/resume", actor=actor)
+        house.expects("Only the operator can say that")
+        await house.operator("ask post to=anna@acme.example body=Hello")
+        await house.press("Approve")
+        assert by_hand(house) == []
+        await house.operator("/resume")
+        await house.runner.settled()
+        assert len(by_hand(house)) == 1
+
+
+async def test_a_card_whose_connector_is_gone_says_so_and_waits(house: PaperHouse) -> None:
+    await house.operator("ask post to=anna@acme.example body=Hello")
+    handle, verb = house.button("Approve")
+    del house.runner._actions["paper.post"]
+    assert "not set up any more" in await house.press_handle(handle, verb)
+    assert by_hand(house) == []
