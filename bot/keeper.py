@@ -18,7 +18,18 @@ from agents.directory import slug
 from bot.remembering import FACT, Remembering
 from connectors.base import Body, Connector, Detail, EffectClass, OutcomeUnknownError, Plumbing, Receipt, Risk, action
 from memory.database import StorageError
-from memory.erased import MARK, ErasedFile, Strike, again, erase, on_the_books, spent_pages, tasks_with
+from memory.erased import (
+    MARK,
+    ErasedFile,
+    Strike,
+    again,
+    erase,
+    on_the_books,
+    own_words,
+    sentences,
+    spent_pages,
+    tasks_with,
+)
 from memory.events import Prepared
 from memory.files import FileStore
 from memory.log import Log, Tx
@@ -71,15 +82,19 @@ class Keeper(Connector):
 
     # ── what would go ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def propose(self, what: str) -> ActionCall:
+    async def propose(self, what: str, asking: int) -> ActionCall:
         """Return the call whose card says what will go.
+
+        Args:
+            what: Somebody, or something that was noted, in the operator's words.
+            asking: The task that asks: that it names them is no trace of them.
 
         Raises:
             NothingToForgetError: Nothing fits.
         """
-        return await asyncio.to_thread(self._propose, what)
+        return await asyncio.to_thread(self._propose, what, asking)
 
-    def _propose(self, what: str) -> ActionCall:
+    def _propose(self, what: str, asking: int) -> ActionCall:
         about = _EVERYTHING.sub("", what)
         sentence = bool(_SAYS.match(what))
         names = self._names_of(_SAYS.sub("", about))
@@ -88,7 +103,7 @@ class Keeper(Connector):
         if client:
             doomed = self._memory.memory.would_forget(person=names[0], client=client)
         strike = Strike(names)
-        if not doomed and (sentence or not any(True for _ in tasks_with(self._log.database, strike))):
+        if not doomed and (sentence or not set(tasks_with(self._log.database, strike)) - {asking}):
             doomed = self._facts_like(_SAYS.sub("", about))
             names = [record.text for record in doomed]
             strike = Strike(names)
@@ -211,28 +226,32 @@ class Keeper(Connector):
         return Receipt(ref="", text=text)
 
     def _forget(self, names: Sequence[str], ids: Sequence[int], space: str, own: int) -> tuple[int, int, int]:
-        strike = Strike(names)
-        memory = self._memory.memory
+        memory, database = self._memory.memory, self._log.database
+        named = Strike(names)
+        doomed = [*memory.would_forget(ids), *(each for name in names for each in memory.would_forget(person=name))]
+        theirs = [each.text for each in doomed if named.finds(each.speaker) or named.finds(each.author)]
+        spoken = [part for text in theirs for part in sentences(text)]
+        strike = Strike([*names, *spoken, *own_words(database, tasks_with(database, named), named)])
         gone = memory.forget(ids, client=space).count
         gone += sum(memory.forget(person=name).count for name in names)
         files = 0
         for path in [*self._files_with(strike)]:
             path.unlink(missing_ok=True)
             files += 1
-        bound = on_the_books(self._log.database)
-        tasks = [task for task in tasks_with(self._log.database, strike) if task not in bound and task != own]
+        bound = on_the_books(database)
+        tasks = [task for task in tasks_with(database, strike) if task not in bound and task != own]
         self.erase_tasks(tasks, strike)
         memory.scrub()
         return gone, len(tasks), files
 
-    def erase_tasks(self, tasks: Sequence[int], strike: Strike) -> None:
+    def erase_tasks(self, tasks: Sequence[int], strike: Strike, *, whole: bool = False) -> None:
         """Take words out of the history of these tasks, and out of everything that is made from it."""
         kept = ErasedFile(self._memory.folder)
         for task in tasks:
             self._forget_attachments(task, strike)
 
             def work(tx: Tx, task: int = task) -> list[dict[str, Any]]:
-                changed = erase(tx, task, strike)
+                changed = erase(tx, task, strike, whole=whole)
                 if changed:
                     mend_task(tx, task, self._rows)
                     spent_pages(tx)
@@ -259,7 +278,7 @@ class Keeper(Connector):
         strike = Strike(names)
         for name in names:
             self._memory.memory.forget(person=name)
-        self.erase_tasks([task], strike)
+        self.erase_tasks([task], strike, whole=True)  # the card showed what was to go
         self._memory.memory.scrub()
 
 

@@ -22,10 +22,10 @@ from memory.erased import MARK
 from memory.events import Origin
 from memory.line import stamp
 from memory.projections import Books, Version
-from memory.recall import Hit, Hits, Scope
+from memory.recall import NO_MODEL, Hit, Hits, Scope
 
 SHOWN = 8  # things told in one answer
-ALIKE = 0.5  # of the words two notes share, from which the older one may be meant
+ALIKE = 0.6  # of the words of the shorter of two notes; from there the older one may be meant
 KEY_WORDS_MAX = 4  # in what a note is about: "payment terms", not half a sentence
 
 _OWN = re.compile(
@@ -99,7 +99,7 @@ class Librarian(Agent):
             case Memory(query=query):
                 return await self._look(query, desk)
             case Forget(what=what):
-                return await self._forget(what)
+                return await self._forget(what, int(task.id))
             case other:
                 return Proposal(problem=f"Memory does not do {other.id()!r}.")
 
@@ -168,6 +168,8 @@ class Librarian(Agent):
 
     def _notes(self, hits: Hits) -> list[str]:
         notes = [hits.note] if hits.note else []
+        if hits.note == NO_MODEL and self._memory.loading:
+            notes = ["The embedding model is still loading: found by words alone."]
         if hits.pending:
             notes.append(f"{hits.pending} newer records are found by their words alone for now.")
         return [*notes, *filter(None, (self._memory.context.note, self._memory.problem))]
@@ -248,9 +250,9 @@ class Librarian(Agent):
 
     # ── forget ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _forget(self, what: str) -> Proposal:
+    async def _forget(self, what: str, task: int) -> Proposal:
         try:
-            call = await self._keeper.propose(what.strip().rstrip("."))
+            call = await self._keeper.propose(what.strip().rstrip("."), task)
         except NothingToForgetError as error:
             return Proposal(say=str(error))
         return Proposal(calls=(call,), reasons=("You asked. Nothing is gone before you press.",))
@@ -286,8 +288,9 @@ def _alike(what: str, facts: Sequence[Version]) -> list[Version]:
     scored = []
     for fact in facts:
         theirs = _words(str(fact.data["text"]))
-        share = len(mine & theirs) / max(1, len(mine | theirs))
-        if share >= ALIKE:
+        shared = len(mine & theirs)
+        share = shared / max(1, min(len(mine), len(theirs)))
+        if share >= ALIKE and shared > 1:
             scored.append((share, fact))
     return [fact for _, fact in sorted(scored, key=lambda pair: (-pair[0], pair[1].key))][:3]
 

@@ -48,6 +48,7 @@ CURATED = ("fact", "preference", "playbook", "rule")
 """Kinds that only the operator's word makes: nothing from outside may become one."""
 FACT = "fact"
 _ORDER = re.compile(r"\s*(?:please\s+)?(?:[/!]|forget\b|erase\b|approve\b|reject\b|undo\b|remember\b)", re.IGNORECASE)
+_PART = re.compile(r"\d+\.\d+\.\d+")  # the id of an order
 _FIELDS = {each.name for each in fields(Record)}
 
 
@@ -108,6 +109,7 @@ class Remembering:
         self.context = context
         self.memory = Memory.open(database, self.folder, None)
         self.problem = ""
+        self.loading = True
         self.close_own: Callable[[int], None] = lambda _: None  # `bot.keeper.Keeper.close_own`
         self._files = files
         self._load = embedder
@@ -216,6 +218,7 @@ class Remembering:
     def load(self) -> None:
         """Load the model, and recall by meaning from here on. Blocks."""
         self.memory = self._with_model()
+        self.loading = False
         self._writes += 1
 
     def _with_model(self) -> Memory:
@@ -286,7 +289,11 @@ class Remembering:
         event, source = line.event, f"{line.task}:{line.seq}"
         match event:
             case MessageReceived():
-                said = [] if _ORDER.match(event.text) else _chunks(event.text)
+                # A question tells nothing, and an order to memory is carried out, not remembered.
+                # Nor is a part of a message, begun by the task that took it apart, a message of its own.
+                part = _PART.fullmatch(line.cause)
+                plain = not (part or _ORDER.match(event.text) or event.text.rstrip().endswith("?"))
+                said = _chunks(event.text) if plain else []
                 who, place = event.actor, event.place
                 thread = ":".join(filter(None, (place.channel, place.conversation, place.thread)))
                 records = [
@@ -383,16 +390,17 @@ def _client_of(tx: Connection, effect: str) -> str:
 
 
 def _placed(tx: Connection, records: Sequence[Record]) -> list[Record]:
-    """Give turns of a conversation their places in it, one after the other."""
+    """Give turns of a conversation their places in it, one after the other; what is read again keeps its place."""
     placed: list[Record] = []
     for record in records:
         if record.thread and record.position is None:
-            last = tx.exec_driver_sql(
-                "SELECT MAX(position) FROM recollections WHERE thread = ?", (record.thread,)
-            ).scalar()
-            placed.append(
-                _with(record, position=(last or 0) + 1 + sum(each.thread == record.thread for each in placed))
-            )
+            there = (record.thread, record.source, record.text)
+            query = "SELECT position FROM recollections WHERE thread = ? AND source = ? AND text = ?"
+            position = tx.exec_driver_sql(query, there).scalar()
+            if position is None:
+                last = tx.exec_driver_sql("SELECT MAX(position) FROM recollections WHERE thread = ?", (record.thread,))
+                position = (last.scalar() or 0) + 1 + sum(each.thread == record.thread for each in placed)
+            placed.append(_with(record, position=position))
         else:
             placed.append(record)
     return placed

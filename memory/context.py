@@ -42,6 +42,7 @@ TIMEOUT_S = 0.5  # for one command: what takes longer is as good as away
 REST_S = 2.0  # after a failure nobody waits for Redis this long
 MEMORY_MAX = "32mb"  # of the embedded server; the least recently used goes first
 VALUE_MAX = 256_000  # characters kept in the cache; longer answers are made anew
+STARTING = "The short-term memory (Redis) is still starting."
 AWAY = "The short-term memory (Redis) is away: answers come from the database and may take longer."
 
 
@@ -86,7 +87,7 @@ class Context:
         self._embedded: _Embedded | None = None
         self._starting = threading.Lock()
         self._closed = False
-        self.note = "" if url == "none" else AWAY
+        self.note = "" if url == "none" else STARTING
 
     # ── open and close ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -102,6 +103,7 @@ class Context:
             self._connect(url)
         except Exception as error:  # noqa: BLE001 - whatever stands in the way, the house goes on without
             log.warning("The short-term memory did not start: %s", error)
+            self.note = AWAY
             return False
         self._away_until = 0.0
         return bool(await self._ask(self._client.ping, default=False))

@@ -30,6 +30,7 @@ from memory.log import Tx, events, orders
 from memory.projections import ledger
 
 MARK = "[forgotten]"
+WORDS_MIN = 4  # of a sentence that is taken for somebody's own
 _MONEY = re.compile(r"-?\d+(?:\.\d+)? [A-Z]{3}")
 _PROSE = frozenset({"text", "body", "say", "subject", "title", "reason", "quote", "summary", "goal", "ask", "guidance"})
 """Fields that hold people's words even when it is one word."""
@@ -50,11 +51,15 @@ class Strike:
         return self._pattern.search(words) is not None
 
     def out_of(self, value: Any) -> Any:
-        """Return JSON without it: a value that is nothing else becomes "", inside other words stands `MARK`."""
+        """Return JSON without it: a value that is nothing else becomes "", a line that has it goes whole.
+
+        The whole line, because what stands beside a name is about its bearer.
+        """
         match value:
             case str():
-                struck = self._pattern.sub(MARK, value)
-                return "" if struck == MARK else struck
+                if self._pattern.fullmatch(value.strip()):
+                    return ""
+                return "\n".join(MARK if self.finds(line) else line for line in value.split("\n"))
             case dict():
                 return {self.out_of(key) or MARK: self.out_of(item) for key, item in value.items()}
             case list():
@@ -97,14 +102,38 @@ def on_the_books(database: Database) -> set[int]:
         return {row.task for row in connection.execute(select(ledger.c.task).distinct())}
 
 
-def erase(tx: Tx, task: int, strike: Strike) -> list[dict[str, Any]]:
+def own_words(database: Database, tasks: Iterable[int], strike: Strike) -> list[str]:
+    """Return the sentences of messages that came from whoever is struck: they may be quoted anywhere."""
+    found: list[str] = []
+    first = select(events.c.body).where(events.c.seq == 1, events.c.type == "ItemArrived")
+    with database.read() as connection:
+        for task in tasks:
+            body = connection.execute(first.where(events.c.task == task)).scalar()
+            if body is not None and strike.finds(body):
+                found += sentences(str(json.loads(body).get("text", "")))
+    return found
+
+
+def sentences(words: str) -> list[str]:
+    """Return the sentences that are long enough to be somebody's: a greeting is everybody's."""
+    parts = re.split(r"[.!?\n]+", words)
+    return [part.strip() for part in parts if len(part.split()) >= WORDS_MIN]
+
+
+def erase(tx: Tx, task: int, strike: Strike, *, whole: bool = False) -> list[dict[str, Any]]:
     """Take words out of one task's history; return what its changed lines say now.
 
     What came from the person, and everything that was made of it, goes whole; in other tasks only what is struck goes.
+
+    Args:
+        tx: Inside a unit of work.
+        task: Whose lines.
+        strike: What goes.
+        whole: All words of this task go, whoever began it.
     """
     tx.flush()
     rows = tx.connection.execute(select(events).where(events.c.task == task).order_by(events.c.seq)).all()
-    theirs = bool(rows) and rows[0].type == "ItemArrived" and strike.finds(rows[0].body)
+    theirs = whole or (bool(rows) and rows[0].type == "ItemArrived" and strike.finds(rows[0].body))
     changed = []
     for row in rows:
         body, ordered = json.loads(row.body), json.loads(row.orders)
@@ -172,7 +201,7 @@ def spent_pages(tx: Tx) -> None:
 
 
 class ErasedFile:
-    """What erased lines say now, one JSON object a line; append-only, on disk when `add` returns."""
+    """What erased lines say now, one JSON object a line; on disk when `add` returns."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "erased.jsonl"
@@ -184,13 +213,15 @@ class ErasedFile:
         return [json.loads(line) for line in self.path.read_bytes().split(b"\n")[:-1] if line.strip()]
 
     def add(self, several: Sequence[dict[str, Any]]) -> None:
-        """Write entries."""
+        """Keep what lines say now; what they said between two forgettings goes from the file too."""
         if not several:
             return
+        newest = {(each["task"], each["seq"]): each for each in (*self.lines(), *several)}
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            os.write(descriptor, b"".join(_written(each).encode() + b"\n" for each in several))
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        beside = self.path.with_suffix(".new")
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.writelines(_written(each).encode() + b"\n" for each in newest.values())
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(self.path)

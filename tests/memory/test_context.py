@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest_asyncio
 
-from memory.context import AWAY, REST_S, Context, Turn
+from memory.context import AWAY, REST_S, STARTING, Context, Turn
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -124,7 +124,7 @@ async def test_a_server_left_behind_is_taken_over_and_ended(context, tmp_path) -
 async def test_before_it_is_started_it_holds_nothing_and_breaks_nothing(tmp_path) -> None:
     context = Context("", tmp_path)
     await context.put("what", "that", ttl_s=30)
-    assert (await context.get("what"), context.note) == (None, AWAY)
+    assert (await context.get("what"), context.note) == (None, STARTING)
     context.close()
     assert not await context.start()
 
