@@ -136,7 +136,7 @@ def _run(arguments: argparse.Namespace) -> int:
         fresh = demo.move_in(_settings().home)
     given = _settings()
     _log_to_stderr(given)
-    machine = wiring.build(given)
+    machine = wiring.build(given, context=wiring.short_memory(given))
     try:
         if fresh:
             wiring.seed(machine, demo.CLIENTS, "A demo company moved in")
@@ -177,7 +177,7 @@ def _chat(_: argparse.Namespace) -> int:
     given = _settings()
     _log_to_stderr(given)
     terminal = Console(stdin_lines(sys.stdin), sys.stdout)
-    machine = wiring.build(given, live=[terminal])
+    machine = wiring.build(given, live=[terminal], context=wiring.short_memory(given))
     terminal.idle = machine.runner.settled
     try:
         if fresh:

@@ -152,6 +152,7 @@ class Librarian(Agent):
     # ── recall ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _recall(self, query: str) -> Proposal:
+        await self._memory.context.alive()
         hits = await self._memory.ask(query, Scope(), SHOWN)
         notes = self._notes(hits)
         if not hits:

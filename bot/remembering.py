@@ -15,7 +15,7 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from sqlalchemy import Connection, select
 from agents.base import Found
 from connectors.base import Json
 from memory import recollections as rows_of
-from memory.context import Context, Turn
+from memory.context import AWAY, Context, Turn
 from memory.database import Database, StorageError
 from memory.documents import DocumentError, read_document
 from memory.embed import Embedder
@@ -41,6 +41,7 @@ SEVERAL = "(several clients)"
 """The namespace of what names more than one client: the operator finds it, no draft for a client does."""
 
 CHUNK_MAX = 4000  # characters of one record; a longer message becomes several
+START_AGAIN = timedelta(seconds=30)  # after the short-term memory was lost, and not while nobody says anything
 RETRY_S = 30.0  # after a write that failed
 QUEUE_MAX = 2000  # lines that wait in memory; what is beyond is read from history again
 CACHE_TTL_S = 300.0
@@ -110,7 +111,9 @@ class Remembering:
         self.memory = Memory.open(database, self.folder, None)
         self.problem = ""
         self.loading = True
+        self._start_again = now()
         self.close_own: Callable[[int], None] = lambda _: None  # `bot.keeper.Keeper.close_own`
+        self.also_forget: list[Callable[[], None]] = []  # what else holds words for a short while
         self._files = files
         self._load = embedder
         self._now = now
@@ -248,6 +251,9 @@ class Remembering:
         if not rescan:  # what is read again at a start is no conversation of now
             for line in lines:
                 await self._hear(line)
+        if self.context.note == AWAY and self._now() >= self._start_again:
+            self._start_again = self._now() + START_AGAIN
+            await self.context.start()
         return True
 
     def _unread(self) -> list[Line]:
@@ -348,6 +354,8 @@ class Remembering:
         """Let go of everything short-lived after something was forgotten; returns whether that is certain."""
         self._writes += 1
         self._generation = secrets.token_hex(4)
+        for forget in self.also_forget:
+            forget()
         return await self.context.flush()
 
 

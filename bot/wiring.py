@@ -141,7 +141,7 @@ def build(
         announce: Prints a sentence where the operator starts the bot: pairing codes.
         pace: Time for the channels with tokens; default: the machine's.
         embedder: Loads the model of long-term memory, in a thread; default: the exported one.
-        context: The short-term memory; default: REDIS_URL's, or an embedded server.
+        context: The short-term memory; default: REDIS_URL's, or none. `short_memory` starts an embedded server.
 
     Raises:
         StorageError: The home cannot be used.
@@ -151,7 +151,7 @@ def build(
     database = Database.open(given.home, url=given.database_url)
     try:
         remember = _Recollection(
-            context or Context(given.redis_url, given.home / "valkey"),
+            context or Context(given.redis_url or "none", given.home / "valkey"),
             embedder or (lambda: recall_embedder(given.home)),
         )
         return _build(
@@ -371,6 +371,11 @@ def models_folder() -> Path:
 def _intents_folder(home: Path) -> Path:
     shared = models_folder().parent
     return shared / "intents" if shared.exists() else home / "intents"
+
+
+def short_memory(given: Settings) -> Context:
+    """Return the short-term memory of a house that runs: REDIS_URL's server, or one of its own."""
+    return Context(given.redis_url, given.home / "valkey")
 
 
 def recall_embedder(home: Path) -> embed.OnnxEmbedder | None:

@@ -127,6 +127,10 @@ class Context:
         self._client = door.from_pool(pool)
         self._turns = _turn_model(self._client)
 
+    async def alive(self) -> bool:
+        """Ask whether it answers just now, so that `note` tells the truth."""
+        return bool(await self._ask(lambda: self._client.ping(), default=False))  # noqa: PLW0108 - it may be None
+
     async def disconnect(self) -> None:
         """Let go of the connections; for the end of an event loop."""
         client, self._client, self._turns = self._client, None, None

@@ -30,6 +30,7 @@ class Child:
             "OMP_NUM_THREADS": "1",
             "SOLOIST_HOME": str(self.home),
             "SOLOIST_PORT": "0",
+            "REDIS_URL": "none",  # a killed house would leave its server behind
         }
         self._ready.clear()
         self._process = await asyncio.create_subprocess_exec(
