@@ -28,6 +28,7 @@ from bot.books import ACTIONS as BOOKS_ACTIONS
 from bot.channels import web
 from bot.channels.base import Channel
 from bot.doctor import Finding
+from bot.explaining import ExplainLog
 from bot.history import History
 from bot.intents import Model, Understanding
 from bot.keeper import Keeper, erase_again
@@ -204,10 +205,12 @@ def _build(
         help_lines=help_lines(minds),
     )
     tell = _Tell()
-    gateway = _gateway(given, log, zone, now, tell, remember.context)
+    explained = ExplainLog(given.home, now, redactor(given))
+    gateway = _gateway(given, log, zone, now, tell, remember.context, explained)
     remembering = Remembering(database, given.home, files, remember.context, embedder=remember.embedder, now=now)
     keeper = Keeper(remembering, log, files, given.home, replayed, lambda: runner.drop_beliefs())  # noqa: PLW0108 - made below
     remembering.close_own = keeper.close_own
+    remembering.also_forget.append(explained.forget)
     hands["memory"] = keeper
     understanding: Understanding | None = None
     if reader is None:
@@ -313,14 +316,14 @@ class _Recollection:
 
 
 def _gateway(
-    given: Settings, log: Log, zone: ZoneInfo, now: Callable[[], datetime], tell: _Tell, cache: Context
+    given: Settings, log: Log, zone: ZoneInfo, now: Callable[[], datetime], tell: _Tell, cache: Context, explain: ExplainLog
 ) -> Gateway:
     caps = given.policy.models_usd
     fresh = Allowance()
     allowance = replace(fresh, **{name: replace(getattr(fresh, name), usd=cap) for name, cap in caps.items()})
     ledger = SpendingLedger(allowance, now, zone, log, tell.note)
     secrets_ = given.secrets((*HOUSE_SETTINGS, *declared_settings()))
-    return Gateway(Tiers.read(given.values), ledger, secrets=secrets_, cache=cache)
+    return Gateway(Tiers.read(given.values), ledger, secrets=secrets_, cache=cache, explain=explain)
 
 
 def _small_model(gateway: Gateway) -> Model:

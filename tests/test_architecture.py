@@ -65,7 +65,7 @@ FLOORS = (
     ("approvals", "batch", "digest", "intents", "intents_eval", "books", "settings", "doctor", "redaction", "schedules", "plans"),
     ("conductor",),
     ("channels",),
-    ("desk", "history", "reader", "demo", "remembering", "spending"),
+    ("desk", "explaining", "history", "reader", "demo", "remembering", "spending"),
     ("keeper", "papers"),
     ("librarian", "runner", "switchboard"),
     ("wiring", "mcp_server"),
