@@ -1,0 +1,104 @@
+"""The recipes of CONTRIBUTING.md are done in a copy of the house: what a newcomer copies is what works."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = ("bot", "agents", "memory", "connectors", "tests")
+BLOCK = re.compile(r"^`(?P<path>[\w/]+\.py)`\n\n```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+LIST = "AGREED = ["
+CONTRACTS = (
+    "tests/agents/test_contract.py",
+    "tests/agents/test_intents_lint.py",
+    "tests/connectors/test_contract.py",
+    "tests/test_architecture.py",
+)
+
+
+def recipes() -> dict[str, str]:
+    """Path → code, in the order of the page."""
+    return {found["path"]: found["code"] for found in BLOCK.finditer((ROOT / "CONTRIBUTING.md").read_text("utf-8"))}
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The rooms as they stand, in a folder of their own; the model is shared, as it is large."""
+    house = tmp_path / "house"
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, house / room, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
+    for name in ("pyproject.toml", "policy.example.toml", ".env.example", "Makefile"):
+        shutil.copy(ROOT / name, house / name)
+    if (ROOT / ".models" / "minilm").exists():
+        # Only the model: the trained reader beside it is another one as soon as an agent is added.
+        (house / ".models").mkdir()
+        (house / ".models" / "minilm").symlink_to(ROOT / ".models" / "minilm")
+    return house
+
+
+def follow(house: Path, *, without: str = "") -> None:
+    """Do what the page says."""
+    for path, code in recipes().items():
+        if path != without:
+            (house / path).write_text(code, encoding="utf-8")
+    contract = house / "tests" / "agents" / "test_contract.py"
+    text = contract.read_text(encoding="utf-8")
+    if LIST in text:
+        contract.write_text(text.replace(LIST, f'{LIST}"log_drive", '), encoding="utf-8")
+
+
+def run(house: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "SOLOIST_", "COV_"))
+    }
+    return subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=house,
+        env={**environment, "PYTHONPATH": str(house), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+
+
+def test_the_page_shows_a_connector_and_an_agent_each_with_its_test() -> None:
+    assert sorted(recipes()) == [
+        "agents/drives.py",
+        "connectors/weather.py",
+        "tests/agents/test_drives.py",
+        "tests/connectors/test_weather.py",
+    ]
+    assert not [path for path in recipes() if (ROOT / path).exists()], "a recipe's file is none of the house"
+
+
+def test_the_recipes_work_and_keep_every_contract(copy: Path) -> None:
+    follow(copy)
+    tests = [path for path in recipes() if path.startswith("tests/")]
+    # What each of the house's own agents costs the others is their test's business; it takes a training each.
+    done = run(copy, "pytest", "-q", "-x", *tests, *CONTRACTS, "-k", "not adding_an_agent_costs or drives")
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    settings = run(copy, "bot", "settings")
+    assert "#WEATHER_URL=" in settings.stdout, "a new connector's settings show by themselves"
+
+
+def test_a_recipe_without_its_test_would_be_noticed(copy: Path) -> None:
+    follow(copy, without="tests/agents/test_drives.py")
+    done = run(copy, "pytest", "-q", "-x", "tests/test_architecture.py")
+    assert done.returncode == 1
+    assert "a file without a test: ['agents/drives.py']" in done.stdout
+
+
+def test_the_recipes_are_clean_for_the_linter_and_the_type_checker(copy: Path) -> None:
+    follow(copy)
+    paths = [*recipes()]
+    for tool in (["ruff", "check", "--no-cache", *paths], ["ruff", "format", "--no-cache", "--check", *paths]):
+        done = run(copy, *tool)
+        assert done.returncode == 0, done.stdout + done.stderr
