@@ -32,6 +32,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import ClassVar, Protocol
 from zoneinfo import ZoneInfo
 
@@ -176,6 +177,11 @@ class Desk(Protocol):
     @property
     def files(self) -> Files:
         """Content-addressed storage."""
+        ...
+
+    @property
+    def playbooks(self) -> Path | None:
+        """The folder of the operator's own playbooks; one of the same name stands in for ours."""
         ...
 
     @property

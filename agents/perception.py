@@ -34,7 +34,7 @@ class Perception(Agent):
             return Proposal(plan=steps)
         if paid := _payment(percept.kind, task.item or {}, desk):
             return paid
-        book = for_item(percept.kind, playbooks())
+        book = for_item(percept.kind, playbooks(desk.playbooks))
         if book is None:
             return Proposal(say=_notice(percept), remember=memory_of(percept))
         filled = fill(book, known(percept), desk)

@@ -108,7 +108,7 @@ class Planner(Agent):
         except UnreadableEditError as error:
             return Proposal(ask=str(error))
         assert isinstance(wish, MakePlan)
-        books = {name: book for name, book in playbooks().items() if book.steps}
+        books = {name: book for name, book in playbooks(desk.playbooks).items() if book.steps}
         goal = wish.goal or task.text
         if name := wish.playbook.strip() or _named_book(task.text, books):
             chosen = books.get(name.casefold())

@@ -1,4 +1,6 @@
-"""Playbooks: the company's habits, one Markdown file each in ``agents/playbooks/``, found by being there.
+"""Playbooks: the company's habits, one Markdown file each, found by being there.
+
+Ours stand in ``agents/playbooks/``, the operator's own in ``playbooks/`` of the home; theirs of the same name wins.
 
 A file begins with a header in TOML between two lines of ``+++``; what follows is for people. A playbook with ``steps``
 becomes a plan; one with ``reply`` is an answer that support may suggest::
@@ -22,6 +24,7 @@ left out. ``@P5D`` is nine in the morning in five days.
 
 from __future__ import annotations
 
+import logging
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -40,6 +43,7 @@ from memory.events import Json
 
 FOLDER = Path(__file__).parent / "playbooks"
 ALIKE_PCT = 82  # rapidfuzz token_set_ratio from which words name a goal
+log = logging.getLogger(__name__)
 _HEADER = re.compile(r"\A\+\+\+\n(.*?)\n\+\+\+\n?(.*)\Z", re.DOTALL)
 
 
@@ -93,13 +97,35 @@ class Playbook(BaseModel):
     prose: str = ""
 
 
-def playbooks(folder: Path = FOLDER) -> dict[str, Playbook]:
-    """Return every playbook of a folder by name (the file's), in alphabetical order.
+def playbooks(own: Path | None = None) -> dict[str, Playbook]:
+    """Return every playbook by name (the file's), in alphabetical order.
 
-    Raises:
-        PlaybookError: One cannot be read.
+    Args:
+        own: The operator's folder: a playbook there stands in for ours of the same name. One that cannot be read is
+            passed over, so that a slip of the pen stops nothing; `broken` says which, and why.
     """
-    return {path.stem: read(path) for path in sorted(folder.glob("*.md")) if path.name != "README.md"}
+    found = {path.stem: read(path) for path in _files(FOLDER)}
+    for path in _files(own) if own else ():
+        try:
+            found[path.stem] = read(path)
+        except PlaybookError as error:
+            log.warning("%s", error)
+    return dict(sorted(found.items()))
+
+
+def broken(own: Path) -> list[str]:
+    """Return a sentence for each of the operator's playbooks that cannot be read."""
+    sentences = []
+    for path in _files(own):
+        try:
+            read(path)
+        except PlaybookError as error:
+            sentences.append(str(error))
+    return sentences
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob("*.md")) if path.name != "README.md"]
 
 
 def read(path: Path) -> Playbook:
@@ -108,7 +134,10 @@ def read(path: Path) -> Playbook:
     Raises:
         PlaybookError: It has no header, or one that does not fit.
     """
-    parts = _HEADER.match(path.read_text(encoding="utf-8"))
+    try:
+        parts = _HEADER.match(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlaybookError(path, f"it cannot be read ({error}).") from error
     if parts is None:
         raise PlaybookError(path, "it does not begin with a header between two lines of +++.")
     try:

@@ -162,7 +162,7 @@ async def _looked_at(percept: Percept, item: Mapping[str, Json], task: Task, des
     history, sources = await _history(client, percept, desk)
     if client and (accepted := _acceptance(client, percept, desk)):
         return Proposal(say=f"{shown}\n{accepted[0]}", choices=accepted[1], sources=cited(client))
-    fitting = suggested(f"{percept.facts.get('need', '')}\n{percept.quote}", playbooks())
+    fitting = suggested(f"{percept.facts.get('need', '')}\n{percept.quote}", playbooks(desk.playbooks))
     if not fitting:
         who = named(client) if client else percept.sender
         return Proposal(

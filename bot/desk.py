@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
@@ -52,6 +53,7 @@ class WorkDesk:
     agent: str
     origin: Origin
     card: str = ""  # the card this is a new draft of; what it holds is free for it
+    playbooks: Path | None = None  # the operator's own
 
     def record(self, kind: str, key: str) -> Record | None:
         """See `agents.base.Desk.record`."""

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Protocol, assert_never
 from weakref import WeakValueDictionary
 from zoneinfo import ZoneInfo
@@ -185,6 +186,7 @@ class Staff:
     recall: Recall | None = None
     think: Think | None = None
     remember: Callable[[Sequence[Mapping[str, Json]]], Awaitable[None]] | None = None
+    playbooks: Path | None = None  # the operator's own
     seen: Callable[[Sequence[Line]], None] | None = None  # told of every committed line; must return at once
     beside: Mapping[str, Callable[[Tell_], Awaitable[None]]] = field(default_factory=dict)  # serve while the house runs
     chance: random.Random = field(default_factory=random.Random)
@@ -696,6 +698,7 @@ class Runner:
             agent=step.agent,
             origin=state.origin,
             card=order.card,
+            playbooks=self._staff.playbooks,
         )
         proposal, warnings = await _checked(agent, work, desk, thoughts)
         event = Proposed(

@@ -20,6 +20,7 @@ import memory
 from agents.base import Agent
 from agents.budget import Allowance
 from agents.llm import Gateway
+from agents.playbook import broken
 from agents.tiers import SETTINGS as MODEL_SETTINGS
 from agents.tiers import Tiers
 from bot import control, policy, settings
@@ -266,6 +267,7 @@ def _build(
         channels=board.channels if channels is None else dict(channels),
         live=live,
         think=gateway.ask,
+        playbooks=given.home / "playbooks",
         recall=remembering.recall,
         remember=remembering.keep,
         seen=remembering.seen,
@@ -279,6 +281,7 @@ def _build(
     history.state = runner.state_now
     machine = Machine(given, database, log, files, runner, history, page, board.notices)
     machine.remembering = remembering
+    machine.notices += broken(given.home / "playbooks")
     machine.closers.append(remember.context.close)
     if understanding is not None:
         machine.warm = understanding.warm

@@ -49,6 +49,7 @@ class PaperDesk:
     def __init__(self, *, clients: Mapping[str, Mapping[str, Json]] | None = None, **company: str) -> None:
         self.now = NOW
         self.zone = ZoneInfo("Europe/Berlin")
+        self.playbooks: Path | None = None
         self.files = PaperFiles()
         self.company = {**COMPANY, **company}
         self.books: dict[tuple[str, str], Record] = {}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agents.plan import faults, staff
-from agents.playbook import PlaybookError, fill, for_goal, for_item, playbooks, read, suggested
+from agents.playbook import PlaybookError, broken, fill, for_goal, for_item, playbooks, read, suggested
 from tests.agents.desk import PaperDesk
 
 BOOKS = playbooks()
@@ -47,9 +47,28 @@ def test_a_faulty_header_names_file_and_fault(tmp_path: Path, header: str, fault
 
 
 def test_a_new_playbook_is_found_by_being_there(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("For people.")
     (tmp_path / "mine.md").write_text("+++\ntitle = 'Mine'\ngoals = ['water the plants']\n+++\nText.")
     assert for_goal("please water the plants", playbooks(tmp_path))[0].name == "mine"
     assert for_goal("buy a car", playbooks(tmp_path)) == ()
+    assert set(BOOKS) < set(playbooks(tmp_path))
+
+
+def test_the_operators_playbook_stands_in_for_ours(tmp_path: Path) -> None:
+    (tmp_path / "reply-hours.md").write_text("+++\ntitle = 'Hours'\nwords = ['open']\nreply = 'Never.'\n+++\nOurs.")
+    assert playbooks(tmp_path)["reply-hours"].reply == "Never."
+    assert playbooks()["reply-hours"].reply != "Never."
+
+
+def test_a_slip_of_the_pen_in_an_own_playbook_stops_nothing_and_is_told(tmp_path: Path) -> None:
+    (tmp_path / "reply-hours.md").write_text("+++\ntitle = \n+++\n")
+    (tmp_path / "other.md").write_bytes(b"\xff\xfe")
+    assert playbooks(tmp_path) == BOOKS
+    assert [sentence.split(" cannot")[0] for sentence in broken(tmp_path)] == [
+        "The playbook other.md",
+        "The playbook reply-hours.md",
+    ]
+    assert broken(tmp_path / "nowhere") == []
 
 
 def test_what_is_not_known_is_asked_or_left_out() -> None:
