@@ -28,6 +28,41 @@ class Day:
     model_usd: Decimal = Decimal(0)
     coming: Sequence[str] = ()  # reminders and dates of today
     paused: Sequence[str] = ()
+    attention: Sequence[str] = ()  # what the monitor found, the most pressing first
+
+
+@dataclass(frozen=True)
+class Span:
+    """What a weekly or monthly review is made from."""
+
+    title: str  # "Week 10 of 2026"
+    done: Mapping[str, int] = field(default_factory=dict)  # action → how often it was confirmed
+    troubled: int = 0  # effects that failed or whose outcome nobody knows
+    decided: Mapping[str, int] = field(default_factory=dict)  # unchanged, edited, rejected, undone → how often
+    receivable: Mapping[str, Decimal] = field(default_factory=dict)
+    received: Mapping[str, Decimal] = field(default_factory=dict)
+    model_calls: int = 0
+    model_usd: Decimal = Decimal(0)
+    attention: Sequence[str] = ()
+
+
+def review(span: Span) -> str:
+    """Return the review of a week or a month as plain text."""
+    done = [f"{name}: {count}" for name, count in sorted(span.done.items(), key=lambda pair: (-pair[1], pair[0]))]
+    if span.troubled:
+        done.append(f"failed or unknown: {span.troubled}")
+    decided = [f"{count} {how}" for how, count in span.decided.items() if count]
+    total = sum(span.decided.values())
+    if total:
+        decided.append(f"that is {100 * span.decided.get('unchanged', 0) // total} % as it was drafted")
+    money = [f"Received: {_sum(span.received)}"] if span.received else []
+    money += [f"Unpaid: {_sum(span.receivable)}"] if span.receivable else []
+    money.append(f"Models: {span.model_calls} calls, {span.model_usd:.2f} USD")
+    parts = [span.title, _part("Done", done, "Nothing."), _part("Your decisions", decided, "None were asked for.")]
+    parts.append(_part("Money", money, ""))
+    if span.attention:
+        parts.append(_part("Needs a look", span.attention, ""))
+    return "\n\n".join(parts)
 
 
 def compose(day: Day) -> str:
@@ -40,6 +75,8 @@ def compose(day: Day) -> str:
         _part("Waiting for you", [f"{card}: {title}" for card, title in day.waiting], "Nothing waits for you.")
     )
     parts.append(_part("Stuck", day.stuck, "Nothing is stuck."))
+    if day.attention:
+        parts.append(_part("Needs a look", day.attention, ""))
     parts.append(_part("Money", _money(day), "No open invoices."))
     if day.coming:
         parts.append(_part("Today", day.coming, ""))

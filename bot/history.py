@@ -5,6 +5,7 @@ Nothing here changes anything, and everything said here comes from lines and pro
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,11 +14,15 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import and_, func, or_, select
 
+from agents import monitor
+from agents.monitor import Alarm
 from bot import approvals, batch
+from bot.agreement import EDITED, REJECTED, UNCHANGED, UNDONE
 from bot.approvals import View
 from bot.channels.base import Card, Home
 from bot.channels.web.window import TaskLine, TimelineLine, Turn
-from bot.digest import Day, compose
+from bot.desk import WorkDesk, no_model, recall_nothing
+from bot.digest import Day, Span, compose, review
 from bot.effects import Wake, unpack
 from bot.policy import Policy, grants_in_force
 from bot.state import TaskState, believe
@@ -39,6 +44,7 @@ from memory.events import (
     ItemArrived,
     MessageReceived,
     ModelCalled,
+    Origin,
     Planned,
     Posted,
     Prepared,
@@ -54,10 +60,11 @@ from memory.events import (
 )
 from memory.files import FileStore
 from memory.line import Line, stamp, unstamp
-from memory.log import HOUSE, Log, orders
-from memory.projections import Books, cards, effects, tasks, turns
+from memory.log import HOUSE, Log, events, orders, read_line
+from memory.projections import Books, cards, decisions, effects, tasks, turns
 
 LISTED_MAX = 20
+ALARMS_MAX = 3  # buttons under a digest
 STUCK_AFTER = timedelta(minutes=5)
 
 
@@ -243,7 +250,54 @@ class History:
             received=received,
             coming=sorted(coming),
             paused=sorted(self.state(HOUSE).paused),
+            attention=[alarm.text for alarm in self.alarms()],
         )
+
+    def alarms(self) -> tuple[Alarm, ...]:
+        """Return what wants attention, the most pressing first."""
+        desk = WorkDesk(
+            now=self._now(), zone=self._zone, files=self._files, company={}, database=self._database, actions={},
+            connectors={}, recall_with=recall_nothing, think_with=no_model, task="", agent="monitor",
+            origin=Origin.SYSTEM,
+        )  # fmt: skip
+        return monitor.alarms(desk)
+
+    def span(self, name: str) -> Span:
+        """Return what the review of a week or a month is made from: the one before now."""
+        local = self._now().astimezone(self._zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        until = local - timedelta(days=local.weekday()) if name == "week" else local.replace(day=1)
+        since = until - timedelta(days=7) if name == "week" else (until - timedelta(days=1)).replace(day=1)
+        begin, end = stamp(since), stamp(until)
+        done: Counter[str] = Counter()
+        decided: dict[str, int] = dict.fromkeys((UNCHANGED, EDITED, REJECTED, UNDONE), 0)
+        troubled = calls = 0
+        usd = Decimal(0)
+        received: dict[str, Decimal] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(select(effects).where(effects.c.at >= begin, effects.c.at < end)):
+                if row.status in {"confirmed", "compensated"}:
+                    done[row.name] += 1
+                troubled += row.status in {"failed", "unknown"}
+            inside = select(events.c.n).where(events.c.at >= begin, events.c.at < end)
+            for row in connection.execute(select(decisions.c.how).where(decisions.c.n.in_(inside))):
+                decided[row.how] += 1
+            asked = select(events).where(events.c.type == "ModelCalled", events.c.at >= begin, events.c.at < end)
+            for row in connection.execute(asked):
+                event = read_line(row).event
+                assert isinstance(event, ModelCalled)
+                calls, usd = calls + 1, usd + Decimal(event.cost_usd)
+            books = Books(connection)
+            for payment in books.all("payment"):
+                amount, _, currency = str(payment.data.get("amount", "")).partition(" ")
+                if since <= payment.at < until and currency:
+                    received[currency] = received.get(currency, Decimal(0)) + Decimal(amount)
+            receivable = {currency: amount for currency, amount in books.balance("assets:receivable").items() if amount}
+        week = f"Week {since.isocalendar().week} of {since.isocalendar().year}"
+        return Span(
+            title=week if name == "week" else f"{since:%B %Y}",
+            done=done, troubled=troubled, decided=decided, receivable=receivable, received=received,
+            model_calls=calls, model_usd=usd, attention=[alarm.text for alarm in self.alarms()],
+        )  # fmt: skip
 
     # ── answers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -257,7 +311,10 @@ class History:
             case "batch":
                 return self._batch()
             case "digest":
-                return _answered(compose(self.day(self._last_digest(state))))
+                buttons = tuple(Choice(label=alarm.label, text=alarm.do) for alarm in self.alarms()[:ALARMS_MAX])
+                return _answered(compose(self.day(self._last_digest(state))), buttons)
+            case "week" | "month":
+                return _answered(review(self.span(question)))
             case "stuck":
                 lines = self.stuck_lines()
                 return _answered(

@@ -1235,7 +1235,17 @@ class Runner:
         )
         if since and since <= stamp(due):
             await self.struck("digest", period)
+            await self._strike_reviews(since, local)
         self._served = period
+
+    async def _strike_reviews(self, since: str, local: datetime) -> None:
+        """The week's and the month's review, on the first day we are there; not of a week before there was a house."""
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+        week, year = local.isocalendar().week, local.isocalendar().year
+        if since <= stamp(midnight - timedelta(days=local.weekday())):
+            await self.struck("week", f"{year}-W{week:02d}")
+        if since <= stamp(midnight.replace(day=1)):
+            await self.struck("month", f"{local:%Y-%m}")
 
     _served = ""
 
