@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -48,9 +48,11 @@ def weather(*names: str) -> list[Any]:
 
 
 @contextlib.asynccontextmanager
-async def company(tmp_path: Path, name: str, says: str = "") -> AsyncIterator[PaperHouse]:
+async def company(
+    tmp_path: Path, name: str, says: str = "", environment: Mapping[str, str] | None = None
+) -> AsyncIterator[PaperHouse]:
     """A house whose model server is as the weather says: ``no model``, ``a model`` (which says ``says``), or a fault."""
-    environment = {"BLOG_FOLDER": str(_blog(tmp_path / "site")), "REDIS_URL": "none"}
+    environment = {"BLOG_FOLDER": str(_blog(tmp_path / "site")), "REDIS_URL": "none", **(environment or {})}
     if name == "no model":
         async with PaperHouse(tmp_path / "home", environment=environment) as house:
             yield house
