@@ -107,6 +107,16 @@ class Librarian(Agent):
 
     def _remember(self, said: str, task: Task, desk: Desk) -> Proposal:
         what = said.strip().rstrip(".")
+        if task.origin is not Origin.OPERATOR:
+            words: dict[str, Json] = {
+                "text": what,
+                "origin": task.origin.value,
+                "client": SEVERAL,
+                "speaker": task.origin.value,
+            }
+            return Proposal(
+                say="Kept as what you said. Only the operator's word makes a fact of it.", remember=(words,)
+            )
         with self._memory.database.read() as tx:
             books = Books(tx)
             client = Names.of(books).namespace(what)
@@ -125,8 +135,6 @@ class Librarian(Agent):
         before = next((fact for fact in facts if fact.key == key), None) if key else None
         if before is not None and before.data["text"] == what:
             return Proposal(say=f"I know that already, since {before.at:%d %b %Y}.")
-        if before is not None and task.origin is not Origin.OPERATOR and before.data.get("origin") == Origin.OPERATOR:
-            return Proposal(problem=f"The operator noted {before.data['text']!r}. Only the operator changes that.")
         key = key or f"note-{task.id}"
         data: dict[str, Json] = {
             "text": what, "client": client, "origin": task.origin.value, "by": task.origin.value,

@@ -15,7 +15,7 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from sqlalchemy import Connection, select
 from agents.base import Found
 from connectors.base import Json
 from memory import recollections as rows_of
+from memory.condense import condense_old
 from memory.context import AWAY, Context, Turn
 from memory.database import Database, StorageError
 from memory.documents import DocumentError, read_document
@@ -42,6 +43,7 @@ SEVERAL = "(several clients)"
 
 CHUNK_MAX = 4000  # characters of one record; a longer message becomes several
 START_AGAIN = timedelta(seconds=30)  # after the short-term memory was lost, and not while nobody says anything
+CONDENSE_AFTER = timedelta(days=30)  # since the last word of a thread
 RETRY_S = 30.0  # after a write that failed
 QUEUE_MAX = 2000  # lines that wait in memory; what is beyond is read from history again
 CACHE_TTL_S = 300.0
@@ -112,6 +114,7 @@ class Remembering:
         self.problem = ""
         self.loading = True
         self._start_again = now()
+        self._condensed = date.min
         self.close_own: Callable[[int], None] = lambda _: None  # `bot.keeper.Keeper.close_own`
         self.also_forget: list[Callable[[], None]] = []  # what else holds words for a short while
         self._files = files
@@ -251,10 +254,18 @@ class Remembering:
         if not rescan:  # what is read again at a start is no conversation of now
             for line in lines:
                 await self._hear(line)
+        await asyncio.to_thread(self._condense)
         if self.context.note == AWAY and self._now() >= self._start_again:
             self._start_again = self._now() + START_AGAIN
             await self.context.start()
         return True
+
+    def _condense(self) -> None:
+        """Once a day: make timelines of threads that ended long ago. The originals stay."""
+        today = self._now().date()
+        if self._condensed != today:
+            self._condensed = today
+            condense_old(self.memory, self._now() - CONDENSE_AFTER)
 
     def _unread(self) -> list[Line]:
         with self.database.read() as tx:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from agents.base import Agent, Proposal
+from bot.approvals import Person
 from bot.papers import Inbox
 from bot.remembering import SEVERAL, record_of
 from bot.testing import MORNING, OPERATOR, PaperHouse
@@ -14,7 +15,7 @@ from connectors.base import Incoming
 from memory.archive import backup, export, restore
 from memory.database import StorageError
 from memory.documents import read_document
-from memory.events import Origin
+from memory.events import Actor, Origin, Place
 from memory.recall import Scope
 from tests.memory.paper_embedder import PaperEmbedder
 
@@ -105,6 +106,27 @@ async def test_nothing_is_kept_twice_when_history_is_read_again(house) -> None:
     assert remembered(house, "printer floor") == ["the printer is on the third floor"]
 
 
+async def test_an_old_thread_gets_a_timeline_and_keeps_its_originals(house) -> None:
+    for number in range(9):
+        await says(house, f"the workshop will cost {number}00 euros in room {number}")
+    house.clock.at += timedelta(days=40)
+    await says(house, "a new day")
+    summaries = house.machine.remembering.memory.recall("workshop", Scope(kind="summary"))
+    assert summaries == []  # the thread goes on: its last word is of today
+
+    def age(tx):
+        tx.exec_driver_sql("UPDATE recollections SET at = at - 86400000000 * 60")
+
+    house.machine.database.write_now(age)
+    house.clock.at += timedelta(days=1)
+    await house.runner.heard("e-other", "good morning there", OPERATOR, Place(channel="web", conversation="other"))
+    await house.runner.settled()
+    await house.remembered()
+    (hit,) = house.machine.remembering.memory.recall("workshop", Scope(kind="summary"))
+    assert "800 euros in room 8" in hit.record.text
+    assert "the workshop will cost 800 euros in room 8" in remembered(house, "workshop 800 euros")
+
+
 # ── walls between clients ─────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -143,6 +165,18 @@ def test_text_from_outside_cannot_become_a_rule() -> None:
     assert (record.kind, record.key, record.origin) == ("message", "", Origin.STRANGER)
     mine = record_of({**wish, "origin": "operator"})
     assert (mine.kind, mine.key) == ("rule", "own/payments")  # the twin: only the origin makes the difference
+
+
+async def test_a_delegates_word_becomes_no_fact(tmp_path) -> None:
+    dana = Actor(platform="web", user="dana", account="local", origin=Origin.DELEGATE)
+    people = (Person("web", "dana", role=Origin.DELEGATE),)
+    async with PaperHouse(tmp_path / "home", people=people) as house:
+        await house.operator("remember that Acme pays in 14 days")
+        await house.operator("remember that Acme pays in 90 days", actor=dana)
+        await house.remembered()
+        house.expects("Only the operator can say that.")
+        found = await house.machine.remembering.recall("when does Acme pay", "acme", 10)
+        assert [each.text for each in found] == ["Acme pays in 14 days"]
 
 
 async def test_a_clients_mail_is_kept_as_their_words_in_their_namespace(house) -> None:
