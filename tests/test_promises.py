@@ -290,3 +290,34 @@ def test_a_machine_path_would_be_noticed() -> None:
 def test_the_house_starts_as_a_module() -> None:
     said = subprocess.run([sys.executable, "-m", "bot", "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "digest" in said.stdout
+
+
+# ── the container ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def faults_of(dockerfile: str) -> list[str]:
+    """Return what an image would do that this house does not."""
+    lines = dockerfile.replace("\\\n", " ").splitlines()
+    copied = [line.split()[1:-1] for line in lines if line.startswith("COPY ") and "--from" not in line]
+    found = [f"{source} is not there" for sources in copied for source in sources if not (ROOT / source).exists()]
+    found += [f"without hashes: {line}" for line in lines if "pip install" in line and "--require-hashes" not in line]
+    users = [line.split()[1] for line in lines if line.startswith("USER ")]
+    found += [] if users and users[-1] != "root" else ["runs as root"]
+    final = dockerfile.rpartition("\nFROM ")[2]
+    found += ["torch is in the last stage"] if "torch" in final else []
+    found += ["the rooms may come from elsewhere"] if "PYTHONPATH=/app" not in final else []
+    return found
+
+
+def test_the_image_is_built_from_what_is_here_with_hashes_and_does_not_run_as_root() -> None:
+    text = words("docker/Dockerfile")
+    assert not faults_of(text)
+    for line in ("COPY nowhere ./", "RUN pip install torch", "USER root"):
+        assert faults_of(f"{text}{line}\n"), f"{line} would pass unnoticed"
+
+
+def test_compose_publishes_the_console_on_this_machine_only() -> None:
+    text = words("docker/compose.yml")
+    assert re.findall(r'(?m)^ +- "([\d.:]+:\d+)"$', text) == ["127.0.0.1:8321:8321"]
+    named = set(re.findall(r"(?m)^ +([A-Z_]+): ", text))
+    assert named <= {each.name for each in DECLARED}
