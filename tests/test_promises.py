@@ -247,7 +247,6 @@ REGISTRY = re.compile(
     r"https?://[\w.-]*(?:pypi|pythonhosted|npmjs|artifact|nexus|jfrog|pkgs|mirror)[\w.-]*|download\.py" + r"torch\.org"
 )
 ALLOWED = {"Makefile": {"download.py" + "torch.org"}, "docker/Dockerfile": {"download.py" + "torch.org"}}
-PUBLIC_NPM = "https://registry.npm" + "js.org"  # npm writes it into every lock file
 
 
 def tracked() -> list[str]:
@@ -263,8 +262,7 @@ def tracked() -> list[str]:
 def strangers_in(name: str, text: str) -> list[str]:
     """Return machine paths and registry hosts that have no business in a file."""
     found = {found[0] for pattern in (MACHINE, REGISTRY) for found in pattern.finditer(text)}
-    allowed = ALLOWED.get(name, set()) | ({PUBLIC_NPM} if name.endswith("package-lock.json") else set())
-    return sorted(found - allowed)
+    return sorted(found - ALLOWED.get(name, set()))
 
 
 def test_no_machine_path_and_no_registry_stands_in_any_file() -> None:
