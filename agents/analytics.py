@@ -136,9 +136,23 @@ def _lately(desk: Desk) -> Period:
     return Period(today - timedelta(days=DAYS_DEFAULT - 1), today)
 
 
+def picture(desk: Desk) -> Attachment | None:
+    """Return the last weeks' money as a picture for the digest, None when there was none. Slow: call it in a thread."""
+    period = _lately(desk)
+    issued, paid = _issued(period, desk), _paid(period, desk)
+    return _picture(period, issued, paid, desk) if issued or paid else None
+
+
+def _issued(period: Period, desk: Desk) -> list[Record]:
+    return [r for r in desk.records("invoice") if _on(r, "issued") in period and r.data["status"] != "cancelled"]
+
+
+def _paid(period: Period, desk: Desk) -> list[Record]:
+    return [r for r in desk.records("payment") if _on(r, "day") in period]
+
+
 def _report(period: Period, desk: Desk) -> Proposal:
-    issued = [r for r in desk.records("invoice") if _on(r, "issued") in period and r.data["status"] != "cancelled"]
-    paid = [r for r in desk.records("payment") if _on(r, "day") in period]
+    issued, paid = _issued(period, desk), _paid(period, desk)
     opened = [r for r in desk.records("invoice") if r.data["status"] in OPEN]
     late = [r for r in opened if date.fromisoformat(r.data["due"]) < desk.now.astimezone(desk.zone).date()]
     invoiced, received = _total(issued, "net"), _total(paid, "amount")
@@ -163,8 +177,8 @@ def _report(period: Period, desk: Desk) -> Proposal:
         "invoiced": {ccy: str(value) for ccy, value in invoiced.items()},
         "received": {ccy: str(value) for ccy, value in received.items()},
     }
-    picture = _picture(period, issued, paid, desk) if issued or paid else None
-    return Proposal(say="\n".join(rows), results=results, files=(picture,) if picture else ())
+    drawn = _picture(period, issued, paid, desk) if issued or paid else None
+    return Proposal(say="\n".join(rows), results=results, files=(drawn,) if drawn else ())
 
 
 def _saved(period: Period, desk: Desk) -> Proposal:

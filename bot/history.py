@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import and_, func, or_, select
 
-from agents import monitor
+from agents import analytics, monitor
 from agents.monitor import Alarm
 from bot import approvals, batch
 from bot.agreement import EDITED, REJECTED, UNCHANGED, UNDONE
@@ -93,6 +93,7 @@ class History:
         self._now = now
         self._help = tuple(help_lines)
         self.actions: Mapping[str, Action] = actions or {}
+        self.company: Mapping[str, str] = {}
         self.message: Callable[[Said], Any] = lambda said: said
         self.state: Callable[[int], TaskState] = lambda task: believe(task, log.lines(task))
 
@@ -255,12 +256,19 @@ class History:
 
     def alarms(self) -> tuple[Alarm, ...]:
         """Return what wants attention, the most pressing first."""
-        desk = WorkDesk(
-            now=self._now(), zone=self._zone, files=self._files, company={}, database=self._database, actions={},
+        return monitor.alarms(self._desk())
+
+    def _drawn(self) -> tuple[Attachment, ...]:
+        drawn = analytics.picture(self._desk())
+        return (drawn,) if drawn else ()
+
+    def _desk(self) -> WorkDesk:
+        """The books as the monitor and the analyst see them; nobody thinks here."""
+        return WorkDesk(
+            now=self._now(), zone=self._zone, files=self._files, company=self.company, database=self._database, actions={},
             connectors={}, recall_with=recall_nothing, think_with=no_model, task="", agent="monitor",
             origin=Origin.SYSTEM,
         )  # fmt: skip
-        return monitor.alarms(desk)
 
     def span(self, name: str) -> Span:
         """Return what the review of a week or a month is made from: the one before now."""
@@ -301,7 +309,7 @@ class History:
 
     # ── answers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def answer(self, question: str, slots: Mapping[str, Json], now: datetime, state: TaskState) -> Answered:
+    def answer(self, question: str, slots: Mapping[str, Json], now: datetime, state: TaskState) -> Answered:  # noqa: ARG002 - as asked
         """See `bot.runner.Answerer.answer`. Every question of the conductor's `QUESTIONS` has its row."""
         match question:
             case "help":
@@ -312,9 +320,9 @@ class History:
                 return self._batch()
             case "digest":
                 buttons = tuple(Choice(label=alarm.label, text=alarm.do) for alarm in self.alarms()[:ALARMS_MAX])
-                return _answered(compose(self.day(self._last_digest(state))), buttons)
+                return _answered(compose(self.day(self._last_digest(state))), buttons, self._drawn())
             case "week" | "month":
-                return _answered(review(self.span(question)))
+                return _answered(review(self.span(question)), files=self._drawn())
             case "stuck":
                 lines = self.stuck_lines()
                 return _answered(

@@ -115,6 +115,7 @@ log = logging.getLogger("soloist.runner")
 STEPS_PER_EVENT_MAX = 200  # a conductor bug must not become an endless bill
 STATES_KEPT = 4096  # beliefs in memory; the rest is folded again when it is needed
 RETRY_FIRST_S, RETRY_MAX_S = 5.0, 3600.0
+DRAWN = frozenset({"digest", "week", "month"})  # answers with a picture
 SCHEDULES_PER_TICK_MAX = 400  # periods of one schedule caught up with at once: a year of a daily one
 SHOW_AGAIN_S = (1.0, 2.0, 5.0, 15.0, 60.0)  # a platform that is away is asked again; the order stays in the outbox
 WORKING, WORKED = "Working on it…", "Here it is:"
@@ -637,9 +638,11 @@ class Runner:
                 finally:
                     hint.cancel()
             case LookUp():
-                answer = self._staff.answerer.answer(
-                    order.question, order.slots, self._staff.now(), self.state_now(task)
-                )
+                state, asked = self.state_now(task), self._staff.answerer.answer
+                if order.question in DRAWN:  # a picture takes most of a second, and nobody should wait for it
+                    answer = await asyncio.to_thread(asked, order.question, order.slots, self._staff.now(), state)
+                else:
+                    answer = asked(order.question, order.slots, self._staff.now(), state)
                 await self._answer(task, msgspec.structs.replace(answer, order=key))
             case Press():
                 await self._press_by_name(task, key, order)

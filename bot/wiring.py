@@ -277,6 +277,7 @@ def _build(
     )
     runner = tell.runner = Runner(staff)
     history.actions = runner.actions
+    history.company = given.company
     history.message = runner.message
     history.state = runner.state_now
     machine = Machine(given, database, log, files, runner, history, page, board.notices)

@@ -22,13 +22,15 @@ async def test_an_overdue_invoice_stands_in_the_letter_with_its_button(house: Pa
     await house.operator("invoice Acme 1,200 for the March retainer, net 14")
     await house.press("Approve")
     await house.later(seconds=11)
-    await house.later(days=30)
+    await house.later(days=20)
     (letter,) = [
         message
         for message in house.channel.said
         if message.kind == "digest" and "Done" in message.text and "Waiting" in message.text
     ]
     assert "Needs a look" in letter.text
+    (picture,) = letter.files
+    assert house.runner.file(picture).startswith(b"\x89PNG")
     assert "2026-0001 of Acme GmbH is" in letter.text
     assert "Remind Acme GmbH" in [button.label for button in letter.buttons]
     await house.press("Remind Acme GmbH")
