@@ -47,7 +47,7 @@ def take_in(
     client: str = "",
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> int:
-    """Read one file into memory; returns how many records are new. Blocks: call it in a thread.
+    """Read one file into memory; returns how many of its records are held now. Blocks: call it in a thread.
 
     Args:
         remembering: The house's memory.
