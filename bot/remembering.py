@@ -45,6 +45,7 @@ CHUNK_MAX = 4000  # characters of one record; a longer message becomes several
 START_AGAIN = timedelta(seconds=30)  # after the short-term memory was lost, and not while nobody says anything
 CONDENSE_AFTER = timedelta(days=30)  # since the last word of a thread
 RETRY_S = 30.0  # after a write that failed
+TURN_MAX_S = 5.0  # what was said is remembered this soon also while the house is busy
 QUEUE_MAX = 2000  # lines that wait in memory; what is beyond is read from history again
 CACHE_TTL_S = 300.0
 CURATED = ("fact", "preference", "playbook", "rule")
@@ -88,6 +89,10 @@ class Names:
         return named[0] if len(named) == 1 else SEVERAL if named else ""
 
 
+async def _at_once() -> None:
+    """The default turn: now."""
+
+
 class Remembering:
     """Memory, wired. One a house; `run` follows history, `recall` and `keep` serve the agents' desks."""
 
@@ -123,6 +128,7 @@ class Remembering:
         self._lines: list[Line] = []
         self._rescan = True
         self._poke = asyncio.Event()
+        self.turn: Callable[[], Awaitable[None]] = _at_once
         self._idle = asyncio.Event()
         self._generation = secrets.token_hex(4)
         self._writes = 0
@@ -204,6 +210,9 @@ class Remembering:
         starting = asyncio.ensure_future(self._open())
         try:
             while True:
+                # Remembering waits its turn: what the operator waits for comes first, and a burst is taken in at once.
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.turn(), TURN_MAX_S)
                 self._poke.clear()
                 if not await self._catch_up(tell):
                     with contextlib.suppress(TimeoutError):

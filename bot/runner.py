@@ -1266,6 +1266,10 @@ class Runner:
                 log.warning("The clock could not write: %s", error)
                 await asyncio.sleep(1.0)
 
+    async def quiet(self) -> None:
+        """Wait until nothing that was ordered is under way: the moment for what can wait."""
+        await self._quiet.wait()
+
     async def settled(self, *, windows: bool = False) -> None:
         """Wait until everything that was ordered so far is done.
 

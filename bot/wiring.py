@@ -276,6 +276,7 @@ def _build(
         chance=chance or random.Random(),  # noqa: S311 - jitter
     )
     runner = tell.runner = Runner(staff)
+    remembering.turn = runner.quiet
     history.actions = runner.actions
     history.company = given.company
     history.message = runner.message

@@ -96,6 +96,7 @@ class BareHouse(PaperHouse):
         self.reader = Commands()
         self._machine = wiring.build(
             given,
+            embedder=lambda: None,
             now=self.clock,
             live=[self.channel],
             channels=self.channels,

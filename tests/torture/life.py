@@ -123,6 +123,7 @@ async def live(plan: dict[str, Any]) -> None:
     given = replace(given, policy=replace(given.policy, delay=timedelta(0)))
     machine = wiring.build(
         given,
+        embedder=lambda: None,
         now=lambda: datetime.now(UTC) + offset,
         live=[],
         channels={"wire": wire},
