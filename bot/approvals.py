@@ -461,7 +461,11 @@ def outcome(state: TaskState, card_id: str, view: View) -> str:
     settled = standing.settled
     assert settled is not None
     when = clock_text(standing.settled_at or view.now, view)
-    by = f"{who(settled.by, first=False)} on {settled.by.platform}" if settled.by.platform not in {"clock", "soloist"} else "Soloist"
+    by = (
+        f"{who(settled.by, first=False)} on {settled.by.platform}"
+        if settled.by.platform not in {"clock", "soloist"}
+        else "Soloist"
+    )
     reason = f" ({settled.reason})" if settled.reason else ""
     match settled.how:
         case "denied":

@@ -289,7 +289,12 @@ def _recall(arguments: argparse.Namespace) -> int:
     finally:
         database.close()
     if arguments.json:
-        print(json.dumps({"query": arguments.query, "note": hits.note, "hits": [as_json(hit) for hit in hits]}, ensure_ascii=False))
+        print(
+            json.dumps(
+                {"query": arguments.query, "note": hits.note, "hits": [as_json(hit) for hit in hits]},
+                ensure_ascii=False,
+            )
+        )
         return 0
     print("\n".join(f"- {told(hit)}\n    {hit.why()}" for hit in hits) or "Nothing was found.")
     if hits.note:
@@ -315,7 +320,9 @@ def _import(arguments: argparse.Namespace) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         for file in files:
             shutil.copy2(file, folder / file.name)
-        print(f"Soloist is running: it reads {len(files)} file{'s' * (len(files) != 1)} from {folder} and tells you there.")
+        print(
+            f"Soloist is running: it reads {len(files)} file{'s' * (len(files) != 1)} from {folder} and tells you there."
+        )
         return 0
     bad = 0
     with database:

@@ -360,4 +360,4 @@ def zone_of(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
-        raise PolicyError(f"{name!r} is not a time zone like 'Europe/Berlin'. Set SOLOIST_ZONE.") from None
+        raise PolicyError(f"{name!r} is not a time zone like 'Europe/Berlin'. Set zone in company.toml.") from None

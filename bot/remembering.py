@@ -212,11 +212,13 @@ class Remembering:
             while True:
                 # Remembering waits its turn: what the operator waits for comes first, and a burst is taken in at once.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.turn(), TURN_MAX_S)
+                    async with asyncio.timeout(TURN_MAX_S):
+                        await self.turn()
                 self._poke.clear()
                 if not await self._catch_up(tell):
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._poke.wait(), RETRY_S)
+                        async with asyncio.timeout(RETRY_S):
+                            await self._poke.wait()
                     continue
                 if not self._poke.is_set():
                     self._idle.set()

@@ -7,7 +7,7 @@ showed, a clock that stands still until it is told, and a service whose provider
         await house.operator("invoice Acme 1,200 for the March retainer, net 14")
         await house.press("Approve")
         await house.later(minutes=1)
-        house.expects("Invoice 2026-0001 over 1428.00 EUR is issued.")
+        house.expects("Invoice 2026-0001 over 1,428.00 EUR is issued.")
 
 A restart is ``await house.restart()``: everything in memory is gone, everything on disk is not.
 """

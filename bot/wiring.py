@@ -227,7 +227,7 @@ def _build(
             database,
             zone=zone,
             company=given.company,
-            state=lambda task: history.state(task),
+            state=history.state,
             model=_small_model(gateway),
         )
     board = Switchboard()
@@ -321,7 +321,13 @@ class _Recollection:
 
 
 def _gateway(
-    given: Settings, log: Log, zone: ZoneInfo, now: Callable[[], datetime], tell: _Tell, cache: Context, explain: ExplainLog
+    given: Settings,
+    log: Log,
+    zone: ZoneInfo,
+    now: Callable[[], datetime],
+    tell: _Tell,
+    cache: Context,
+    explain: ExplainLog,
 ) -> Gateway:
     caps = given.policy.models_usd
     fresh = Allowance()

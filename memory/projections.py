@@ -157,7 +157,18 @@ reservations = Table(
     sqlite_with_rowid=False,
 )
 
-PROJECTIONS: tuple[Table, ...] = (tasks, cards, effects, recipients, turns, copies, records, ledger, decisions, reservations)
+PROJECTIONS: tuple[Table, ...] = (
+    tasks,
+    cards,
+    effects,
+    recipients,
+    turns,
+    copies,
+    records,
+    ledger,
+    decisions,
+    reservations,
+)
 BY_NAME: Mapping[str, Table] = {table.name: table for table in PROJECTIONS}
 
 DECISIONS_MAX = 200  # of one action and client: what was thought of it years ago says little
@@ -177,12 +188,10 @@ class Version:
 
 
 _NEWEST = Prepared(
-    (
-        select(records)
-        .where(records.c.kind == bindparam("kind"), records.c.key == bindparam("key"))
-        .order_by(records.c.version.desc())
-        .limit(1)
-    )
+    select(records)
+    .where(records.c.kind == bindparam("kind"), records.c.key == bindparam("key"))
+    .order_by(records.c.version.desc())
+    .limit(1)
 )
 _VERSION = Prepared(
     select(func.max(records.c.version)).where(records.c.kind == bindparam("kind"), records.c.key == bindparam("key"))
@@ -194,12 +203,10 @@ _LATEST = (
     .subquery()
 )
 _ALL = Prepared(
-    (
-        select(records)
-        .join(_LATEST, (records.c.key == _LATEST.c.key) & (records.c.version == _LATEST.c.version))
-        .where(records.c.kind == bindparam("kind"), records.c.gone == 0)
-        .order_by(records.c.key)
-    )
+    select(records)
+    .join(_LATEST, (records.c.key == _LATEST.c.key) & (records.c.version == _LATEST.c.version))
+    .where(records.c.kind == bindparam("kind"), records.c.gone == 0)
+    .order_by(records.c.key)
 )
 _KNOWN = Prepared(select(recipients.c.effect).where(recipients.c.address == bindparam("address")).limit(1))
 _RESERVED = Prepared(select(reservations.c.card).where(reservations.c.name == bindparam("name")))

@@ -62,7 +62,19 @@ NOW = {"now", "utcnow", "today"}
 FLOORS = (
     ("effects", "figures", "agreement", "grants", "channels.base", "channels.web.window"),
     ("state", "policy", "control", "reading"),
-    ("approvals", "batch", "digest", "intents", "intents_eval", "books", "settings", "doctor", "redaction", "schedules", "plans"),
+    (
+        "approvals",
+        "batch",
+        "digest",
+        "intents",
+        "intents_eval",
+        "books",
+        "settings",
+        "doctor",
+        "redaction",
+        "schedules",
+        "plans",
+    ),
     ("conductor",),
     ("channels",),
     ("desk", "explaining", "history", "reader", "demo", "remembering", "spending"),
@@ -223,11 +235,11 @@ def test_each_floor_of_bot_stands_on_the_ones_below() -> None:
     breaches = []
     for path in files("bot"):
         module = relative(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-        if module == "bot" or module == "bot.channels":
+        if module in {"bot", "bot.channels"}:
             continue
         own = floor(module)
         for name, line in imports(path):
-            if not under(name, "bot") or name == "bot" or name == "bot.channels":
+            if not under(name, "bot") or name in {"bot", "bot.channels"}:
                 continue
             target = name if _is_module(name) else name.rpartition(".")[0]
             if target in {"bot", "bot.channels"}:

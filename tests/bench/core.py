@@ -185,7 +185,7 @@ def _slow_disk(folder: Path, fsync_ms: float) -> dict[str, str]:
         return {}
     library = folder / "slow_fsync.so"
     source = Path(__file__).with_name("slow_fsync.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"], check=True)  # noqa: S607
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"], check=True)
     return {"LD_PRELOAD": str(library), "FSYNC_MS": str(fsync_ms)}
 
 

@@ -127,7 +127,9 @@ class Builder(Agent):
                 chosen = task.edits.get("where") or where or task.guidance
                 if not chosen and self.on_fail == "stop":
                     self.asked += 1
-                    return Proposal(ask="Where shall I dig?", choices=(Choice(label="North", text="dig it in the north"),))
+                    return Proposal(
+                        ask="Where shall I dig?", choices=(Choice(label="North", text="dig it in the north"),)
+                    )
                 return Proposal(say=f"Dug: {chosen or 'here'}.")
             case _:
                 args = {"to": ["billing@acme.example"], "body": "Painted"}

@@ -226,7 +226,7 @@ async def test_a_redelivered_message_is_one_task_also_after_a_restart(house: Pap
     assert await house.operator("ask post to=anna@acme.example body=Hello", event_id="same") == first
     await house.restart()
     assert await house.operator("ask post to=anna@acme.example body=Hello", event_id="same") == first
-    assert len([card for card in house.channel.cards]) == 1
+    assert len(house.channel.cards) == 1
 
 
 async def test_a_redelivered_press_counts_once(house: PaperHouse) -> None:

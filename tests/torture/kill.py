@@ -161,7 +161,9 @@ class Harness:
             "offset_s": self._lives * STEP_S, "seed": self.chance.random(), "log": str(self.log),
             "die": death if death.endswith("_commit") else None, "nth": nth, "twin": self.twin,
         }  # fmt: skip
-        assert self._mother is not None and self._mother.stdin is not None and self._mother.stdout is not None
+        assert self._mother is not None
+        assert self._mother.stdin is not None
+        assert self._mother.stdout is not None
         self._mother.stdin.write(json.dumps(plan).encode() + b"\n")
         self._pid = json.loads(await self._mother.stdout.readline())["born"]
         ended = asyncio.ensure_future(self._mother.stdout.readline())
@@ -272,12 +274,12 @@ class Harness:
     def _beliefs(self) -> tuple[Counter, dict[str, str]]:
         with sqlite3.connect(self.home / "soloist.db") as raw:
             tasks = Counter(title for (title,) in raw.execute("SELECT title FROM tasks WHERE title LIKE 'ask %'"))
-            bodies = dict(
-                (effect, json.loads(body)["call"]["args"]["body"])
+            bodies = {
+                effect: json.loads(body)["call"]["args"]["body"]
                 for effect, body in raw.execute(
                     "SELECT json_extract(body, '$.effect'), body FROM events WHERE type = 'Prepared'"
                 )
-            )
+            }
             effects = {bodies[effect]: status for effect, status in raw.execute("SELECT id, status FROM effects")}
         raw.close()
         return tasks, effects
@@ -307,7 +309,7 @@ def main(argv: list[str]) -> int:
     """``python -m tests.torture.kill KILLS SEED FOLDER``."""
     kills, seed, folder = int(argv[0]), int(argv[1]), Path(argv[2])
     verdict = asyncio.run(torture(folder, kills, seed))
-    print(json.dumps({name: value for name, value in vars(verdict).items()}, default=dict, indent=1))
+    print(json.dumps(dict(vars(verdict).items()), default=dict, indent=1))
     return 1 if verdict.faults else 0
 
 

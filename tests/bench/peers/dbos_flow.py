@@ -14,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from dbos import DBOS, SetWorkflowID
+
 from tests.bench.measure import database_bytes, idle_cpu_pct, measure, report
 
 COMMITS = [0]

@@ -11,6 +11,7 @@ import aiosqlite
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
+
 from tests.bench.measure import database_bytes, idle_cpu_pct, measure, report
 
 COMMITS = [0]
