@@ -1300,7 +1300,9 @@ def _woke(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
             over = state.status == "received"
             return [Record(event=Ended(how="done", summary="passed on"))] if over and event.reason == "told" else []
         case "refused" | "notice":
-            return _say(state, str(event.data.get("text", "")), kind="notice", home=True)
+            # Told, and over: a notice is no work that could get stuck.
+            said = _say(state, str(event.data.get("text", "")), kind="notice", home=True)
+            return [*said, *([Record(event=Ended(how="done", summary="told"))] if state.status == "received" else [])]
         case _:
             return []  # what it was about is settled in the meantime
 

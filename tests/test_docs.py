@@ -47,10 +47,6 @@ def follow(house: Path, *, without: str = "") -> None:
     for path, code in recipes().items():
         if path != without:
             (house / path).write_text(code, encoding="utf-8")
-    contract = house / "tests" / "agents" / "test_contract.py"
-    text = contract.read_text(encoding="utf-8")
-    if LIST in text:
-        contract.write_text(text.replace(LIST, f'{LIST}"log_drive", '), encoding="utf-8")
 
 
 def run(house: Path, *arguments: str, rooms: Path | None = None) -> subprocess.CompletedProcess[str]:
