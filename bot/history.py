@@ -459,8 +459,8 @@ class History:
             return "Nothing waits for you."
         words = words.strip().lstrip("#")
         fits = [card for card in waiting if words in {card.id, card.id.partition(".")[0]}]
-        if not words and len(waiting) == 1:
-            fits = waiting
+        if len(waiting) == 1 and words in {"", "1"}:
+            fits = waiting  # the only one there is
         if len(fits) == 1:
             return fits[0].id, int(fits[0].id.partition(".")[0])
         if words and not fits:

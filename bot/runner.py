@@ -1239,6 +1239,7 @@ class Runner:
         if since and since <= stamp(due):
             await self.struck("digest", period)
             await self._strike_reviews(since, local)
+        self._staff.log.anchor(period)  # chains the heads of all tasks, so that a line cut off an end shows too
         self._served = period
 
     async def _strike_reviews(self, since: str, local: datetime) -> None:

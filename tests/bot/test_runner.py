@@ -458,3 +458,18 @@ async def test_a_card_whose_connector_is_gone_says_so_and_waits(house: PaperHous
     del house.runner._actions["paper.post"]
     assert "not set up any more" in await house.press_handle(handle, verb)
     assert by_hand(house) == []
+
+
+async def test_a_daily_anchor_shows_a_line_cut_off_a_tasks_end(house: PaperHouse) -> None:
+    await house.operator("ask post to=anna@acme.example body=Hello")
+    await house.press("Reject")
+    await house.later(hours=23)  # the next morning
+    await house.later(minutes=1)
+    assert list(house.machine.log.verify()) == []
+    await house.stop()
+    with sqlite3.connect(house.home / "soloist.db") as raw:
+        assert raw.execute("SELECT count(*) FROM anchors").fetchone() == (2,)  # one a day
+        raw.execute("DELETE FROM events WHERE task = 2 AND seq = (SELECT max(seq) FROM events WHERE task = 2)")
+    raw.close()
+    house._build()
+    assert any("task 2" in str(each) for each in house.machine.log.verify())
