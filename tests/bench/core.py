@@ -4,7 +4,8 @@
     python -m tests.bench.core --quick    a tenth of the work, to see that it runs
     python -m tests.bench.core --fsync-ms 4    the same on a disk whose fsync takes 4 ms (cc is needed)
 
-Ours is the real conductor with policy, fingerprint, limits and hash chain on; nothing is switched off. The peers run in
+Ours is the real conductor with policy, fingerprint, limits and hash chain on; only long-term memory, which no peer has, is
+left out. The peers run in
 an environment of their own (``make bench`` sets it up), each in its fair best: SQLite with WAL and synchronous=FULL,
 DBOS once as one workflow that waits in ``recv`` with 50 ms polling and once in its best form, where the click starts a
 new workflow; LangGraph with the asynchronous saver. Each phase of each contestant runs alone, one after the other.
@@ -127,6 +128,7 @@ def _build(home: Path) -> Ours:
     wire, provider = Wire(), Provider()
     machine = wiring.build(
         replace(given, policy=replace(given.policy)),
+        embedder=lambda: None,
         live=[],
         channels={"wire": wire},
         reader=PaperReader(),
@@ -136,6 +138,8 @@ def _build(home: Path) -> Ours:
         now=lambda: datetime.now(UTC),
         chance=random.Random(1),
     )
+    staff = machine.runner._staff
+    staff.seen, staff.beside = None, {}  # long-term memory is measured in a bench of its own; no peer has one
     return Ours(machine, wire, provider)
 
 
