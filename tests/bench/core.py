@@ -23,7 +23,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -127,7 +126,7 @@ def _build(home: Path) -> Ours:
     given = settings.read(wiring.declared_settings(), environment={"SOLOIST_HOME": str(home)}, folder=home)
     wire, provider = Wire(), Provider()
     machine = wiring.build(
-        replace(given, policy=replace(given.policy)),
+        given,
         embedder=lambda: None,
         live=[],
         channels={"wire": wire},
