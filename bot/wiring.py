@@ -227,7 +227,7 @@ def _build(
             database,
             zone=zone,
             company=given.company,
-            state=history.state,
+            state=lambda task: history.state(task),  # noqa: PLW0108 - the runner's beliefs, once there is a runner
             model=_small_model(gateway),
         )
     board = Switchboard()
