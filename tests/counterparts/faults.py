@@ -30,7 +30,8 @@ class Front:
     url: str = ""
     calls: Counter = field(default_factory=Counter)  # method → requests that came
     passed: Counter = field(default_factory=Counter)  # method → requests that the service took with 2xx
-    hook: object = None  # called with (method, path, when), when is "before" or "after"
+    took: Counter = field(default_factory=Counter)  # (method, path) → the same, one by one
+    hook: object = None  # called with (method, path, when): "before" or "after"; "drop" from it cuts the line
     _faults: list = field(default_factory=list)
     _end: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -42,17 +43,18 @@ class Front:
         body = await request.read()
         self.calls[request.method] += 1
         how, after, _ = self._next(reads=request.method in READS)
-        if self.hook is not None:
-            self.hook(request.method, request.path, "before")
+        if self.hook is not None and self.hook(request.method, request.path, "before") == "drop":
+            return await self._fault(request, "drop")
         if how and not after:
             return await self._fault(request, how)
         headers = {name: value for name, value in request.headers.items() if name.lower() not in NOT_FORWARDED}
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
             answer = await http.request(request.method, self.behind + request.path_qs, content=body, headers=headers)
         if answer.is_success:
             self.passed[request.method] += 1
-        if self.hook is not None:
-            self.hook(request.method, request.path, "after")
+            self.took[request.method, request.path] += 1
+        if self.hook is not None and self.hook(request.method, request.path, "after") == "drop":
+            return await self._fault(request, "drop")
         if how:
             return await self._fault(request, how)
         kept = {n: v for n, v in answer.headers.items() if n.lower() not in NOT_FORWARDED | {"content-encoding"}}
