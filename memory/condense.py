@@ -1,10 +1,9 @@
-"""Old threads made short, and a prompt given the least it needs. The originals stay; a summary names its sources.
+"""Old threads made short. The originals stay; a summary names its sources.
 
 Without a model a summary is a timeline, one line an operator's message, with the answers that carry a figure or a
 date. It is thirty times smaller and keeps most of what is asked for later::
 
     condense(memory, "mail-7", client="acme")    # → id of the summary, kind "summary"
-    text, left_out = stitch(memory.recall("Acme's terms"), budget_tokens=300)
 
 A summary that a model wrote is taken only if every sentence cites records of the thread and every figure in it stands
 in what it cites (`accept`). When a source is forgotten its summaries go with it.
@@ -12,27 +11,24 @@ in what it cites (`accept`). When a source is forgotten its summaries go with it
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from sqlalchemy import text
 
 from memory.events import Origin
-from memory.recall import Hit, Known, Memory, Record, Scope
+from memory.recall import Known, Memory, Record, Scope
 from memory.recollections import TEXT_MAX, micros
 
 LINE_MAX = 160  # characters of one message in a timeline
 LINES_MAX = 60  # a longer thread keeps its first and last lines
 TURNS_MIN = 8  # a shorter thread is its own summary
-BYTES_A_TOKEN = 3.5  # of UTF-8; on the careful side for English and German
 AUTHOR = "condense"
 
 _FIGURE = re.compile(r"\d[\d.,:/-]*\d|\d")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
-_CITED = re.compile(r"\[#(\d+)\]")
+CITED = re.compile(r"\[#(\d+)\]")
 
 
 class SummaryError(ValueError):
@@ -40,23 +36,6 @@ class SummaryError(ValueError):
 
     def __init__(self, sentence: str, reason: str) -> None:
         super().__init__(f"The summary is not taken: {reason}, in {sentence!r}. The timeline is used instead.")
-
-
-class LeftOut(NamedTuple):
-    """What a prompt does not hold, and why."""
-
-    id: int
-    reason: str
-
-
-class Stitched(NamedTuple):
-    """What goes into a prompt, and what does not."""
-
-    text: str
-    left_out: tuple[LeftOut, ...]
-
-
-# ── threads ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def turns(memory: Memory, thread: str, client: str) -> list[Known]:
@@ -141,8 +120,8 @@ def accept(written: str, several: Sequence[Known]) -> tuple[int, ...]:
     cited: dict[int, None] = {}
     # A citation belongs to the sentence before it.
     for sentence in filter(None, _SENTENCE.split(re.sub(r"([.!?])\s*((?:\[#\d+\]\s*)+)", r" \2\1 ", written).strip())):
-        ids = [int(number) for number in _CITED.findall(sentence)]
-        bare = _CITED.sub("", sentence)
+        ids = [int(number) for number in CITED.findall(sentence)]
+        bare = CITED.sub("", sentence)
         if not ids:
             raise SummaryError(sentence, "a sentence names no source")
         if strangers := [id_ for id_ in ids if id_ not in by_id]:
@@ -180,58 +159,3 @@ def old_threads(memory: Memory, before: datetime, limit: int = 20) -> list[tuple
 def condense_old(memory: Memory, before: datetime, limit: int = 20) -> list[int]:
     """Condense the oldest threads that wait for it; return the ids of the summaries."""
     return [condense(memory, thread, client) for client, thread in old_threads(memory, before, limit)]
-
-
-# ── prompts ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def tokens(words: str) -> int:
-    """Return about how many tokens a model will count, rather too many than too few."""
-    return math.ceil(len(words.encode()) / BYTES_A_TOKEN)
-
-
-def stitch(hits: Sequence[Hit], budget_tokens: int) -> Stitched:
-    """Return the hits as lines for a prompt, best first, within a budget, and what was left out and why.
-
-    Each line names its record, its time and whose words it is: text from outside is quoted as such, for it is
-    material and never an order.
-    """
-    lines: list[str] = []
-    left_out: list[LeftOut] = []
-    said: dict[str, int] = {}
-    covered: dict[int, int] = {}
-    left = budget_tokens
-    for hit in hits:
-        record = hit.record
-        words = " ".join(record.text.split())
-        line = _quoted(record, words)
-        same = said.get(words.lower())
-        if same is not None:
-            left_out.append(LeftOut(record.id, f"says the same as #{same}"))
-        elif record.id in covered:
-            left_out.append(LeftOut(record.id, f"is in the summary #{covered[record.id]}"))
-        elif (cost := tokens(line + "\n")) > left:
-            left_out.append(LeftOut(record.id, f"needs {cost} tokens, and {max(left, 0)} are left"))
-        else:
-            left -= cost
-            said[words.lower()] = record.id
-            covered.update(
-                dict.fromkeys(map(int, _CITED.findall(words)), record.id) if record.kind == "summary" else {}
-            )
-            lines.append(line)
-    return Stitched("\n".join(lines), tuple(left_out))
-
-
-def _quoted(record: Known, words: str) -> str:
-    about = [f"#{record.id}"]
-    if record.at:
-        about.append(f"{record.at:%Y-%m-%d}")
-    if record.speaker:
-        about.append(record.speaker)
-    if record.superseded_by:
-        about.append(f"replaced by #{record.superseded_by}")
-    if record.contests:
-        about.append(f"disagrees with #{record.contests}, unconfirmed")
-    about.append("operator" if record.origin is Origin.OPERATOR else f"{record.origin}, quoted")
-    # A quote must not be able to close itself and go on as if it were ours.
-    return f"[{' · '.join(about)}] «{words.replace('«', '<').replace('»', '>')}»"
