@@ -21,13 +21,14 @@ from zoneinfo import ZoneInfo
 from bot import demo, doctor, papers, settings, wiring
 from bot.channels.base import NotWrittenError
 from bot.channels.console import Console, stdin_lines
+from bot.chronicle import replayed
 from bot.digest import compose
 from bot.history import History
 from bot.librarian import as_json, told
 from bot.policy import PolicyError, zone_of
 from bot.redaction import RedactingFormatter
 from bot.remembering import Remembering
-from bot.runner import Runner, replayed
+from bot.runner import Runner
 from bot.settings import Settings, SettingsError
 from connectors.base import ConnectorError
 from memory.archive import BackupError, backup, export, restore

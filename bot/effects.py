@@ -1,4 +1,4 @@
-"""The orders: what the conductor wants done, in the imperative. Data only; ``runner.py`` carries them out.
+"""The orders: what the conductor wants done, in the imperative. Data only; ``runner.py`` sees to it that they are done.
 
 An order stands in the outbox from the commit that gave it until the event that answers it. After a crash it is still
 there, so nothing that was promised is forgotten. `Record` is the exception: it is carried out in the same transaction

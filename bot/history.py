@@ -310,7 +310,7 @@ class History:
     # ── answers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def answer(self, question: str, slots: Mapping[str, Json], now: datetime, state: TaskState) -> Answered:  # noqa: ARG002 - as asked
-        """See `bot.runner.Answerer.answer`. Every question of the conductor's `QUESTIONS` has its row."""
+        """See `bot.staff.Answerer.answer`. Every question of the conductor's `QUESTIONS` has its row."""
         match question:
             case "help":
                 return _answered(self.help_text())
@@ -451,7 +451,7 @@ class History:
     # ── pressing by name ──────────────────────────────────────────────────────────────────────────────────────────
 
     def find_card(self, verb: str, words: str) -> tuple[str, int] | str:
-        """See `bot.runner.Answerer.find_card`."""
+        """See `bot.staff.Answerer.find_card`."""
         if verb == "undo":
             return self._find_undo(words)
         waiting = list(self.waiting())

@@ -45,7 +45,7 @@ class Waiting:
 
 
 class WordReader:
-    """Serves `bot.runner.Reader`."""
+    """Serves `bot.staff.Reader`."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class WordReader:
         self._model = model
 
     async def read(self, text: str, state: TaskState, now: datetime) -> Understood:
-        """See `bot.runner.Reader.read`."""
+        """See `bot.staff.Reader.read`."""
         scene = {
             "now": now,
             "zone": self._zone,
@@ -88,7 +88,7 @@ class WordReader:
         return reading.understood("")
 
     def edits_in(self, words: str, intent: type[Intent], now: datetime) -> dict[str, Json]:
-        """See `bot.runner.Reader.edits_in`: ``field: value`` lines first, then values that fit one slot only."""
+        """See `bot.staff.Reader.edits_in`: ``field: value`` lines first, then values that fit one slot only."""
         edits: dict[str, Json] = {}
         kinds = slots_of(intent)
         for line in words.splitlines():

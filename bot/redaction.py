@@ -1,6 +1,6 @@
 """Keeps secrets out of everything that is written or shown: what a service echoes in an error must not reach a card.
 
-Applied where outside words enter history (`bot.runner`) and where anything is logged (`bot.cli`).
+Applied where outside words enter history (`bot.executor`) and where anything is logged (`bot.cli`).
 """
 
 from __future__ import annotations

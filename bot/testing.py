@@ -35,7 +35,8 @@ from bot.channels.base import Card, Channel, Ear, Message, RefusedPressError
 from bot.intents import Understanding
 from bot.policy import Policy, zone_of
 from bot.reader import WordReader
-from bot.runner import Reader, Runner
+from bot.runner import Runner
+from bot.staff import Reader
 from bot.state import TaskState
 from bot.switchboard import Pace
 from connectors.base import (
@@ -243,7 +244,7 @@ class PaperReader:
         self._real = real
 
     async def read(self, text: str, state: TaskState, now: datetime) -> Understood:
-        """See `bot.runner.Reader.read`."""
+        """See `bot.staff.Reader.read`."""
         match = re.match(r"ask (\w+)(.*)", text, re.DOTALL)
         if not match:
             return await self._real.read(text, state, now) if self._real else Understood(order="", ask="What?")
@@ -252,7 +253,7 @@ class PaperReader:
         return Understood(order="", intent="ask", slots=slots, confidence_pct=100, tier="pattern")
 
     def edits_in(self, words: str, intent: type[Intent], now: datetime) -> dict[str, Json]:
-        """See `bot.runner.Reader.edits_in`."""
+        """See `bot.staff.Reader.edits_in`."""
         return self._real.edits_in(words, intent, now) if self._real else {}
 
 

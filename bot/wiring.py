@@ -28,6 +28,7 @@ from bot.approvals import Person, Roster
 from bot.books import ACTIONS as BOOKS_ACTIONS
 from bot.channels import web
 from bot.channels.base import Channel
+from bot.chronicle import replayed
 from bot.doctor import Finding
 from bot.explaining import ExplainLog
 from bot.history import History
@@ -38,9 +39,10 @@ from bot.papers import Inbox
 from bot.reader import WordReader
 from bot.redaction import Redactor
 from bot.remembering import Remembering
-from bot.runner import Reader, Runner, Staff, replayed
+from bot.runner import Runner
 from bot.settings import HOUSE_SETTINGS, Settings
 from bot.spending import SpendingLedger
+from bot.staff import Reader, Staff
 from bot.state import TaskState
 from bot.switchboard import Pace, Switchboard, open_switchboard
 from connectors.base import Action, Connector, ConnectorError, Json, Setting, Workshop
@@ -488,7 +490,7 @@ def _values(given: Settings, kind: type[Connector]) -> dict[str, str]:
 def seed(machine: Machine, writes: Sequence[Write], title: str) -> None:
     """Put records on the books of a new home, as a task of its own in history."""
     recorded = [Recorded(write=write, version=1) for write in writes]
-    machine.runner.chronicle(
+    machine.runner.chronicle.record(
         [Planned(goal=title, steps=(), source="demo"), *recorded, Ended(how="done", summary=title)]
     )
 

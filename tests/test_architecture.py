@@ -78,7 +78,9 @@ FLOORS = (
     ("conductor",),
     ("channels",),
     ("desk", "explaining", "history", "reader", "demo", "remembering", "spending"),
-    ("keeper", "papers"),
+    ("keeper", "papers", "staff"),
+    ("chronicle",),
+    ("courier", "delegation", "epoch", "executor", "liaison", "timekeeper"),
     ("librarian", "runner", "switchboard"),
     ("wiring", "mcp_server"),
     ("testing",),
@@ -178,7 +180,7 @@ def test_pure_rooms_touch_nothing() -> None:
     assert not breaches, "\n".join(breaches)
 
 
-SHARED_CONNECTOR_FILES = ("connectors.base", "connectors.client")
+SHARED_CONNECTOR_FILES = ("connectors.base", "connectors.client", "connectors.oauth")
 
 
 def connector_family(module: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from bot.agreement import Agreement, agreed
 from bot.policy import Policy, PolicyError, Rule, parse
-from bot.runner import replayed
+from bot.chronicle import replayed
 from bot.testing import PaperHouse
 from memory.replay import compare
 

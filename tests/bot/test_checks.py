@@ -89,7 +89,7 @@ async def test_an_agent_is_told_which_kind_of_item_came(house: PaperHouse) -> No
     agent.hears = ("stripe.*",)  # type: ignore[misc]
     staff = house.runner._staff
     staff.agents = {**staff.agents, "paper": agent}
-    house.runner._hears = {"stripe.*": "paper"}
+    house.runner.catalogue.hears = {"stripe.*": "paper"}
     await house.runner.arrived(
         Incoming("stripe", "acct", "evt_1", "stripe.invoice.paid", house.clock.at, {"amount": 5})
     )

@@ -140,9 +140,9 @@ async def begun(house: PaperHouse, builder: Builder) -> None:
     runner = house.runner
     runner._staff.agents = {**runner._staff.agents, "builder": builder}
     for intent in builder.intents:
-        runner._intents[intent.id()] = ("builder", intent)
-        runner._owners[intent.id()] = "builder"
-    runner._proposes["builder"] = builder.proposes
+        runner.catalogue.intents[intent.id()] = ("builder", intent)
+        runner.catalogue.owners[intent.id()] = "builder"
+    runner.catalogue.proposes["builder"] = builder.proposes
     reader = house.reader
     real = reader.read
 

@@ -13,7 +13,7 @@ from agents.base import Proposal
 from bot.approvals import Person
 from bot.channels.base import NotWrittenError, RefusedPressError
 from bot.policy import Limit, Policy, Rule
-from bot.runner import replayed
+from bot.chronicle import replayed
 from bot.testing import OPERATOR, PLACE, PaperChannel, PaperHouse, fails
 from connectors.base import OutcomeUnknownError, RefusedError, TryLaterError
 from memory.database import StorageError
@@ -455,7 +455,7 @@ async def test_a_delegate_cannot_let_go_what_the_operator_stopped(tmp_path: Path
 async def test_a_card_whose_connector_is_gone_says_so_and_waits(house: PaperHouse) -> None:
     await house.operator("ask post to=anna@acme.example body=Hello")
     handle, verb = house.button("Approve")
-    del house.runner._actions["paper.post"]
+    del house.runner.catalogue.actions["paper.post"]
     assert "not set up any more" in await house.press_handle(handle, verb)
     assert by_hand(house) == []
 

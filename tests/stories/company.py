@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from bot.runner import replayed
+from bot.chronicle import replayed
 from bot.testing import PaperHouse
 from connectors.base import Incoming
 from memory.events import ModelCalled

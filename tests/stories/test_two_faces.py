@@ -208,7 +208,7 @@ class OneLine(dict[object, asyncio.Lock]):
 async def test_a_card_goes_before_words_that_wait(there: Street, twin) -> None:
     """Slack asks for a pause; what was said before stays in order, and the card does not wait for it."""
     if twin:
-        there.house.runner._lanes = OneLine()
+        there.house.runner.courier.lanes = OneLine()
     slack = there.phones[0]
     assert there.edge is not None
     # Until the card is there to be shown.

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.runner import replayed
+from bot.chronicle import replayed
 from memory.database import Database
 from memory.log import Log
 from memory.replay import compare

@@ -14,7 +14,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.runner import replayed
+from bot.chronicle import replayed
 from bot.testing import PaperProvider
 from connectors.base import Json
 from memory.database import Database

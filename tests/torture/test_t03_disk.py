@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from bot import cli, runner
+from bot import cli, executor, runner
 from bot.channels.base import NotWrittenError
 from bot.testing import OPERATOR, PLACE
 from memory.database import Database, StorageError
@@ -88,7 +88,7 @@ class Disk:
 async def torture(folder: Path, count: int, seed: int) -> Found:
     found = Found(seed)
     chance = random.Random(seed)
-    with broken(runner, "SHOW_AGAIN_S", (0.002,) * 5):  # type: ignore[arg-type]
+    with broken(runner, "LAUNCH_AGAIN_S", 0.002), broken(executor, "WRITE_AGAIN_S", 0.002):  # type: ignore[arg-type]
         async with BareHouse(folder / "home", policy=no_delay()) as house:
             disk = Disk(house.machine.database, house.home)
             number = 0

@@ -145,7 +145,7 @@ async def test_a_request_that_was_under_way_in_the_backup_asks_even_where_a_rule
         async def not_yet(*_: object) -> None:
             """The agent is still at it when the backup is made."""
 
-        house.runner._delegate = not_yet  # type: ignore[method-assign]
+        house.runner.delegation.delegate = not_yet  # type: ignore[method-assign]
         task = await house.operator("ask book body=alone")
         assert any(isinstance(order, Delegate) for order in house.runner.state_now(int(task)).open.values())
         await house.stop()

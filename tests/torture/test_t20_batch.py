@@ -54,7 +54,7 @@ async def _batch(house: BareHouse, number: int, chance: random.Random, found: Fo
             state = house.runner.state_now(int(card.partition(".")[0]))
             standing = state.cards[card]
             opened = changed(standing.opened, expires_at=house.clock())
-            house.runner._states[state.id] = changed(state, cards={card: changed(standing, opened=opened)})
+            house.runner.chronicle.states[state.id] = changed(state, cards={card: changed(standing, opened=opened)})
     if chance.random() < 0.2:
         await house.restart()
     await house.press_handle(button.handle, "say")

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from bot import approvals, conductor, redaction, runner
+from bot import approvals, chronicle, conductor, executor, redaction, runner
 from bot.approvals import Person, Roster
 from bot.effects import Perform
 from memory import database
@@ -172,14 +172,14 @@ def no_gap(self: Log, count: int) -> None:
 
 async def answer_once(self: Any, task: int, event: Any, actor: str) -> None:
     """Write down what came of an effect once; when the disk is full, the order is carried out again."""
-    await self._answer(task, event, actor=actor)
+    await self._chronicle.answer(task, event, actor=actor)
 
 
 def acknowledge_first(self: Any, work: Any) -> Any:
     """Tell the platform before it is on disk."""
-    from bot.runner import Outcome
+    from bot.chronicle import Outcome
 
-    self._submit(work)
+    self.submit(work)
     done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     done.set_result(Outcome(1))
     return done
@@ -225,7 +225,7 @@ TWINS = (
     Twin("gate: amounts no limit can count", conductor, "odd_amount", lambda _: "", test_t09_forgery.torture, 1),
     Twin("gate: what a card stands on may change", conductor, "_stale", lambda *_: False, test_t07_mutation.torture, 1),
     Twin("gate: a pause stops nothing", conductor, "_is_paused", lambda *_: False, test_t07_mutation.torture, 1),
-    Twin("fingerprint: not compared at the last moment", runner, "fingerprint", by_length, test_t07_mutation.torture, 1),
+    Twin("fingerprint: not compared at the last moment", executor, "fingerprint", by_length, test_t07_mutation.torture, 1),
     Twin("effects: nothing is recovered", runner.Runner, "recover", recover_nothing, test_t25_simulation.torture, 40),
     Twin("identity: every recipient is known", Books, "knows_recipient", lambda *_: True,
          story(test_rivals.test_r15_a_recipient_nobody_has_written_to_is_marked_until_somebody_has), 1),
@@ -250,9 +250,9 @@ TWINS = (
     Twin("dedup: every delivery is new", Tx, "admit", admit_all, test_t04_duplicates.torture, 30),
     Twin("dedup: only until the restart", Tx, "admit", admit_by_memory, test_t04_duplicates.torture, 500),
     Twin("effects: sent again after a crash", conductor, "_interrupted", send_again, test_t25_simulation.torture, 60),
-    Twin("effects: unknown counts as failed", runner.Runner, "_not_known", retry_the_lot, test_t25_simulation.torture, 40),
-    Twin("effects: carried out again when the disk is full", runner.Runner, "_answer_for_sure", answer_once, test_t03_disk.torture, 25),
-    Twin("log: acknowledged before it is on disk", runner.Runner, "_written", acknowledge_first, test_t03_disk.torture, 10),
+    Twin("effects: unknown counts as failed", executor.Executor, "_not_known", retry_the_lot, test_t25_simulation.torture, 40),
+    Twin("effects: carried out again when the disk is full", executor.Executor, "_write_for_sure", answer_once, test_t03_disk.torture, 25),
+    Twin("log: acknowledged before it is on disk", chronicle.Chronicle, "write", acknowledge_first, test_t03_disk.torture, 10),
     Twin("limits: each call alone", conductor, "_broken_limit", each_alone, test_t19_limits.torture, 40),
     Twin("limits: none", conductor, "_broken_limit", lambda *_: "", test_t19_limits.torture, 5),
     Twin("limits: counted when it is gone", Books, "spent", only_what_was_done, test_t19_limits.torture, 40),

@@ -136,7 +136,7 @@ class World:
         """Stop dead: half the time after a commit whose orders nobody has begun."""
         if self.chance.random() < 0.5 and self.wishes:
             wish = self.chance.choice(self.wishes)
-            self.house.runner._dispatch = lambda _: None  # type: ignore[method-assign]
+            self.house.runner.chronicle.committed = lambda _: None
             card = self.house.runner.card(wish.card)
             if card is not None and any(button.verb == "approve" for button in card.buttons):
                 self._note(wish, "approve", await self.house.press("Approve", wish.card))

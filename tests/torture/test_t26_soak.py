@@ -8,7 +8,7 @@ import tracemalloc
 from datetime import timedelta
 from pathlib import Path
 
-from bot import runner
+from bot import chronicle
 from bot.testing import fails
 from connectors.base import TryLaterError
 from tests.torture.bare import BareHouse, Found, broken, no_delay
@@ -21,7 +21,7 @@ async def torture(folder: Path, count: int, seed: int) -> Found:
     """``count`` simulated minutes."""
     found = Found(seed)
     chance = random.Random(seed)
-    with broken(runner, "STATES_KEPT", KEPT):  # type: ignore[arg-type]
+    with broken(chronicle, "STATES_KEPT", KEPT):  # type: ignore[arg-type]
         async with BareHouse(folder / "home", policy=no_delay()) as house:
             tracemalloc.start()
             held: list[int] = []
@@ -38,7 +38,10 @@ async def torture(folder: Path, count: int, seed: int) -> Found:
             found.expect(
                 held[1] <= held[0] * CLIMB_MAX + 200_000, f"memory climbs: {held} bytes over {count / 2:.0f} minutes"
             )
-            found.expect(len(house.runner._states) <= KEPT, f"{len(house.runner._states)} beliefs kept, at most {KEPT}")
+            found.expect(
+                len(house.runner.chronicle.states) <= KEPT,
+                f"{len(house.runner.chronicle.states)} beliefs kept, at most {KEPT}",
+            )
             found.faults += house.wrong()
     return found
 

@@ -1,0 +1,214 @@
+"""Brings words and cards to the channels, in order, again until they are there; every copy comes to the same end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from weakref import WeakValueDictionary
+
+from bot import approvals
+from bot.channels.base import Button, Card, Channel, Message, Onlooker, UndeliverableError
+from bot.chronicle import Chronicle, Outcome
+from bot.effects import Show
+from bot.staff import Catalogue, Staff
+from bot.state import TaskState
+from memory.events import CardOpened, Delivered, MessageReceived, Place, Pressed, Proposed, Said
+
+log = logging.getLogger("soloist.courier")
+
+SHOW_AGAIN_S = (1.0, 2.0, 5.0, 15.0, 60.0)  # a platform that is away is asked again; the order stays in the outbox
+WORKING, WORKED = "Working on it…", "Here it is:"
+
+
+class Courier:
+    """Carries out `Show`, and lets the channels that are views of history see what just became true.
+
+    Attributes:
+        group: Where pushes run while the house runs; None before and after.
+    """
+
+    def __init__(self, staff: Staff, catalogue: Catalogue, chronicle: Chronicle) -> None:
+        self._staff = staff
+        self._catalogue = catalogue
+        self._chronicle = chronicle
+        self.group: asyncio.TaskGroup | None = None
+        self.lanes: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
+        # task → where "Working on it…" stands, for its answer to replace
+        self._working: dict[int, tuple[str, str]] = {}
+
+    def message(self, said: Said) -> Message:
+        """Return a said thing as channels show it, its choices and its undo as buttons."""
+        secret = self._staff.secret
+        buttons = tuple(
+            Button(choice.label, "say", approvals.handle(secret, said.message, number), text=choice.text)
+            for number, choice in enumerate(said.choices)
+        )
+        if said.undo:
+            buttons += (Button("Undo", "undo", approvals.handle(secret, f"undo {said.undo}", 0)),)
+        reply_to = said.place.message if said.place else ""
+        return Message(said.message, said.text, said.kind, buttons, said.files, reply_to)
+
+    def card(self, card_id: str) -> Card | None:
+        """Return a card as it stands now, or None: `bot.channels.base.Ear.card`."""
+        number = card_id.partition(".")[0]
+        if not number.isdecimal():
+            return None
+        state = self._chronicle.state(int(number))
+        return approvals.render(state, card_id, self.view()) if card_id in state.cards else None
+
+    def view(self) -> approvals.View:
+        """Return what cards are rendered with."""
+        return approvals.View(self._catalogue.actions, self._staff.secret, self._staff.zone, self._staff.now())
+
+    async def show(self, task: int, key: str, order: Show) -> None:
+        """Bring one message or card to one place, however long the platform is away."""
+        channel = self._staff.channels.get(order.channel)
+        if channel is None:
+            self._staff.log.close_order(key)  # the operator took the channel away
+            return
+        # Words of a conversation keep their order, also when one has to be tried again. A card waits for nothing but
+        # itself: which goes first, cards or words, is for the channel's own queue.
+        is_card = order.what in self._chronicle.state(task).cards
+        lane_key = (order.channel, order.conversation, f"{order.what}@{order.ref}" if is_card else "")
+        lane = self.lanes.setdefault(lane_key, asyncio.Lock())
+        async with lane:
+            await self._show_in_turn(task, key, order, channel)
+
+    async def _show_in_turn(self, task: int, key: str, order: Show, channel: Channel) -> None:
+        place = Place(
+            channel=order.channel, conversation=order.conversation, thread=order.thread, message=order.reply_to
+        )
+        for attempt in range(1_000_000):
+            state = self._chronicle.state(task)
+            try:
+                ref = await self._bring(channel, place, state, order)
+            except UndeliverableError as error:
+                if error.forever:
+                    log.warning("task %s: %s will never take %s: %s", task, order.channel, order.what, error)
+                    self._staff.log.close_order(key)
+                    return
+                pause = SHOW_AGAIN_S[min(attempt, len(SHOW_AGAIN_S) - 1)]
+                await asyncio.sleep(max(pause, error.retry_after_s or 0.0))
+                continue
+            break
+        if order.what in state.cards and not order.ref:
+            await self._chronicle.answer(task, Delivered(order=key, what=order.what, place=place, ref=ref))
+            await self._work_is_over(task, channel, place)
+            # It may have changed while it was being shown, before anybody knew of this copy.
+            if self._chronicle.state(task).cards[order.what] is not state.cards[order.what]:
+                await self._converge(task, order.what, channel, place, ref)
+        else:
+            self._staff.log.close_order(key)
+            if not order.ref:
+                await self._work_is_over(task, channel, place)
+
+    async def _converge(self, task: int, card: str, channel: Channel, place: Place, ref: str) -> None:
+        for pause in (*SHOW_AGAIN_S, None):
+            try:
+                await channel.settle(place, ref, approvals.render(self._chronicle.state(task), card, self.view()))
+            except UndeliverableError as error:
+                if error.forever or pause is None:
+                    return  # its end mends every copy once more, by an order that is kept
+                await asyncio.sleep(max(pause, error.retry_after_s or 0.0))
+            else:
+                return
+
+    async def _bring(self, channel: Channel, place: Place, state: TaskState, order: Show) -> str:
+        if order.what in state.cards:
+            render = approvals.render_former if order.former else approvals.render
+            card = render(state, order.what, self.view())
+            if order.ref:
+                await channel.settle(place, order.ref, card)
+                return order.ref
+            return await channel.ask(place, card)
+        message = self.message(state.said[order.what])
+        if self._working.get(task := state.id) == (order.channel, order.conversation) and not message.files:
+            ref = await channel.say(place, replace(message, id=f"{task}.w"))
+            del self._working[task]
+            return ref
+        return await channel.say(place, message)
+
+    def tell_of_work(self, task: int, key: str) -> None:
+        """Let the operator know that this order takes a while."""
+        if self.group is not None:
+            self.group.create_task(self._say_working(task, key))
+
+    async def _say_working(self, task: int, key: str) -> None:
+        """Say that it takes a while; the answer takes the place of this message. Lost without harm."""
+        place = self._chronicle.state(task).place
+        channel = self._staff.channels.get(place.channel) if place else None
+        if place is None or channel is None:
+            return
+        async with self.lanes.setdefault((place.channel, place.conversation, ""), asyncio.Lock()):
+            if key not in self._chronicle.state(task).open:
+                return
+            with contextlib.suppress(UndeliverableError):
+                await channel.say(place, Message(f"{task}.w", WORKING, "notice", reply_to=place.message))
+                self._working[task] = (place.channel, place.conversation)
+
+    async def _work_is_over(self, task: int, channel: Channel, place: Place) -> None:
+        """The answer is a card, or has files: what said that it takes a while says where to look."""
+        if self._working.get(task) == (place.channel, place.conversation):
+            del self._working[task]
+            with contextlib.suppress(UndeliverableError):
+                await channel.say(place, Message(f"{task}.w", WORKED, "notice"))
+
+    def push(self, outcome: Outcome) -> None:
+        """Let the channels that are views of history see what just became true. Losing a push loses nothing."""
+        if not self._staff.live or self.group is None or not outcome.lines:
+            return
+        words: list[Said] = []
+        changed: dict[str, bool] = {}  # card → whether it is new
+        for line in outcome.lines:
+            match line.event:
+                case MessageReceived() as heard:
+                    self.group.create_task(self._push_heard(outcome.task, heard))
+                case Said() as said:
+                    words.append(said)
+                case CardOpened() as opened:
+                    changed[opened.card] = True
+                case Proposed() | Pressed():
+                    pass
+                case event:
+                    effect = self._chronicle.state(outcome.task).effects.get(getattr(event, "effect", ""))
+                    card = getattr(event, "card", "") or (effect.prepared.card if effect else "")
+                    if card:
+                        changed.setdefault(card, False)
+        self.group.create_task(self._push_all(outcome.task, words, changed))
+
+    async def _push_all(self, task: int, words: Sequence[Said], changed: Mapping[str, bool]) -> None:
+        for card, fresh in changed.items():
+            await self._push_card(task, card, fresh=fresh)
+        for said in words:
+            await self._push_message(said)
+
+    async def _push_heard(self, task: int, heard: MessageReceived) -> None:
+        for channel in self._staff.live:
+            if isinstance(channel, Onlooker):
+                await channel.overhear(str(task), heard.text, heard.files, heard.place)
+
+    async def _push_message(self, said: Said) -> None:
+        message = self.message(said)
+        for channel in self._staff.live:
+            place = said.place or channel.home()
+            if place is not None:
+                with contextlib.suppress(UndeliverableError):
+                    await channel.say(place, message)
+
+    async def _push_card(self, task: int, card_id: str, *, fresh: bool) -> None:
+        state = self._chronicle.state(task)
+        if card_id not in state.cards:
+            return
+        card = approvals.render(state, card_id, self.view())
+        for channel in self._staff.live:
+            place = channel.home()
+            if place is None:
+                continue
+            with contextlib.suppress(UndeliverableError):
+                if fresh and card.state in {"pending", "shadow"}:
+                    await channel.ask(place, card)
+                else:
+                    await channel.settle(place, "", card)
