@@ -13,10 +13,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import ClassVar
 
-from agents.base import Agent, Attachment, Desk, Intent, Proposal, Record, parse_money
+from agents.base import Agent, Attachment, Desk, Intent, Proposal, Record, local_day, parse_money
 from agents.base import Task as Request
 from agents.bill import OPEN, outstanding
-from agents.edits import UnreadableEditError, intent_of
+from agents.edits import with_edits
 from agents.letter import day_words, total_words
 from agents.slots import Period
 from memory.events import Json
@@ -117,13 +117,10 @@ class Analytics(Agent):
 
     intents = (Report, TimeSaved)
 
+    @with_edits
     async def work(self, task: Request, desk: Desk) -> Proposal:
         """Count, and draw."""
-        try:
-            wanted = intent_of(task, desk)
-        except UnreadableEditError as error:
-            return Proposal(ask=str(error))
-        match wanted:
+        match task.intent:
             case Report() as wish:
                 return _report(wish.period or _lately(desk), desk)
             case TimeSaved() as wish:
@@ -132,7 +129,7 @@ class Analytics(Agent):
 
 
 def _lately(desk: Desk) -> Period:
-    today = desk.now.astimezone(desk.zone).date()
+    today = local_day(desk)
     return Period(today - timedelta(days=DAYS_DEFAULT - 1), today)
 
 
@@ -154,7 +151,7 @@ def _paid(period: Period, desk: Desk) -> list[Record]:
 def _report(period: Period, desk: Desk) -> Proposal:
     issued, paid = _issued(period, desk), _paid(period, desk)
     opened = [r for r in desk.records("invoice") if r.data["status"] in OPEN]
-    late = [r for r in opened if date.fromisoformat(r.data["due"]) < desk.now.astimezone(desk.zone).date()]
+    late = [r for r in opened if date.fromisoformat(r.data["due"]) < local_day(desk)]
     invoiced, received = _total(issued, "net"), _total(paid, "amount")
     rows = [
         f"{day_words(period.first)} to {day_words(period.last)}:",

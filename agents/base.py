@@ -30,7 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -247,6 +247,16 @@ class Agent:
     async def work(self, task: Task, desk: Desk) -> Proposal:
         """Do the thinking. Pure in effect: the same task and desk give the same proposal, models aside."""
         raise NotImplementedError
+
+
+def local_now(desk: Desk) -> datetime:
+    """Return the desk's moment on the operator's clock."""
+    return desk.now.astimezone(desk.zone)
+
+
+def local_day(desk: Desk) -> date:
+    """Return the operator's day."""
+    return local_now(desk).date()
 
 
 def money(amount: Decimal, currency: str) -> str:

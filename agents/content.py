@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
-from agents.base import ActionCall, Agent, Choice, Desk, Intent, Proposal, Record, Risk, Task, Write
+from agents.base import ActionCall, Agent, Choice, Desk, Intent, Proposal, Record, Risk, Task, Write, local_now
 from agents.directory import cited, free_key, slug
-from agents.edits import UnreadableEditError, intent_of
+from agents.edits import with_edits
 from agents.letter import facts_changed, moment_words, pinned, prompt
 from agents.slots import Day, Moment
 from connectors.base import ConnectorError
@@ -258,13 +258,10 @@ class Content(Agent):
     intents = (WritePost, PublishPost, SchedulePost, CancelPost, PostNumbers)
     proposes = ("books.write", "bluesky.post", "bluesky.delete", "blog.publish", "blog.unpublish")
 
+    @with_edits
     async def work(self, task: Task, desk: Desk) -> Proposal:
         """Do one request about posts."""
-        try:
-            wanted = intent_of(task, desk)
-        except UnreadableEditError as error:
-            return Proposal(ask=str(error))
-        match wanted:
+        match task.intent:
             case WritePost() as wish:
                 return await _write(wish, task, desk)
             case PublishPost() as wish:
@@ -327,7 +324,7 @@ def _publish(wish: PublishPost, task: Task, desk: Desk) -> Proposal:
     variant = wish.variant.casefold() or _variant(task.text)
     text = str(post.data["variants"].get(variant) or post.data["text"]) if variant else str(post.data["text"])
     after = {**post.data, "text": text, "status": "published", "variant": variant or "a"}
-    after["published"] = desk.now.astimezone(desk.zone).isoformat()
+    after["published"] = local_now(desk).isoformat()
     if post.data["channel"] == "blog":
         call = ActionCall(
             name="blog.publish",
@@ -430,7 +427,7 @@ def _remembered(post: Record, counted: str, desk: Desk) -> dict[str, Json]:
     """What long-term memory keeps of how a post did: which words, which version, which numbers, when."""
     version = f", version {post.data['variant']}" if post.data.get("variant") else ""
     return {
-        "text": f"The post {post.data['title']!r}{version} had {counted} on {desk.now.astimezone(desk.zone):%d %B %Y}: "
+        "text": f"The post {post.data['title']!r}{version} had {counted} on {local_now(desk):%d %B %Y}: "
         f"{post.data['text']}",
         "client": "",
         "speaker": "",

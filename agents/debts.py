@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from agents import bill
-from agents.base import ActionCall, Choice, Desk, Proposal, Record, Task, Write, money, parse_money
+from agents.base import ActionCall, Choice, Desk, Proposal, Record, Task, Write, local_day, money, parse_money
 from agents.directory import address, cited, contact, look_up, named, whom
 from agents.invoicing import worded_as_asked
 from agents.letter import (
@@ -62,7 +62,7 @@ def unpaid(client: str | None, task: Task, desk: Desk) -> Proposal:
         if match.record is None:
             return whom(task, client, match.nearby)
         where = {"client": match.record.key}
-    today = desk.now.astimezone(desk.zone).date()
+    today = local_day(desk)
     opened = sorted(_open(desk, **where), key=lambda record: record.data["due"])
     whose = f" by {named(match.record)}" if client and match.record else ""
     if not opened:
@@ -130,7 +130,7 @@ def settle(
             f"{found.key}. How much of it was paid?",
             choices=(Choice(label=f"All of {money(left, currency)}", text=f"{found.key} is paid"),),
         )
-    today = desk.now.astimezone(desk.zone).date()
+    today = local_day(desk)
     charge = _charge(task) if task.item_kind.startswith("stripe.") else ""
     return _payment(found, paid, day or today, left, charge)
 
@@ -257,7 +257,7 @@ def two_entries(debit: str, credit: str, sum_: Money, note: str) -> tuple[Entry,
 
 async def remind(number: str | None, client: str | None, task: Task, desk: Desk) -> Proposal:
     """Propose reminders for one invoice, one client, or everything that is overdue."""
-    today = desk.now.astimezone(desk.zone).date()
+    today = local_day(desk)
     late = [record for record in _open(desk) if date.fromisoformat(record.data["due"]) < today]
     if number or client:
         found = _debts(number, client, task, desk, today)

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from typing import ClassVar
 
-from agents.base import ActionCall, Agent, Desk, Intent, Proposal, Record, Risk, Task, Write
-from agents.directory import cited, free_key, look_up, named, slug, whom
-from agents.edits import UnreadableEditError, intent_of
+from agents.base import ActionCall, Agent, Desk, Intent, Proposal, Record, Risk, Task, Write, local_day, local_now
+from agents.directory import cited, free_key, look_up, named, slug, the_client, whom
+from agents.edits import with_edits
 from agents.letter import day_words, pinned, topic
+from agents.reminder import reminder
 from agents.slots import ClientName, Day, Span
 from memory.events import Json
 
@@ -135,13 +136,10 @@ class Delivery(Agent):
     intents = (PlanDelivery, ProjectStatus)
     proposes = ("books.write", "books.remind")
 
+    @with_edits
     async def work(self, task: Task, desk: Desk) -> Proposal:
         """Plan a project, or say how far it is."""
-        try:
-            wanted = intent_of(task, desk)
-        except UnreadableEditError as error:
-            return Proposal(ask=str(error))
-        match wanted:
+        match task.intent:
             case PlanDelivery() as wish:
                 return _plan(wish, task, desk)
             case ProjectStatus() as wish:
@@ -150,11 +148,10 @@ class Delivery(Agent):
 
 
 def _plan(wish: PlanDelivery, task: Task, desk: Desk) -> Proposal:
-    match = look_up(desk, wish.client)
-    if match.record is None:
-        return whom(task, wish.client, match.nearby)
-    client = match.record
-    today = desk.now.astimezone(desk.zone)
+    client = the_client(wish.client, task, desk)
+    if isinstance(client, Proposal):
+        return client
+    today = local_now(desk)
     reasons: list[str] = []
     if wish.day:
         end = wish.day
@@ -182,7 +179,9 @@ def _plan(wish: PlanDelivery, task: Task, desk: Desk) -> Proposal:
         client=client.key,
     )
     reminders = tuple(
-        _reminder(f"{name}: {title}", day, key, client, desk) for name, day in points if day > today.date()
+        reminder(desk, f"{name}: {title}", datetime.combine(day, REMIND_AT, tzinfo=desk.zone), client.key, project=key)
+        for name, day in points
+        if day > today.date()
     )
     return Proposal(
         calls=(project, *reminders),
@@ -213,18 +212,6 @@ def _working_day(day: date, end: date) -> date:
     return min(late, end)
 
 
-def _reminder(text: str, day: date, project: str, client: Record, desk: Desk) -> ActionCall:
-    when = datetime.combine(day, REMIND_AT, tzinfo=desk.zone).isoformat()
-    key = f"{project}-{day.isoformat()}-{slug(text.partition(':')[0])}"
-    data: dict[str, Json] = {"text": text, "when": when, "client": client.key, "project": project, "status": "waiting"}
-    return ActionCall(
-        name="books.remind",
-        args={"text": text, "when": when},
-        writes=(Write(kind="reminder", key=key, data=data),),
-        client=client.key,
-    )
-
-
 def _status(wish: ProjectStatus, task: Task, desk: Desk) -> Proposal:
     projects = [record for record in desk.records("project") if record.data["status"] == "running"]
     if wish.client:
@@ -236,7 +223,7 @@ def _status(wish: ProjectStatus, task: Task, desk: Desk) -> Proposal:
             return _tick(projects[0], done, desk)
     if not projects:
         return Proposal(say="No project is running. For example: plan the delivery for Acme, due 15 January")
-    today = desk.now.astimezone(desk.zone).date()
+    today = local_day(desk)
     rows = [row for record in sorted(projects, key=lambda r: str(r.data["due"])) for row in _rows(record, today)]
     return Proposal(say="\n".join(rows), sources=cited(*projects))
 
@@ -254,7 +241,7 @@ def _finished(project: Record, text: str) -> str:
 
 
 def _tick(project: Record, name: str, desk: Desk) -> Proposal:
-    today = desk.now.astimezone(desk.zone).date().isoformat()
+    today = local_day(desk).isoformat()
     points = [{**p, "done": today} if p["name"] == name else p for p in project.data["checkpoints"]]
     whole = all(point["done"] for point in points)
     data = {**project.data, "checkpoints": points, "status": "done" if whole else "running"}

@@ -13,11 +13,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rapidfuzz import fuzz
 
-from agents.base import Choice, Desk, Proposal, Record, Source, Task
+from agents.base import Choice, Desk, Proposal, Record, Source, Task, Write
+from memory.events import Json
 
 KEYS_MAX = 1000  # records of one name; the search for a free key ends somewhere
 NEARBY_MAX = 4  # buttons under one question
@@ -96,6 +97,42 @@ def whom(task: Task, said: str, nearby: Sequence[Record]) -> Proposal:
     return Proposal(
         ask=f"I know no client called {said!r}. Add them first, for example: add client {said}, billing@their-domain. "
         "Then ask me again.",
+    )
+
+
+def the_client(said: str, task: Task, desk: Desk) -> Record | Proposal:
+    """Return the one client that is meant, or the question which."""
+    match = look_up(desk, said)
+    return match.record or whom(task, said, match.nearby)
+
+
+def recipient(said: str, email: str | None, task: Task, desk: Desk) -> Record | Proposal:
+    """Return the client to write to, with an address, or a question; a newcomer when an address was typed along."""
+    match = look_up(desk, said)
+    if match.record is None:
+        return newcomer(said, email, desk) if email and not match.nearby else whom(task, said, match.nearby)
+    client = match.record
+    if address(client):
+        return client
+    return replace(client, data={**client.data, "email": email}) if email else no_address(client)
+
+
+def newcomer(name: str, email: str, desk: Desk, *, status: str = "lead") -> Record:
+    """Return a client nobody knows yet, with the address that was typed; version 0 means it must not exist."""
+    data: dict[str, Json] = {"name": name, "email": email, "status": status}
+    return Record("client", slug(name) or slug(email), 0, data, desk.now, "")
+
+
+def first_written(client: Record) -> tuple[Write, ...]:
+    """Return the write that puts a newcomer on the books; nothing for anybody who is there."""
+    return () if client.version else (Write(kind="client", key=client.key, data=dict(client.data)),)
+
+
+def no_address(client: Record) -> Proposal:
+    """Return the question for a client's address."""
+    name = named(client)
+    return Proposal(
+        ask=f"I have no e-mail address for {name}. Tell me: update {name} email their@address. Then ask again."
     )
 
 

@@ -6,9 +6,14 @@ call's words (``"1.body"``) are none of an agent's business: they are laid over 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from functools import wraps
+from typing import Any, TypeVar
+
 from pydantic import ValidationError
 
-from agents.base import Desk, Intent, Task
+from agents.base import Agent, Desk, Intent, Proposal, Task
 from agents.slots.grammar import find_spans
 
 
@@ -17,6 +22,24 @@ class UnreadableEditError(ValueError):
 
     def __init__(self, name: str, value: object, reason: str) -> None:
         super().__init__(f"I cannot read {value!r} as {name.replace('_', ' ')}: {reason}")
+
+
+A = TypeVar("A", bound=Agent)
+Work = Callable[[A, Task, Desk], Coroutine[Any, Any, Proposal]]
+
+
+def with_edits(work: Work[A]) -> Work[A]:
+    """Decorate an agent's ``work``: it sees the request as the operator's edits leave it; what cannot be read is asked."""
+
+    @wraps(work)
+    async def edited(agent: A, task: Task, desk: Desk) -> Proposal:
+        try:
+            wanted = intent_of(task, desk)
+        except UnreadableEditError as error:
+            return Proposal(ask=str(error))
+        return await work(agent, replace(task, intent=wanted), desk)
+
+    return edited
 
 
 def intent_of(task: Task, desk: Desk) -> Intent:

@@ -13,9 +13,9 @@ from decimal import Decimal
 from typing import Protocol
 
 from agents import bill
-from agents.base import ActionCall, Choice, Desk, Proposal, Record, Task, Write, parse_money
+from agents.base import ActionCall, Choice, Desk, Proposal, Record, Task, Write, local_day, local_now, parse_money
 from agents.bill import Bill, Line
-from agents.directory import address, cited, contact, look_up, named, slug, whom
+from agents.directory import address, cited, contact, first_written, look_up, named, newcomer, whom
 from agents.letter import (
     amount_words,
     attached,
@@ -75,7 +75,7 @@ async def draw_up(order: Order, task: Task, desk: Desk) -> Proposal:
     match = look_up(desk, said)
     if match.record is None and (match.nearby or not order.email):
         return whom(task, said, match.nearby)
-    client = match.record or _newcomer(desk, said, str(order.email))
+    client = match.record or newcomer(said, str(order.email), desk, status="active")
     if not (to := address(client)):
         return Proposal(
             ask=f"I have no e-mail address for {named(client)}. Where does the invoice go? "
@@ -94,7 +94,7 @@ async def draw_up(order: Order, task: Task, desk: Desk) -> Proposal:
     issue = ActionCall(
         name="books.issue",
         args=_issue_args(made, number, "invoice", named(client), pdf),
-        writes=(*_first_written(client), Write(kind="invoice", key=number, data=record)),
+        writes=(*first_written(client), Write(kind="invoice", key=number, data=record)),
         entries=bill.entries(client.key, made.net, made.tax, made.currency, note=f"invoice {number}"),
         needs={f"client:{client.key}": client.version, f"number:invoice:{number}": 0},
         client=client.key,
@@ -125,7 +125,7 @@ async def draw_up(order: Order, task: Task, desk: Desk) -> Proposal:
 def _bill(order: Order, task: Task, desk: Desk, client: Record) -> tuple[Bill, tuple[str, ...]] | Proposal:
     """Work out the amounts, or ask; every assumption is in the reasons."""
     reasons: list[str] = []
-    issued = desk.now.astimezone(desk.zone).date()
+    issued = local_day(desk)
     asked = asked_amount(order.amount, desk, client, reasons)
     if asked is None:
         return Proposal(ask=f"How much shall I invoice {named(client)}, before VAT?")
@@ -167,7 +167,7 @@ def asked_amount(said: Money | None, desk: Desk, client: Record, reasons: list[s
 
 
 def _what(order: Order, task: Task, desk: Desk, client: Record, reasons: list[str]) -> str:
-    month = f"{desk.now.astimezone(desk.zone):%B %Y}"
+    month = f"{local_now(desk):%B %Y}"
     said = topic(order.what.replace("{month}", month))
     if any(slot.kind == "money" and slot.text.strip() == said for slot in _spoken(said, desk)):
         said = ""  # "for 3 days at 800" is a price and no purpose
@@ -307,16 +307,6 @@ def _invoice_paragraphs(desk: Desk, made: Bill, number: str) -> tuple[str, ...]:
     )
 
 
-def _newcomer(desk: Desk, name: str, email: str) -> Record:
-    """A client nobody knows yet, with the address the operator gave; version 0 means it must not exist."""
-    data: dict[str, Json] = {"name": name, "email": email, "status": "active"}
-    return Record("client", slug(name) or slug(email), 0, data, desk.now, "")
-
-
-def _first_written(client: Record) -> tuple[Write, ...]:
-    return () if client.version else (Write(kind="client", key=client.key, data=dict(client.data)),)
-
-
 def _twice(desk: Desk, client: str, made: Bill) -> tuple[str, ...]:
     same = [
         record.key
@@ -336,7 +326,7 @@ async def credited(
         return Proposal(
             ask=f"I have no e-mail address for {who}. Where does the credit note go? Say: update {who} email …"
         )
-    made = _bill_of(invoice, desk.now.astimezone(desk.zone).date())
+    made = _bill_of(invoice, local_day(desk))
     number = desk.next_number(f"credit:{made.issued.year}")
     drawn = await _drawn(
         desk, made, number, "credit note", client, refers_to=invoice.key, refers_date=invoice.data["issued"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from agents.base import Agent, Choice, Desk, Proposal, Task, money
+from agents.base import Agent, Choice, Desk, Proposal, Task, local_day, money
 from agents.bill import OPEN, outstanding
 from agents.directory import address, named
 from agents.letter import amount_words, day_words
@@ -32,7 +32,7 @@ class Alarm:
 
 def alarms(desk: Desk) -> tuple[Alarm, ...]:
     """Return everything that wants attention, the most pressing first; always the same for the same books and day."""
-    today = desk.now.astimezone(desk.zone).date()
+    today = local_day(desk)
     found = [
         *_overdue(desk, today), *_late_work(desk, today), *_quiet(desk, today), *_unbilled(desk, today),
         *_unreachable(desk),

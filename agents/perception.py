@@ -61,7 +61,7 @@ def _payment(kind: str, item: Mapping[str, Json], desk: Desk) -> Proposal | None
     inputs: dict[str, Json] = {"number": number}
     if amount := item.get("amount"):
         inputs["amount"] = amount
-    step = Step(id="paid", agent="billing", intent="mark_paid", inputs=inputs, why="Stripe reports the payment")
+    step = Step(id="paid", agent="payments", intent="mark_paid", inputs=inputs, why="Stripe reports the payment")
     if wrong := faults((step,), staff()):
         return Proposal(problem=f"Stripe reports a payment for {number} that I cannot read: {' '.join(wrong)}")
     return Proposal(plan=(step,))

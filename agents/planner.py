@@ -15,8 +15,8 @@ from msgspec import structs
 from pydantic import BaseModel, Field
 
 from agents.base import Agent, Choice, Desk, Intent, Proposal, Risk, Step, Task
-from agents.directory import address, look_up, named, whom
-from agents.edits import UnreadableEditError, intent_of
+from agents.directory import address, named, the_client
+from agents.edits import with_edits
 from agents.letter import prompt
 from agents.plan import STEPS_MAX, Staff, faults, reference, staff, told
 from agents.playbook import Playbook, fill, for_goal, playbooks
@@ -101,12 +101,10 @@ class Planner(Agent):
 
     intents = (MakePlan,)
 
+    @with_edits
     async def work(self, task: Task, desk: Desk) -> Proposal:
         """Find the playbook, or think one up, and check it."""
-        try:
-            wish = intent_of(task, desk)
-        except UnreadableEditError as error:
-            return Proposal(ask=str(error))
+        wish = task.intent
         assert isinstance(wish, MakePlan)
         books = {name: book for name, book in playbooks(desk.playbooks).items() if book.steps}
         goal = wish.goal or task.text
@@ -173,10 +171,9 @@ def _known(wish: MakePlan, task: Task, desk: Desk) -> dict[str, Json] | Proposal
     known: dict[str, Json] = {"topic": wish.topic or _topic(task.text), "amount": str(wish.amount or "")}
     if not wish.client:
         return known
-    match = look_up(desk, wish.client)
-    if match.record is None:
-        return whom(task, wish.client, match.nearby)
-    client = match.record
+    client = the_client(wish.client, task, desk)
+    if isinstance(client, Proposal):
+        return client
     known |= {
         "client": client.key,
         "name": named(client),

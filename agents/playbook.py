@@ -13,7 +13,6 @@ becomes a plan; one with ``reply`` is an answer that support may suggest::
 
     [[steps]]
     id = "welcome"
-    agent = "clients"
     intent = "onboard"
     inputs = { client = "$client", email = "$email" }
     +++
@@ -38,6 +37,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rapidfuzz import fuzz
 
 from agents.base import Desk, Step
+from agents.plan import staff
 from agents.slots import Span
 from memory.events import Json
 
@@ -60,8 +60,8 @@ class PlaybookStep(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str
-    agent: str
     intent: str
+    agent: str = ""  # for people: whose intent it is, is looked up
     inputs: dict[str, Any] = Field(default_factory=dict)
     needs: tuple[str, ...] = ()
     gate: Literal["", "ask"] = ""
@@ -180,11 +180,12 @@ def fill(book: Playbook, known: Mapping[str, Json], desk: Desk) -> Filled:
     missing = tuple(name for name in book.asks if not known.get(name))
     if missing:
         return Filled(missing=missing)
+    known_to = staff()
     return Filled(
         tuple(
             Step(
                 id=step.id,
-                agent=step.agent,
+                agent=known_to[step.intent].agent if step.intent in known_to else step.agent,
                 intent=step.intent,
                 inputs=_inputs(step.inputs, known, desk),
                 needs=step.needs,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from agents.base import Agent, Desk, Intent, Proposal, Source, Task
-from agents.edits import UnreadableEditError, intent_of
+from agents.edits import with_edits
 from agents.letter import prompt
 from connectors.base import ConnectorError
 from memory.events import Origin
@@ -178,13 +178,10 @@ class Research(Agent):
 
     intents = (LookUp, Summarise)
 
+    @with_edits
     async def work(self, task: Task, desk: Desk) -> Proposal:
         """Gather, condense, cite."""
-        try:
-            wanted = intent_of(task, desk)
-        except UnreadableEditError as error:
-            return Proposal(ask=str(error))
-        match wanted:
+        match task.intent:
             case LookUp() as wish:
                 return await _look_up(wish.query or task.text, task, desk)
             case Summarise() as wish:

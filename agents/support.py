@@ -13,8 +13,8 @@ from typing import ClassVar
 
 from agents.base import ActionCall, Agent, Choice, Desk, Intent, Proposal, Record, Risk, Source, Task, Write, money
 from agents.bill import OPEN, outstanding
-from agents.directory import address, cited, contact, look_up, named, slug, whom
-from agents.edits import UnreadableEditError, intent_of
+from agents.directory import address, cited, contact, named, slug, the_client
+from agents.edits import with_edits
 from agents.letter import amount_words, body, letter, polish, signature
 from agents.percept import Percept, memory_of, perceive
 from agents.playbook import Playbook, playbooks, suggested
@@ -133,13 +133,10 @@ class Support(Agent):
     intents = (Triage, ReplyMail)
     proposes = ("mail.send",)
 
+    @with_edits
     async def work(self, task: Task, desk: Desk) -> Proposal:
         """Look at a mail, or answer one."""
-        try:
-            wanted = intent_of(task, desk)
-        except UnreadableEditError as error:
-            return Proposal(ask=str(error))
-        match wanted:
+        match task.intent:
             case Triage():
                 return await _triage(task, desk) if task.item else _tickets(desk)
             case ReplyMail() as wish:
@@ -299,10 +296,9 @@ def _tickets(desk: Desk) -> Proposal:
 async def _reply(wish: ReplyMail, task: Task, desk: Desk) -> Proposal:
     if not wish.client:
         return Proposal(ask="Whose mail shall I answer?")
-    match = look_up(desk, wish.client)
-    if match.record is None:
-        return whom(task, wish.client, match.nearby)
-    client = match.record
+    client = the_client(wish.client, task, desk)
+    if isinstance(client, Proposal):
+        return client
     said = wish.what or _after(task.text)
     if not said:
         return Proposal(ask=f"What shall I answer {named(client)}?")

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from agents import discover
 from agents.base import ActionCall, Found, Intent, Proposal, Record, Task, Thought, Write, parse_money
+from agents.plan import staff
 from connectors.base import Receipt, Workshop
 from connectors.invoices import Invoices
 from memory.events import Json, Origin
@@ -152,6 +154,11 @@ def assert_balanced(call: ActionCall) -> None:
 
 def task(intent: Intent, text: str = "", **more: Any) -> Task:
     return Task(id="1", step="1", intent=intent, text=text, **more)
+
+
+async def answered(desk: PaperDesk, intent: Intent, text: str = "", **more: Any) -> Proposal:
+    """Ask whoever answers this intent."""
+    return await discover()[staff()[intent.id()].agent]().work(task(intent, text, **more), desk)
 
 
 def client(name: str, **data: Json) -> dict[str, Json]:

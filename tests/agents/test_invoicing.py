@@ -10,13 +10,13 @@ from agents.invoicing import asked_amount
 from agents.slots import Money, Terms
 from agents.slots.grammar import find_spans
 from connectors.base import TryLaterError
-from tests.agents.desk import NOW, PaperDesk, assert_balanced, client
-from tests.agents.test_billing import MARCH, invoiced, propose, wish
+from tests.agents.desk import NOW, PaperDesk, answered, assert_balanced, client
+from tests.agents.test_billing import MARCH, invoiced, wish
 
 
 async def test_an_invoice_is_issued_and_mailed_with_its_pdf() -> None:
     desk = PaperDesk()
-    proposal = await propose(desk, wish(terms=Terms(days=14)), MARCH)
+    proposal = await answered(desk, wish(terms=Terms(days=14)), MARCH)
     issue, mail = proposal.calls
     assert issue.name == "books.issue"
     assert {key: issue.args[key] for key in ("client", "number", "kind", "amount", "net", "tax", "due")} == {
@@ -42,27 +42,27 @@ async def test_an_invoice_is_issued_and_mailed_with_its_pdf() -> None:
 
 
 async def test_what_was_assumed_stands_in_the_reasons() -> None:
-    proposal = await propose(PaperDesk(), wish(), MARCH)
+    proposal = await answered(PaperDesk(), wish(), MARCH)
     assert any("EUR, Acme GmbH's currency" in reason for reason in proposal.reasons)
     assert any("taken as net" in reason for reason in proposal.reasons)
     assert any("company's usual terms, net 14" in reason for reason in proposal.reasons)
 
 
 async def test_a_typed_currency_is_not_an_assumption() -> None:
-    proposal = await propose(PaperDesk(), wish(amount=Money(Decimal(10), "USD"), terms=Terms(days=7)), "invoice")
+    proposal = await answered(PaperDesk(), wish(amount=Money(Decimal(10), "USD"), terms=Terms(days=7)), "invoice")
     assert proposal.calls[0].args["amount"] == "11.90 USD"
     assert not any("currency" in reason for reason in proposal.reasons)
 
 
 @pytest.mark.parametrize("text", ["invoice Acme 119 incl. VAT", "bill Acme 119 gross", "119 including VAT to Acme"])
 async def test_an_amount_including_vat_is_split(text: str) -> None:
-    proposal = await propose(PaperDesk(), wish(amount=Money(Decimal(119))), text)
+    proposal = await answered(PaperDesk(), wish(amount=Money(Decimal(119))), text)
     assert proposal.calls[0].args["net"] == "100.00 EUR"
     assert proposal.calls[0].args["amount"] == "119.00 EUR"
 
 
 async def test_a_gross_amount_that_no_net_gives_is_asked_about() -> None:
-    proposal = await propose(PaperDesk(), wish(amount=Money(Decimal("0.03"))), "invoice Acme 0.03 incl. VAT")
+    proposal = await answered(PaperDesk(), wish(amount=Money(Decimal("0.03"))), "invoice Acme 0.03 incl. VAT")
     assert proposal.ask
     assert [choice.label for choice in proposal.choices] == ["0.02 EUR", "0.04 EUR"]
     assert proposal.choices[1].text == "invoice Acme 0.04 EUR incl. VAT"
@@ -71,39 +71,39 @@ async def test_a_gross_amount_that_no_net_gives_is_asked_about() -> None:
 async def test_days_times_rate_is_not_billed_as_one_day() -> None:
     said = "bill Acme for 3 days at 800"
     amount = next(slot.value for slot in find_spans(said, NOW, ZoneInfo("Europe/Berlin")) if slot.kind == "money")
-    proposal = await propose(PaperDesk(), wish(amount=amount, what=""), said)
+    proposal = await answered(PaperDesk(), wish(amount=amount, what=""), said)
     assert proposal.calls[0].args["net"] == "2400.00 EUR"
     assert proposal.calls[0].args["lines"][0]["quantity"] == "3"
 
 
 async def test_an_unknown_client_is_asked_for_and_never_guessed() -> None:
-    proposal = await propose(PaperDesk(), wish(client="Globex"), "invoice Globex 1,200")
+    proposal = await answered(PaperDesk(), wish(client="Globex"), "invoice Globex 1,200")
     assert "no client called 'Globex'" in proposal.ask
     assert not proposal.calls
 
 
 async def test_a_slip_of_the_pen_offers_the_right_name_as_a_button() -> None:
-    proposal = await propose(PaperDesk(), wish(client="Acmee"), "invoice Acmee 1,200")
+    proposal = await answered(PaperDesk(), wish(client="Acmee"), "invoice Acmee 1,200")
     assert not proposal.calls
     assert [(c.label, c.text) for c in proposal.choices] == [("Acme GmbH", "invoice Acme GmbH 1,200")]
 
 
 async def test_two_clients_of_one_name_are_asked_about() -> None:
     desk = PaperDesk(clients={"acme": client("Acme GmbH"), "acme-inc": client("Acme Inc.")})
-    proposal = await propose(desk, wish(client="acme gmbh"), MARCH)
+    proposal = await answered(desk, wish(client="acme gmbh"), MARCH)
     assert proposal.calls
-    proposal = await propose(PaperDesk(clients={"a": client("Acme North"), "b": client("Acme South")}), wish(), MARCH)
+    proposal = await answered(PaperDesk(clients={"a": client("Acme North"), "b": client("Acme South")}), wish(), MARCH)
     assert {choice.label for choice in proposal.choices} == {"Acme North", "Acme South"}
 
 
 async def test_a_client_without_an_address_is_asked_about() -> None:
-    proposal = await propose(PaperDesk(clients={"acme": {"name": "Acme"}}), wish(), MARCH)
+    proposal = await answered(PaperDesk(clients={"acme": {"name": "Acme"}}), wish(), MARCH)
     assert "no e-mail address for Acme" in proposal.ask
 
 
 async def test_a_newcomer_with_an_address_is_written_down_with_the_invoice() -> None:
     desk = PaperDesk()
-    proposal = await propose(desk, wish(client="Globex", email="pay@globex.example"), "invoice Globex 1,200")
+    proposal = await answered(desk, wish(client="Globex", email="pay@globex.example"), "invoice Globex 1,200")
     assert proposal.calls[0].needs["client:globex"] == 0
     desk.confirm(proposal)
     assert desk.record("client", "globex").data["email"] == "pay@globex.example"
@@ -115,7 +115,7 @@ async def test_a_newcomer_with_an_address_is_written_down_with_the_invoice() -> 
 )  # fmt: skip
 async def test_a_client_without_vat_is_billed_without_and_told_why(vat: str, more: dict[str, str]) -> None:
     desk = PaperDesk(clients={"acme": client("Acme", vat=vat, **more)})
-    proposal = await propose(desk, wish(), MARCH)
+    proposal = await answered(desk, wish(), MARCH)
     assert proposal.calls, proposal
     assert proposal.calls[0].args["amount"] == "1200.00 EUR"
     assert proposal.calls[0].args["tax"] == f"none · {vat}"
@@ -124,61 +124,61 @@ async def test_a_client_without_vat_is_billed_without_and_told_why(vat: str, mor
 
 
 async def test_no_vat_without_a_reason_is_asked_about() -> None:
-    proposal = await propose(PaperDesk(), wish(), "invoice Acme 1,200 no VAT")
+    proposal = await answered(PaperDesk(), wish(), "invoice Acme 1,200 no VAT")
     assert "Why does Acme GmbH pay no VAT?" in proposal.ask
     assert "update Acme GmbH vat reverse charge" in [choice.text for choice in proposal.choices]
 
 
 async def test_a_company_without_a_rate_adds_no_vat_and_says_so() -> None:
-    proposal = await propose(PaperDesk(vat_rate="", vat_id=""), wish(), MARCH)
+    proposal = await answered(PaperDesk(vat_rate="", vat_id=""), wish(), MARCH)
     assert proposal.calls[0].args["amount"] == "1200.00 EUR"
     assert any("no rate is set" in reason for reason in proposal.reasons)
 
 
 async def test_the_retainer_is_the_amount_when_none_is_said() -> None:
-    proposal = await propose(PaperDesk(), wish(amount=None), "invoice the Acme retainer")
+    proposal = await answered(PaperDesk(), wish(amount=None), "invoice the Acme retainer")
     assert proposal.calls[0].args["net"] == "1200.00 EUR"
     bare = PaperDesk(clients={"acme": client("Acme")})
-    assert (await propose(bare, wish(amount=None), "invoice Acme")).ask == "How much shall I invoice Acme, before VAT?"
+    assert (await answered(bare, wish(amount=None), "invoice Acme")).ask == "How much shall I invoice Acme, before VAT?"
 
 
 async def test_the_purpose_is_read_from_the_words_when_the_slot_is_empty() -> None:
-    proposal = await propose(PaperDesk(), wish(what=""), MARCH)
+    proposal = await answered(PaperDesk(), wish(what=""), MARCH)
     assert proposal.calls[0].args["lines"][0]["text"] == "March retainer"
-    proposal = await propose(PaperDesk(), wish(what=""), "an invoice for Acme, 1200")
+    proposal = await answered(PaperDesk(), wish(what=""), "an invoice for Acme, 1200")
     assert proposal.calls[0].args["lines"][0]["text"] == "Services, November 2026"
-    proposal = await propose(PaperDesk(), wish(what="the March retainer"))
+    proposal = await answered(PaperDesk(), wish(what="the March retainer"))
     assert proposal.calls[0].args["lines"][0]["text"] == "March retainer"
-    proposal = await propose(PaperDesk(), wish(what="3 days at 800"))
+    proposal = await answered(PaperDesk(), wish(what="3 days at 800"))
     assert proposal.calls[0].args["lines"][0]["text"] == "Services, November 2026"
 
 
 async def test_the_same_bill_twice_is_pointed_out() -> None:
     desk = PaperDesk()
     await invoiced(desk)
-    again = await propose(desk, wish(), MARCH)
+    again = await answered(desk, wish(), MARCH)
     assert any("2026-0001 already bills the same" in reason for reason in again.reasons)
     assert again.calls[0].args["number"] == "2026-0002"
 
 
 async def test_an_edited_amount_changes_every_figure() -> None:
-    proposal = await propose(PaperDesk(), wish(), MARCH, edits={"amount": "1000.00 EUR", "terms": "net 30"})
+    proposal = await answered(PaperDesk(), wish(), MARCH, edits={"amount": "1000.00 EUR", "terms": "net 30"})
     assert proposal.calls[0].args["amount"] == "1190.00 EUR"
     assert proposal.calls[0].args["due"] == "2026-12-21"
     assert "1,190.00 EUR" in proposal.calls[1].args["body"]
-    typed = await propose(PaperDesk(), wish(), MARCH, edits={"amount": "1,000"})
+    typed = await answered(PaperDesk(), wish(), MARCH, edits={"amount": "1,000"})
     assert typed.calls[0].args["amount"] == "1190.00 EUR"
 
 
 async def test_an_edit_that_cannot_be_read_is_asked_about() -> None:
-    proposal = await propose(PaperDesk(), wish(), MARCH, edits={"amount": "a lot"})
+    proposal = await answered(PaperDesk(), wish(), MARCH, edits={"amount": "a lot"})
     assert "cannot read 'a lot' as amount" in proposal.ask
 
 
 async def test_nothing_is_prepared_when_the_page_cannot_be_drawn() -> None:
     desk = PaperDesk()
     desk.answers["invoices.render"] = TryLaterError("The renderer is away.")
-    proposal = await propose(desk, wish(), MARCH)
+    proposal = await answered(desk, wish(), MARCH)
     assert "could not be drawn" in proposal.problem
     assert not proposal.calls
 
@@ -186,16 +186,16 @@ async def test_nothing_is_prepared_when_the_page_cannot_be_drawn() -> None:
 async def test_guidance_rewords_the_mail_but_no_figure() -> None:
     desk = PaperDesk()
     desk.thoughts = [Thought(text="Hi Anna, 9,999.00 EUR please.", model="m")]
-    proposal = await propose(desk, wish(), MARCH, guidance="friendlier")
+    proposal = await answered(desk, wish(), MARCH, guidance="friendlier")
     assert "1,428.00 EUR" in proposal.calls[1].args["body"]
     assert any("Kept my own wording" in reason for reason in proposal.reasons)
-    proposal = await propose(PaperDesk(), wish(), MARCH, guidance="friendlier")
+    proposal = await answered(PaperDesk(), wish(), MARCH, guidance="friendlier")
     assert any("could not follow 'friendlier' without a model" in reason for reason in proposal.reasons)
 
 
 async def test_no_model_is_asked_for_an_ordinary_invoice() -> None:
     desk = PaperDesk()
-    await propose(desk, wish(), MARCH)
+    await answered(desk, wish(), MARCH)
     assert desk.asked == []
 
 
@@ -219,9 +219,9 @@ def test_an_amount_is_said_or_on_the_record(
 
 
 async def test_yen_have_no_cents_and_dinars_are_refused() -> None:
-    yen = await propose(PaperDesk(), wish(amount=Money(Decimal(1234), "JPY")), "invoice Acme 1234 yen")
+    yen = await answered(PaperDesk(), wish(amount=Money(Decimal(1234), "JPY")), "invoice Acme 1234 yen")
     assert (yen.calls[0].args["net"], yen.calls[0].args["tax"]) == ("1234.00 JPY", "19 % · 234.00 JPY")
     assert_balanced(yen.calls[0])
-    dinar = await propose(PaperDesk(), wish(amount=Money(Decimal("1.01"), "KWD")), "invoice Acme 1.01 KWD")
+    dinar = await answered(PaperDesk(), wish(amount=Money(Decimal("1.01"), "KWD")), "invoice Acme 1.01 KWD")
     assert "nothing was prepared" in dinar.problem
     assert dinar.calls == ()

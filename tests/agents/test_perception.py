@@ -1,7 +1,7 @@
 """Perception: the kind of an item picks the playbook; its words never do."""
 
 from agents.base import Intent, Proposal
-from agents.billing import Billing, MarkPaid
+from agents.payments import MarkPaid, Payments
 from agents.perception import Perception
 from memory.events import Origin
 from tests.agents.desk import PaperDesk, task
@@ -67,13 +67,13 @@ async def test_a_payment_that_stripe_reports_is_proposed_once() -> None:
     }  # fmt: skip
     proposal = await hear(item, desk=desk, kind="stripe.payment_intent.succeeded")
     assert [(s.agent, s.intent, s.inputs) for s in proposal.plan] == [
-        ("billing", "mark_paid", {"number": "2026-0001", "amount": "1428.00 EUR"})
+        ("payments", "mark_paid", {"number": "2026-0001", "amount": "1428.00 EUR"})
     ]
     assert (await hear(item, desk=desk, kind="stripe.checkout.session.completed")).plan == ()
     step = task(
         MarkPaid.model_validate(proposal.plan[0].inputs), item=item, item_kind="stripe.payment_intent.succeeded"
     )
-    desk.confirm(await Billing().work(step, desk))
+    desk.confirm(await Payments().work(step, desk))
     assert desk.record("payment", "2026-0001-1").data["charge"] == "ch_9"
 
 

@@ -56,7 +56,7 @@ def test_a_model_may_not_make_an_amount_up(words: str) -> None:
 
 
 def test_a_model_may_not_make_a_recipient_up() -> None:
-    step = Step(id="m", agent="clients", intent="write_mail", inputs={"email": "a@evil.example", "what": "hi"})
+    step = Step(id="m", agent="correspondence", intent="write_mail", inputs={"email": "a@evil.example", "what": "hi"})
     assert "may not make it up" in faults((step,), KNOWN, words="write to Anna")[0]
     assert faults((step,), KNOWN, words="write a@evil.example hi") == ()
 

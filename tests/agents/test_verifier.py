@@ -6,9 +6,11 @@ import msgspec
 import pytest
 
 from agents.base import ActionCall, Task
-from agents.billing import Billing, Invoice, MarkPaid, RemindDebtor
-from agents.clients import Clients, SendProposal, WriteMail
+from agents.billing import Billing, Invoice
+from agents.correspondence import WriteMail
 from agents.letter import letter
+from agents.payments import MarkPaid, Payments, RemindDebtor
+from agents.proposals import Proposals, SendProposal
 from agents.slots import Money
 from agents.verifier import check
 from memory.events import Entry, Write
@@ -38,12 +40,12 @@ async def test_the_houses_own_drafts_pass() -> None:
     late = {**desk.record("invoice", "2026-0001").data, "due": "2026-11-01"}
     desk.write(Write(kind="invoice", key="2026-0001", data=late))
     part = MarkPaid(number="2026-0001", amount=Money(Decimal(428)))
-    desk.confirm(await Billing().work(task(part), desk))
-    reminder = (await Billing().work(task(RemindDebtor(client="Acme")), desk)).calls
+    desk.confirm(await Payments().work(task(part), desk))
+    reminder = (await Payments().work(task(RemindDebtor(client="Acme")), desk)).calls
     assert "1,000.00 EUR" in reminder[0].args["body"]
     assert check(reminder, task(RemindDebtor(client="Acme")), desk) == ()
     offer = task(SendProposal(client="Acme", what="site", amount=Money(Decimal(4500))), "quote Acme 4.5k for the site")
-    assert check((await Clients().work(offer, desk)).calls, offer, desk) == ()
+    assert check((await Proposals().work(offer, desk)).calls, offer, desk) == ()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,143 @@
+"""Onboarding: a new client is welcomed, the record says so, and the first check-ins are planned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from agents.base import (
+    ActionCall,
+    Agent,
+    Desk,
+    Intent,
+    Proposal,
+    Risk,
+    Task,
+    Write,
+    local_day,
+    local_now,
+)
+from agents.directory import (
+    address,
+    cited,
+    contact,
+    named,
+    recipient,
+)
+from agents.edits import with_edits
+from agents.letter import (
+    body,
+    letter,
+    polish,
+)
+from agents.reminder import reminder
+from agents.slots import ClientName, Email
+
+CHECK_IN_DAYS = (3, 14)  # after onboarding: how is it going, and how was it
+
+
+class Onboard(Intent):
+    """Welcome a new client and plan the first check-ins."""
+
+    effect: ClassVar[Risk] = Risk.OUTSIDE
+    examples: ClassVar[tuple[str, ...]] = (
+        "onboard Globex",
+        "start onboarding for Acme",
+        "send Initech the welcome mail",
+        "Hooli signed, start the onboarding",
+        "welcome Stark as a new customer",
+        "kick off the onboarding of Umbrella",
+        "run the welcome sequence for Wayne",
+        "begin onboarding our new client Tyrell",
+        "new subscriber Cyberdyne, welcome them",
+        "get Wonka started",
+        "do the usual onboarding with Duff",
+        "greet Globex and schedule the check-ins",
+        "send the welcome pack to Acme",
+        "set up Initech as an active client and welcome them",
+        "onbord hooli",
+        "Hooli is our new customer, begin with the welcome",
+        "kick off the welcome for Umbrella",
+        "new client Wayne: welcome and check-ins please",
+    )
+    checks: ClassVar[tuple[str, ...]] = (
+        "please onboard Stark Industries",
+        "start the welcome sequence for Umbrella",
+        "Wayne is on board, send them the welcome mail",
+        "onboarding for Tyrell please",
+        "kick off with our new customer Duff",
+    )
+    not_mine: ClassVar[tuple[str, ...]] = (
+        "add client Globex",
+        "book a kick-off meeting with Acme",
+        "what is our onboarding process?",
+        "write a post about onboarding",
+        "project status of Acme",
+        "send Globex a proposal",
+    )
+    patterns: ClassVar[tuple[str, ...]] = ("onboard {client}", "start onboarding for {client}", "welcome {client}")
+    asks: ClassVar[Mapping[str, str]] = {"client": "Whom shall I onboard?"}
+
+    client: ClientName
+    email: Email | None = None
+    plan: str = ""
+
+
+class Onboarding(Agent):
+    """Welcomes new clients."""
+
+    intents = (Onboard,)
+    proposes = ("books.write", "mail.send", "books.remind")
+
+    @with_edits
+    async def work(self, task: Task, desk: Desk) -> Proposal:
+        """Prepare record, welcome mail and check-ins."""
+        match task.intent:
+            case Onboard() as wish:
+                return await _onboard(wish, task, desk)
+        raise NotImplementedError(f"onboarding does not know {task.intent.id()!r}")
+
+
+async def _onboard(wish: Onboard, task: Task, desk: Desk) -> Proposal:
+    client = recipient(wish.client, wish.email, task, desk)
+    if isinstance(client, Proposal):
+        return client
+    data = {**client.data, "status": "active", "onboarded": local_day(desk).isoformat()}
+    if wish.plan:
+        data["plan"] = wish.plan
+    note = ActionCall(
+        name="books.write",
+        args={
+            "summary": f"{named(client)} is an active client",
+            "fields": {"Status": "active", **({"Plan": wish.plan} if wish.plan else {})},
+        },
+        writes=(Write(kind="client", key=client.key, data=data),),
+        needs={f"client:{client.key}": client.version},
+        client=client.key,
+    )
+    paragraphs = (
+        "welcome, and thank you for your trust." + (f" You have chosen {wish.plan}." if wish.plan else ""),
+        (
+            "Here is what happens next: I set everything up, and you hear from me within two working days. "
+            "If there is anything I should know beforehand, just reply to this mail."
+        ),
+    )
+    text, worded = await polish(desk, "clients", body(desk, contact(client), paragraphs), guidance=task.guidance)
+    # The books' call before it writes the client anew, so the mail cannot pin the version it sees now.
+    mail = letter(to=[address(client)], subject=f"Welcome to {desk.company['name']}", text=text, key=client.key)
+    check_ins = [
+        reminder(desk, f"Check in with {named(client)}: {days} days since the start", _morning(desk, days), client.key)
+        for days in CHECK_IN_DAYS
+    ]
+    return Proposal(
+        calls=(note, mail, *check_ins),
+        results={"client": client.key, "check_ins": [call.args["when"] for call in check_ins]},
+        reasons=(f"Check-ins after {' and '.join(str(days) for days in CHECK_IN_DAYS)} days.", *worded),
+        sources=cited(client),
+    )
+
+
+def _morning(desk: Desk, days: int) -> datetime:
+    later = local_now(desk) + timedelta(days=days)
+    return later.replace(hour=9, minute=0, second=0, microsecond=0)

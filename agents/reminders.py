@@ -1,0 +1,156 @@
+"""Reminders: what the operator wants to be told of, once or again and again.
+
+Times are aware and on the operator's clock; a time that has passed is asked about and never moved in silence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, time
+from typing import ClassVar
+
+from agents.base import (
+    Agent,
+    Choice,
+    Desk,
+    Intent,
+    Proposal,
+    Risk,
+    Task,
+    local_now,
+)
+from agents.edits import with_edits
+from agents.letter import (
+    every_words,
+    in_the_morning,
+    moment_words,
+)
+from agents.phrase import without_times
+from agents.reminder import reminder
+from agents.slots import Day, Every, Moment, Span
+
+_LEAD = re.compile(
+    r"^\W*(?:please |pls |can you |could you )*remind me\b(?:\s+(?:to|that|about|of))?\s*", re.IGNORECASE
+)
+
+
+class RemindMe(Intent):
+    """Remind you of something at a time."""
+
+    effect: ClassVar[Risk] = Risk.REVERSIBLE
+    examples: ClassVar[tuple[str, ...]] = (
+        "remind me to call the accountant on Tuesday at 3",
+        "remind me tomorrow at 9 to send the contract",
+        "set a reminder for Friday: pay the rent",
+        "in two hours remind me to check the oven",
+        "ping me on Monday about the tax return",
+        "remind me every Friday to back up the laptop",
+        "don't let me forget to renew the domain on 3 March",
+        "reminder: dentist Thursday 10:30",
+        "nudge me next week about the Acme proposal",
+        "remind me in 20 minutes",
+        "can you remind me to water the plants each Sunday",
+        "I need to call mum tonight, remind me",
+        "wake me up at noon with the to-do list",
+        "remind me at 5pm to switch the servers",
+        "tell me on the 15th to file the VAT return",
+        "remnd me tomorow to buy stamps",
+        "set an alarm for 14:00 to join the webinar",
+        "remind me to invoice Globex on the first",
+        "make sure I remember the dentist on Thursday",
+        "don't let me forget the fair on 3 June",
+        "I must not forget to send the tax papers on Friday",
+    )
+    checks: ClassVar[tuple[str, ...]] = (
+        "remind me on Wednesday to write the newsletter",
+        "please remind me in an hour to call Hooli",
+        "set a reminder for tomorrow morning: passport",
+        "ping me at 16:00 about the delivery",
+        "every month remind me to check the backups",
+        "make sure I don't forget the trade fair on 12 May",
+    )
+    not_mine: ClassVar[tuple[str, ...]] = (
+        "remind Acme to pay",
+        "book a meeting on Tuesday at 3",
+        "what's on today?",
+        "remember that the accountant is called Ruth",
+        "schedule the post for Friday",
+        "follow up with Acme next week",
+        "remind me who Tyrell is",
+    )
+    patterns: ClassVar[tuple[str, ...]] = (
+        "remind me to {what} {when}",
+        "remind me {when} to {what}",
+        "remind me {every} to {what}",
+        "remind me to {what} {every}",
+        "remind me to {what}",
+    )
+    command: ClassVar[str] = "remind"
+    asks: ClassVar[Mapping[str, str]] = {"when": "When shall I remind you?"}
+
+    what: str = ""
+    when: Moment | None = None
+    every: Every | None = None
+    day: Day | None = None
+    span: Span | None = None
+
+
+class Reminders(Agent):
+    """Remembers for the operator."""
+
+    intents = (RemindMe,)
+    proposes = ("books.remind",)
+
+    @with_edits
+    async def work(self, task: Task, desk: Desk) -> Proposal:
+        """Note a reminder, or ask when."""
+        match task.intent:
+            case RemindMe() as wish:
+                return _remind(wish, task, desk)
+        raise NotImplementedError(f"reminders does not know {task.intent.id()!r}")
+
+
+def _remind(wish: RemindMe, task: Task, desk: Desk) -> Proposal:
+    what = _what(wish, task, desk) or "what you asked for"
+    when = _when(wish, desk)
+    every = in_the_morning(wish.every) if wish.every else None
+    if every:
+        when = when or every.next(local_now(desk))
+    if when is None:
+        return Proposal(
+            ask="When shall I remind you?",
+            choices=tuple(
+                Choice(label=label, text=f"remind me to {what} {said}")
+                for label, said in (
+                    ("In an hour", "in 1 hour"),
+                    ("Tomorrow at 9", "tomorrow at 9:00"),
+                    ("On Monday", "on Monday at 9:00"),
+                )
+            ),
+        )
+    if when <= desk.now:
+        return Proposal(
+            ask=f"{moment_words(when.astimezone(desk.zone))} has passed. When shall I remind you?",
+            choices=(Choice(label="Tomorrow at 9", text=f"remind me to {what} tomorrow at 9:00"),),
+        )
+    local = when.astimezone(desk.zone)
+    call = reminder(desk, what, local, every=every)
+    again = f", then {every_words(every)}" if every else ""
+    results = {"when": local.isoformat(), "reminder": call.writes[0].key}
+    return Proposal(calls=(call,), results=results, reasons=(f"{moment_words(local)}{again}.",))
+
+
+def _when(wish: RemindMe, desk: Desk) -> datetime | None:
+    if wish.when:
+        return wish.when
+    if wish.span:
+        return wish.span.after(local_now(desk))
+    return datetime.combine(wish.day, time(9), tzinfo=desk.zone) if wish.day else None
+
+
+def _what(wish: RemindMe, task: Task, desk: Desk) -> str:
+    """Return what to be reminded of: the slot, else the operator's words without the time and the asking."""
+    said = wish.what.strip(" .,:") or _LEAD.sub("", without_times(task.text, desk))
+    said = re.sub(r"^(?:to|that|about|of)\s+|[,\s]*\bremind me\b[.!]?$", "", said.strip(" .,:"), flags=re.IGNORECASE)
+    return re.sub(r"\s+", " ", said).strip(" .,:")
