@@ -48,6 +48,8 @@ from connectors.base import (
 )
 from connectors.caldav_events import Meeting
 from connectors.client import Client
+from connectors.oauth import Bearer
+from connectors.oauth import settings as oauth_settings
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 STRETCH_MAX = timedelta(days=366)
@@ -107,6 +109,7 @@ class Calendar(Connector):
         Setting("CALDAV_USER", "Login of the calendar"),
         Setting("CALDAV_PASSWORD", "Its password; most providers want an app password", secret=True),
         Setting("CALDAV_ORGANIZER", "Your own address in invitations; empty: CALDAV_USER, where that is an address"),
+        *oauth_settings("CALDAV", "the calendar (Google wants it)"),
     )  # fmt: skip
 
     def __init__(self, workshop: Workshop, client: Client, *, url: str, user: str = "", organizer: str = "") -> None:
@@ -135,8 +138,9 @@ class Calendar(Connector):
         if parts.username or parts.password:
             raise RefusedError("CALDAV_URL must hold no password; use CALDAV_USER and CALDAV_PASSWORD.")
         login = base64.b64encode(f"{user}:{values['CALDAV_PASSWORD']}".encode()).decode()
-        headers = {"Authorization": f"Basic {login}"} if user else {}
-        client = Client("The calendar", headers=headers, secrets=[values["CALDAV_PASSWORD"], login])
+        bearer = Bearer.of("CALDAV", values, workshop)
+        headers = {"Authorization": f"Basic {login}"} if user and bearer is None else {}
+        client = Client("The calendar", headers=headers, secrets=[values["CALDAV_PASSWORD"], login], bearer=bearer)
         organizer = values["CALDAV_ORGANIZER"].strip() or (user if "@" in user else "")
         return cls(workshop, client, url=url, user=user, organizer=organizer)
 

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, quote_plus
 
 import httpx
@@ -56,6 +56,18 @@ _TELLTALE = re.compile(
     r"|[srp]k_(?:live|test)_[A-Za-z0-9]{4,}|whsec_[A-Za-z0-9]{4,}|xox[abeprs]-[A-Za-z0-9-]{6,}|\d{6,}:[A-Za-z0-9_-]{30,})"
 )
 _USERINFO = re.compile(r"(?<=://)[^\s/@]+@")
+
+
+class Bearer(Protocol):
+    """Who may act for an account: `connectors.oauth.Bearer` serves."""
+
+    async def token(self, refused: str = "") -> str:
+        """Return an access token, another one than the one that was just turned down."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
 
 
 class Redactor:
@@ -199,6 +211,7 @@ class Client:
         base_url: str = "",
         headers: Mapping[str, str] | None = None,
         secrets: Iterable[str] = (),
+        bearer: Bearer | None = None,
         timeout_s: float = 20.0,
         tries: int = TRIES,
         rate_per_minute: float = 120.0,
@@ -210,6 +223,7 @@ class Client:
         self.service = service
         self.redact = Redactor([*secrets, *_in_headers(headers or {})])
         self.breaker = Breaker(service, monotonic=monotonic)
+        self._bearer = bearer
         self._pace = Pace(rate_per_minute, monotonic=monotonic)
         self._room = asyncio.Semaphore(at_once)
         self._tries = tries
@@ -221,6 +235,8 @@ class Client:
 
     async def close(self) -> None:
         """Let go of connections."""
+        if self._bearer is not None:
+            await self._bearer.close()
         await self._http.aclose()
 
     async def request(
@@ -293,8 +309,14 @@ class Client:
         self, request: httpx.Request, *, repeatable: bool, harmless: bool, also: Collection[int]
     ) -> Answer:
         unsure = TryLaterError if harmless else OutcomeUnknownError
+        await self._authorise(request)
         try:
             response = await self._http.send(request, stream=True)
+            if response.status_code == HTTPStatus.UNAUTHORIZED and self._bearer is not None:
+                # The token ended before its time. Nothing was done, so the request goes once more with a new one.
+                await response.aclose()
+                await self._authorise(request, refused=request.headers["authorization"].partition(" ")[2])
+                response = await self._http.send(request, stream=True)
             try:
                 content = await self._read(response, unsure)
             finally:
@@ -311,6 +333,10 @@ class Client:
         if response.status_code in also:
             return Answer(self.service, response.status_code, dict(response.headers), content, repeatable)
         return self._judge(response, content, unsure, repeatable=repeatable)
+
+    async def _authorise(self, request: httpx.Request, refused: str = "") -> None:
+        if self._bearer is not None:
+            request.headers["authorization"] = f"Bearer {await self._bearer.token(refused)}"
 
     async def _read(self, response: httpx.Response, unsure: type[ConnectorError]) -> bytes:
         content = bytearray()

@@ -55,6 +55,8 @@ from connectors.client import Breaker, Monotonic, Pause
 from connectors.mail_delivery import Server, deliver, greet
 from connectors.mail_folders import Account, Arrived, Bookmark, write_whole
 from connectors.mail_message import Letter, Message, address, compose
+from connectors.oauth import Bearer
+from connectors.oauth import settings as oauth_settings
 
 Chain = Annotated[list[str], Role.PLUMBING]
 
@@ -90,6 +92,7 @@ class Mail(Connector):
         Setting("IMAP_SENT", "The folder of sent mail", default="Sent"),
         Setting("IMAP_DRAFTS", "The folder of drafts", default="Drafts"),
         Setting("IMAP_FILES_SENT", "yes if the provider files sent mail by itself, as Gmail does", default="no"),
+        *oauth_settings("MAIL", "sending and reading mail"),
     )
 
     def __init__(
@@ -99,6 +102,7 @@ class Mail(Connector):
         sender: str,
         server: Server | None = None,
         box: Account | None = None,
+        bearer: Bearer | None = None,
         pause: Pause = asyncio.sleep,
         monotonic: Monotonic = time.monotonic,
     ) -> None:
@@ -106,6 +110,7 @@ class Mail(Connector):
         self._sender = sender
         self._server = server
         self._box = box
+        self._bearer = bearer
         self._pause = pause
         self._monotonic = monotonic
         self.breaker = Breaker("The mail server", monotonic=monotonic)
@@ -123,28 +128,37 @@ class Mail(Connector):
             raise RefusedError("SMTP_HOST is set, but not whom the mail comes from: set MAIL_FROM.")
         address(sender or "you@localhost")
         server = box = None
+        bearer = Bearer.of("MAIL", values, workshop)
+        right = values["MAIL_OAUTH_REFRESH_TOKEN"]
         if host:
-            security = _security("SMTP", values, host, values["SMTP_PASSWORD"])
-            server = Server(host, _port("SMTP", values), security, values["SMTP_USER"], values["SMTP_PASSWORD"])
+            security = _security("SMTP", values, host, values["SMTP_PASSWORD"] or right)
+            user, password = values["SMTP_USER"], values["SMTP_PASSWORD"]
+            server = Server(host, _port("SMTP", values), security, user, password, bearer=bearer)
         if at := values["IMAP_HOST"].strip():
             password = values["IMAP_PASSWORD"] or values["SMTP_PASSWORD"]
             box = Account(
                 host=at,
                 port=_port("IMAP", values),
-                security=_security("IMAP", values, at, password),
+                security=_security("IMAP", values, at, password or right),
                 user=values["IMAP_USER"] or values["SMTP_USER"],
                 password=password,
                 folders=tuple(each.strip() for each in values["IMAP_FOLDERS"].split(",") if each.strip()) or ("INBOX",),
                 sent=values["IMAP_SENT"],
                 drafts=values["IMAP_DRAFTS"],
                 server_files_sent=values["IMAP_FILES_SENT"].strip().lower() in {"yes", "true", "1"},
+                bearer=bearer,
             )
-        return cls(workshop, sender=sender or "you@localhost", server=server, box=box)
+        return cls(workshop, sender=sender or "you@localhost", server=server, box=box, bearer=bearer)
 
     @property
     def account(self) -> str:
         """The address mail comes from."""
         return address(self._sender).addr_spec
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        if self._bearer is not None:
+            await self._bearer.close()
 
     # ── out ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -561,7 +575,7 @@ def _security(prefix: str, values: Mapping[str, str], host: str, password: str) 
         raise RefusedError(f"{prefix}_SECURITY is {security!r}; it is starttls, tls or none.")
     if security == "none" and password and host not in LOOPBACK:
         raise RefusedError(
-            f"{prefix}_SECURITY is none: the password would go to {host} in the clear. Use starttls or tls."
+            f"{prefix}_SECURITY is none: the login would go to {host} in the clear. Use starttls or tls."
         )
     return security
 

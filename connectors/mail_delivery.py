@@ -23,6 +23,7 @@ from aiosmtplib import SMTPException, SMTPResponseException
 from connectors.base import ConnectorError, OutcomeUnknownError, RefusedError, TryLaterError
 from connectors.client import Redactor
 from connectors.mail_message import Message
+from connectors.oauth import Bearer
 
 FAREWELL_S = 2.0
 _FINAL = 500  # replies from here on are for good
@@ -41,10 +42,16 @@ class Server:
     password: str = ""
     command_timeout_s: float = 30.0
     dot_timeout_s: float = 120.0  # RFC 5321 allows a server ten minutes; after two a person is asked
+    bearer: Bearer | None = None  # logs in with an access token (XOAUTH2) instead of the password
 
     def __repr__(self) -> str:
         """Without the password."""
         return f"Server({self.host}:{self.port}, {self.security}, {self.user})"
+
+    def redact(self, text: str) -> str:
+        """Return a server's words without what logs us in."""
+        text = Redactor([self.password])(text)
+        return self.bearer.redact(text) if self.bearer else text
 
 
 @dataclass(frozen=True)
@@ -63,16 +70,15 @@ async def deliver(server: Server, message: Message) -> Taken:
         TryLaterError: Nothing happened, and it may work later.
         OutcomeUnknownError: The server had the whole message and gave no answer.
     """
-    redact = Redactor([server.password])
     try:
         async with _session(server) as smtp:
             await _envelope(smtp, message)
             return await _content(smtp, server, message.content)
     except ConnectorError as error:
-        raise type(error)(redact(str(error))) from None
+        raise type(error)(server.redact(str(error))) from None
     except (SMTPException, OSError, TimeoutError, ValueError) as error:
         # Everything that can happen behind the dot has been turned into a ConnectorError by _content.
-        raise _before_the_dot(server, error, redact) from None
+        raise _before_the_dot(server, error) from None
 
 
 async def greet(server: Server) -> str:
@@ -81,13 +87,12 @@ async def greet(server: Server) -> str:
     Raises:
         RefusedError, TryLaterError: As `deliver`.
     """
-    redact = Redactor([server.password])
     try:
         async with _session(server) as smtp:
             reply = smtp.last_ehlo_response
             return (reply.message if reply else "").split("\n")[0]
     except (SMTPException, OSError, TimeoutError, ValueError) as error:
-        raise _before_the_dot(server, error, redact) from None
+        raise _before_the_dot(server, error) from None
 
 
 @asynccontextmanager
@@ -97,8 +102,8 @@ async def _session(server: Server) -> AsyncIterator[aiosmtplib.SMTP]:
         port=server.port,
         use_tls=server.security == "tls",
         start_tls=server.security == "starttls",
-        username=server.user or None,
-        password=server.password or None,
+        username=None if server.bearer else server.user or None,
+        password=None if server.bearer else server.password or None,
         timeout=server.command_timeout_s,
         local_hostname="localhost",  # what the machine is called is nobody's business
     )
@@ -106,12 +111,25 @@ async def _session(server: Server) -> AsyncIterator[aiosmtplib.SMTP]:
         await smtp.connect()
         if smtp.is_ehlo_or_helo_needed:
             await smtp.ehlo()
+        if server.bearer:
+            await _show_token(smtp, server.user, server.bearer)
         yield smtp
         with suppress(SMTPException, OSError, TimeoutError):
             # The farewell is courtesy; what counts has been said before it.
             await smtp.quit(timeout=FAREWELL_S)
     finally:
         smtp.close()
+
+
+async def _show_token(smtp: aiosmtplib.SMTP, user: str, bearer: Bearer) -> None:
+    if "xoauth2" not in smtp.server_auth_methods:
+        raise RefusedError("This mail server takes no OAuth 2 login (XOAUTH2). Use a password, or another SMTP_HOST.")
+    token = await bearer.token()
+    try:
+        await smtp.auth_xoauth2(user, token)
+    except aiosmtplib.SMTPAuthenticationError:
+        # A token may end before its time; with a new one, a second no is a no.
+        await smtp.auth_xoauth2(user, await bearer.token(refused=token))
 
 
 async def _envelope(smtp: aiosmtplib.SMTP, message: Message) -> None:
@@ -192,12 +210,13 @@ def _stuffed(content: bytes) -> bytes:
     return re.sub(rb"(?m)^\.", b"..", lines)
 
 
-def _before_the_dot(server: Server, error: Exception, redact: Redactor) -> ConnectorError:
+def _before_the_dot(server: Server, error: Exception) -> ConnectorError:
+    redact = server.redact
     words = redact(_flat(str(error)) or type(error).__name__)
     if isinstance(error, aiosmtplib.SMTPAuthenticationError) and error.code >= _FINAL:
         return RefusedError(
             f"{server.host} did not accept the login of {server.user} ({error.code} {redact(_flat(error.message))}). "
-            "Nothing was sent. Correct SMTP_USER and SMTP_PASSWORD."
+            f"Nothing was sent. Correct SMTP_USER and {'MAIL_OAUTH_...' if server.bearer else 'SMTP_PASSWORD'}."
         )
     if isinstance(error, SMTPResponseException) and error.code > 0:
         said = f"{server.host} answered {error.code} {redact(_flat(error.message))}. Nothing was sent."

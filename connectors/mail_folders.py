@@ -34,6 +34,7 @@ from imap_tools.errors import ImapToolsError, MailboxLoginError
 
 from connectors.base import ConnectorError, Health, RefusedError, TryLaterError
 from connectors.client import Redactor
+from connectors.oauth import Bearer
 
 IDLE_S = 240.0  # RFC 2177 allows 29 minutes; many routers forget a quiet connection after five
 POLL_S = 60.0  # for the few servers that have no IDLE
@@ -56,10 +57,16 @@ class Account:
     sent: str = "Sent"
     drafts: str = "Drafts"
     server_files_sent: bool = False  # Gmail and Exchange put a copy into Sent themselves
+    bearer: Bearer | None = None  # logs in with an access token (XOAUTH2) instead of the password
 
     def __repr__(self) -> str:
         """Without the password."""
         return f"Account({self.user}@{self.host}:{self.port})"
+
+    def redact(self, text: str) -> str:
+        """Return a server's words without what logs us in."""
+        text = Redactor([self.password])(text)
+        return self.bearer.redact(text) if self.bearer else text
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,18 @@ class Line:
 
     async def open(self) -> None:
         """Connect and log in."""
-        await self._run(self._log_in)
+        bearer = self._account.bearer
+        if bearer is None:
+            await self._run(self._connect)
+            await self._run(self._log_in)
+            return
+        token = await bearer.token()
+        try:
+            await self._show(token)
+        except RefusedError:
+            # A token may end before its time; with a new one, a second no is a no. A server may hang up on the first.
+            self._thread.submit(self._close)
+            await self._show(await bearer.token(refused=token))
 
     async def run(self, work: Callable[[BaseMailBox], T]) -> T:
         """Do something with the mailbox; errors come out as ours."""
@@ -114,7 +132,11 @@ class Line:
         with _translated(self._account):
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    def _log_in(self) -> None:
+    async def _show(self, token: str) -> None:
+        await self._run(self._connect)
+        await self._run(lambda: self._show_token(token))
+
+    def _connect(self) -> None:
         account = self._account
         if account.security == "tls":
             self._box = MailBox(account.host, account.port, TIMEOUT_S, ssl_context=ssl.create_default_context())
@@ -122,7 +144,19 @@ class Line:
             self._box = MailBoxStartTls(account.host, account.port, TIMEOUT_S, ssl_context=ssl.create_default_context())
         else:
             self._box = MailBoxUnencrypted(account.host, account.port, TIMEOUT_S)
-        self._box.login(account.user, account.password, initial_folder=None)
+
+    def _log_in(self) -> None:
+        assert self._box is not None
+        self._box.login(self._account.user, self._account.password, initial_folder=None)
+
+    def _show_token(self, token: str) -> None:
+        assert self._box is not None
+        if "AUTH=XOAUTH2" not in self._box.client.capabilities:
+            raise MailboxLoginError(("NO", [b"it takes no OAuth 2 login (XOAUTH2)"]), "OK")
+        try:
+            self._box.xoauth2(self._account.user, token, initial_folder=None)
+        except imaplib.IMAP4.error as error:
+            raise MailboxLoginError(("NO", [str(error).encode()]), "OK") from None
 
     def _close(self) -> None:
         if self._box is not None:
@@ -342,13 +376,13 @@ def _own_id(box: BaseMailBox, uid: str) -> bytes:
 
 @contextlib.contextmanager
 def _translated(account: Account) -> Iterator[None]:
-    redact = Redactor([account.password])
+    redact = account.redact
     try:
         yield
     except MailboxLoginError as error:
         raise RefusedError(
             f"{account.host} did not accept the login of {account.user} ({redact(str(error))[:200]}). "
-            "Correct IMAP_USER and IMAP_PASSWORD."
+            f"Correct IMAP_USER and {'MAIL_OAUTH_...' if account.bearer else 'IMAP_PASSWORD'}."
         ) from None
     except ssl.SSLCertVerificationError as error:
         raise RefusedError(

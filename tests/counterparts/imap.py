@@ -44,9 +44,11 @@ mail_gid = {gid}
 first_valid_uid = 0
 first_valid_gid = 0
 mail_max_userip_connections = 50
-auth_mechanisms = plain login
+auth_mechanisms = plain login{more}
+{tokens}
 passdb {{
   driver = static
+  mechanisms = plain login
   args = password={password}
 }}
 userdb {{
@@ -82,6 +84,22 @@ namespace inbox {{
     auto = create
   }}
 }}
+"""
+
+TOKENS = """
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {folder}/oauth2.conf
+}}
+"""
+# Dovecot asks the provider whether a token is good, and whose it is (RFC 7662).
+ASKS = """
+introspection_mode = post
+introspection_url = {url}
+username_attribute = email
+active_attribute = active
+active_value = true
 """
 
 
@@ -160,8 +178,11 @@ def dovecot_or_skip() -> None:
 
 
 @contextlib.contextmanager
-def dovecot() -> Iterator[Dovecot]:
-    """Start a server whose everything lies in a fresh folder; stop it and remove the folder at the end."""
+def dovecot(introspection: str = "") -> Iterator[Dovecot]:
+    """Start a server whose everything lies in a fresh folder; stop it and remove the folder at the end.
+
+    With ``introspection``, the address of a provider's, it takes OAuth 2 tokens as well.
+    """
     dovecot_or_skip()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -176,11 +197,14 @@ def dovecot() -> Iterator[Dovecot]:
     if root:
         for name in ("mail", "home"):
             os.chown(folder / name, owner.pw_uid, owner.pw_gid)
+    (folder / "oauth2.conf").write_text(ASKS.format(url=introspection))
     (folder / "dovecot.conf").write_text(
         CONFIG.format(
             folder=folder,
             port=port,
             password=PASSWORD,
+            more=" xoauth2 oauthbearer" if introspection else "",
+            tokens=TOKENS.format(folder=folder) if introspection else "",
             uid=owner.pw_uid,
             gid=owner.pw_gid,
             login_user="dovenull" if root else owner.pw_name,

@@ -21,6 +21,7 @@ nothing is kept), ``kept`` (it is in the ledger, no answer yet), ``answered`` (t
 """
 
 import asyncio
+import base64
 import contextlib
 import email
 import inspect
@@ -76,6 +77,7 @@ class PostOffice:
 
     ledger: Path | None = None
     users: dict[str, str] = field(default_factory=dict)  # with users, AUTH is asked for
+    tokens: Callable[[str], bool] | None = None  # with it, XOAUTH2 is offered, and this says whether a token is good
     tls: ssl.SSLContext | None = None  # offers STARTTLS
     utf8: bool = True
     size_max: int = 33_554_432
@@ -176,6 +178,7 @@ class _Session(SMTP):
             auth_require_tls=False,
             auth_required=False,
             authenticator=self._login if post.users else None,
+            auth_exclude_mechanism=() if post.tokens else ("XOAUTH2",),
             loop=asyncio.get_running_loop(),
         )
 
@@ -225,7 +228,7 @@ class _Session(SMTP):
             await super().smtp_AUTH(arg)
 
     async def smtp_MAIL(self, arg: str) -> None:  # noqa: N802
-        if self.post.users and not self.session.authenticated:
+        if (self.post.users or self.post.tokens) and not self.session.authenticated:
             await self.push("530 5.7.0 Authentication required")
         elif not await self.reached("mail", arg):
             await super().smtp_MAIL(arg)
@@ -252,6 +255,16 @@ class _Keeper:
     def __init__(self, post: PostOffice, session: _Session) -> None:
         self.post = post
         self.session = session
+
+    async def auth_XOAUTH2(self, server, args) -> AuthResult:  # noqa: N802
+        """As Google describes it: a refused token gets a challenge with the reason, and 535 after the client's answer."""
+        said = base64.b64decode(args[1]).decode()
+        user, _, token = said.removeprefix("user=").removesuffix("\x01\x01").partition("\x01auth=Bearer ")
+        if self.post.tokens(token):
+            server.session.user = user
+            return AuthResult(success=True, auth_data=user)
+        await server.challenge_auth('{"status":"401","schemes":"bearer"}')
+        return AuthResult(success=False, handled=False)
 
     async def handle_DATA(self, server, session, envelope) -> str:  # noqa: N802
         message = email.message_from_bytes(envelope.content, policy=default)
