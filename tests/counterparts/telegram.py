@@ -507,12 +507,24 @@ class TelegramDouble:
 
     def _do_edit_message_text(self, params: Json) -> Json:
         message = self._editable(params)
+        if "text" not in message:
+            raise ApiError(400, "Bad Request: there is no text in the message to edit")
         text, entities = self._text(params, "text", TEXT_MAX)
         if not text:
             raise ApiError(400, "Bad Request: message text is empty")
         changed = {**message, "text": text}
         changed.pop("entities", None)
         changed |= {"entities": entities} if entities else {}
+        return self._edited(message, changed, params)
+
+    def _do_edit_message_caption(self, params: Json) -> Json:
+        message = self._editable(params)
+        if "document" not in message and "photo" not in message:
+            raise ApiError(400, "Bad Request: there is no caption in the message to edit")
+        caption, entities = self._text(params, "caption", CAPTION_MAX)
+        changed = {key: value for key, value in message.items() if key not in ("caption", "caption_entities")}
+        changed |= {"caption": caption} if caption else {}
+        changed |= {"caption_entities": entities} if entities else {}
         return self._edited(message, changed, params)
 
     def _do_edit_message_reply_markup(self, params: Json) -> Json:

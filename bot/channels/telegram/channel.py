@@ -30,6 +30,7 @@ from bot.channels.base import Card, Ear, Message, NotWrittenError, Undeliverable
 from bot.channels.telegram import drafts
 from bot.channels.telegram.cards import CARD_MARK, DRAFT_MARK, Shown, ending, show
 from bot.channels.telegram.clock import Clock, WallClock
+from bot.channels.telegram.doubts import Doubts, Stands
 from bot.channels.telegram.hearing import PATIENCE_S, Hearing, Mouth
 from bot.channels.telegram.lanes import ORDINARY, URGENT, Lanes
 from bot.channels.telegram.pairing import Pairing, PairingStore
@@ -115,6 +116,7 @@ class Telegram:
         self._clock = clock or WallClock()
         self._wire = Wire(token, base_url)
         self._lanes = Lanes(self._clock)
+        self._doubts = Doubts()
         self._pairing = Pairing(store, self._clock.now, announce)
         self._announce = announce
         self._delegates = delegates
@@ -216,7 +218,14 @@ class Telegram:
         async with self._lanes.turn(chat, urgency):
             try:
                 for piece in pieces[len(done) :]:
-                    done.append(await self._call(chat, partial(self._put, chat, piece)))
+                    once = partial(
+                        self._doubts.once,
+                        chat,
+                        f"{key} {len(done)}",
+                        partial(self._put, chat, piece),
+                        self._stands(piece),
+                    )
+                    done.append(await self._call(chat, once))
             except UndeliverableError as error:
                 if done and not error.forever:
                     self._unfinished[key] = done
@@ -230,6 +239,11 @@ class Telegram:
             return await self._wire.send(chat, piece.html, piece.keyboard, piece.reply_to)
         name, content, media_type, caption = piece.file
         return await self._wire.send_file(chat, content, name, media_type, caption)
+
+    def _stands(self, piece: _Piece) -> Stands:
+        if piece.file is None:
+            return lambda chat, message: self._wire.stands(chat, message, piece.html, piece.keyboard)
+        return lambda chat, message: self._wire.stands_with_file(chat, message, piece.file[3] if piece.file else "")
 
     async def _call(self, chat: int, call: Callable[[], Awaitable[Any]]) -> Any:
         """Make one call in its lane, with the errors of `UndeliverableError`."""
@@ -316,6 +330,8 @@ class Telegram:
     async def _take(self, update: Update) -> None:
         if self._hearing is None:
             raise NotWrittenError("Telegram is still starting.")
+        if update.message is not None:
+            self._doubts.saw(update.message.chat.id, update.message.message_id)
         await self._hearing.take(update)
 
     async def _greet(self) -> None:

@@ -97,8 +97,8 @@ class Lanes:
                     raise UndeliverableError(str(flood), flood.retry_after_s) from None
                 await self._clock.sleep(flood.retry_after_s)
             except UnreachableError as fault:
-                # When the platform committed and its answer was lost, sending again doubles the message: Telegram
-                # has no idempotency key. A message twice is a nuisance, a message never is a lost approval.
+                # The platform may have committed and only its answer was lost: `call` looks before it sends again
+                # (`Doubts`). Where it cannot know, twice is a nuisance, and never would be a lost approval.
                 faults += 1
                 if faults > FAULTS_MAX:
                     raise UndeliverableError(str(fault), FAULT_PAUSE_S * 2**faults) from None

@@ -20,7 +20,7 @@ from bot.channels.telegram.wire import read_update
 
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 BODY_BYTES_MAX = 1024 * 1024  # an update with a full message, entities and all, is below 100 kB
-BODY_TIMEOUT_S = 10.0
+BODY_TIMEOUT_S = 0.8  # for a body to arrive; whoever is slower is not Telegram, and it would send again
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,256}")  # core.telegram.org/bots/api#setwebhook; the lower bound is ours
 
 _log = logging.getLogger(__name__)

@@ -303,6 +303,15 @@ class Wire:
         """Give a message other buttons."""
         await self._unless_same(self._bot.edit_message_reply_markup(chat, message, reply_markup=_markup(keyboard)))
 
+    async def stands(self, chat: int, message: int, html: str, keyboard: Keyboard = ()) -> bool:
+        """Return whether a message of ours says this; one that said something else says it now."""
+        return await self._is_ours(self.edit(chat, message, html, keyboard))
+
+    async def stands_with_file(self, chat: int, message: int, caption: str) -> bool:
+        """Return whether a message of ours is a file with this caption."""
+        edited = self._bot.edit_message_caption(chat, message, caption=caption or None)
+        return await self._is_ours(self._unless_same(edited))
+
     async def answer(self, query: str, text: str, *, alert: bool = False) -> None:
         """Answer a press, so that the button stops spinning."""
         await self._do(self._bot.answer_callback_query(query, text, show_alert=alert))
@@ -329,6 +338,13 @@ class Wire:
         return bytes(await self._do(file.download_as_bytearray(read_timeout=FILE_TIMEOUT_S)))
 
     # ── errors ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _is_ours(self, edit: Awaitable[None]) -> bool:
+        try:
+            await edit
+        except RefusedCallError:
+            return False  # not there, not ours, or not of this kind
+        return True
 
     async def _unless_same(self, call: Awaitable[Any]) -> None:
         try:
