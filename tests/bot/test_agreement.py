@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bot.agreement import Agreement, agreed
-from bot.policy import Policy, PolicyError, Rule, parse
 from bot.chronicle import replayed
+from bot.policy import Policy, PolicyError, Rule, parse
 from bot.testing import PaperHouse
 from memory.replay import compare
 

@@ -12,8 +12,8 @@ import pytest
 from agents.base import Proposal
 from bot.approvals import Person
 from bot.channels.base import NotWrittenError, RefusedPressError
-from bot.policy import Limit, Policy, Rule
 from bot.chronicle import replayed
+from bot.policy import Limit, Policy, Rule
 from bot.testing import OPERATOR, PLACE, PaperChannel, PaperHouse, fails
 from connectors.base import OutcomeUnknownError, RefusedError, TryLaterError
 from memory.database import StorageError

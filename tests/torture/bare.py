@@ -19,8 +19,8 @@ import msgspec
 
 from agents.base import Agent, Proposal, Task
 from bot import settings, wiring
-from bot.policy import Policy
 from bot.chronicle import replayed
+from bot.policy import Policy
 from bot.state import TaskState
 from bot.testing import Ask, PaperAgent, PaperHouse, PaperReader, PaperService
 from memory.events import ActionCall, Understood
