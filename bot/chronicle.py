@@ -19,7 +19,8 @@ import msgspec
 from sqlalchemy import Table
 
 from bot.channels.base import NotWrittenError
-from bot.conductor import House, decide
+from bot.conductor import decide
+from bot.deciding.house import House
 from bot.effects import Close, Effect, Lasting, Record, Reply, Tally, Wake, pack
 from bot.policy import grants_in_force
 from bot.staff import Catalogue, Staff

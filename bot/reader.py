@@ -16,7 +16,7 @@ from sqlalchemy import select
 from agents.base import Intent
 from agents.slots import find_spans
 from bot import plans
-from bot.conductor import ANSWER
+from bot.deciding.hearing import ANSWER
 from bot.intents import Model, Understanding
 from bot.reading.slotkinds import slots_of
 from bot.state import TaskState

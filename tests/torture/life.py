@@ -21,9 +21,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bot import conductor, settings, wiring
+from bot import settings, wiring
 from bot.approvals import Person
 from bot.channels.base import Card, Ear, Message, NotWrittenError, RefusedPressError
+from bot.deciding import fortunes
 from bot.effects import Perform
 from bot.testing import PaperAgent, PaperProvider, PaperReader, PaperService
 from connectors.base import Json, OutcomeUnknownError, Receipt
@@ -141,7 +142,7 @@ async def live(plan: dict[str, Any]) -> None:
 def _without(twin: str) -> None:
     """Take a guard out: the negative twins of T1."""
     if twin == "unknown":  # send again blindly what was on its way
-        conductor._interrupted = lambda effect, _: [Perform(effect=effect.prepared.effect, attempt=effect.attempt)]
+        fortunes.interrupted = lambda effect, _: [Perform(effect=effect.prepared.effect, attempt=effect.attempt)]
     elif twin == "inbox":  # take every delivery for a new one
         admit = Tx.admit
         Tx.admit = lambda self, platform, account, event_id, at, task: (  # type: ignore[method-assign]

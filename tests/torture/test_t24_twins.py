@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from bot import approvals, chronicle, conductor, executor, redaction, runner
+from bot import approvals, chronicle, executor, redaction, runner
 from bot.approvals import Person, Roster
+from bot.deciding import answering, approving, fortunes, guards, presses, restoring
 from bot.effects import Perform
 from memory import database
 from memory.log import Log, Tx
@@ -97,7 +98,7 @@ def by_length(calls: Any) -> str:
     return "".join(call.name for call in several)
 
 
-REAL_APPROVE, REAL_PRESSED = conductor._approve, conductor._pressed
+REAL_APPROVE, REAL_PRESSED = approving.approve, presses.pressed
 
 
 def settled_does_not_matter(state: Any, event: Any, house: Any) -> Any:
@@ -139,7 +140,7 @@ def each_alone(calls: Any, house: Any) -> str:
     return next((words for call in calls if (words := REAL_LIMIT((call,), house))), "")
 
 
-REAL_LIMIT = conductor._broken_limit
+REAL_LIMIT = guards.broken_limit
 
 
 def only_what_was_done(self: Books, since: Any, *, client: str = "", action: str = "") -> Any:
@@ -219,17 +220,17 @@ def owned_by_anybody(home: Path) -> int:
 
 
 TWINS = (
-    Twin("gate: one channel is enough for any sum", conductor, "_needs_second_channel", lambda *_: False,
+    Twin("gate: one channel is enough for any sum", guards, "needs_second_channel", lambda *_: False,
          large_sums, 1),
-    Twin("gate: an agent may propose anything", conductor, "_not_allowed", lambda *_: "", test_t09_forgery.torture, 1),
-    Twin("gate: amounts no limit can count", conductor, "odd_amount", lambda _: "", test_t09_forgery.torture, 1),
-    Twin("gate: what a card stands on may change", conductor, "_stale", lambda *_: False, test_t07_mutation.torture, 1),
-    Twin("gate: a pause stops nothing", conductor, "_is_paused", lambda *_: False, test_t07_mutation.torture, 1),
+    Twin("gate: an agent may propose anything", guards, "not_allowed", lambda *_: "", test_t09_forgery.torture, 1),
+    Twin("gate: amounts no limit can count", guards, "odd_amount", lambda _: "", test_t09_forgery.torture, 1),
+    Twin("gate: what a card stands on may change", guards, "stale", lambda *_: False, test_t07_mutation.torture, 1),
+    Twin("gate: a pause stops nothing", guards, "is_paused", lambda *_: False, test_t07_mutation.torture, 1),
     Twin("fingerprint: not compared at the last moment", executor, "fingerprint", by_length, test_t07_mutation.torture, 1),
     Twin("effects: nothing is recovered", runner.Runner, "recover", recover_nothing, test_t25_simulation.torture, 40),
     Twin("identity: every recipient is known", Books, "knows_recipient", lambda *_: True,
          story(test_rivals.test_r15_a_recipient_nobody_has_written_to_is_marked_until_somebody_has), 1),
-    Twin("effects: a key lives for ever", conductor, "_interrupted", send_again,
+    Twin("effects: a key lives for ever", fortunes, "interrupted", send_again,
          story(test_rivals.test_r10_a_key_that_the_service_has_forgotten_is_not_used_again), 1),
     Twin("log: the chain is not looked at", Log, "verify", lambda _: iter(()),
          story(test_runner.test_what_was_approved_is_what_is_done_or_nothing), 1),
@@ -240,27 +241,27 @@ TWINS = (
     Twin("approvals: no limits on delegates", approvals, "may_press", lambda *_: "", test_t09_forgery.torture, 2),
     Twin("approvals: handles without a seal", runner, "read_handle", without_mac, test_t09_forgery.torture, 4),
     Twin("approvals: handles without a seal, rotated", runner, "read_handle", without_mac, test_t14_replay.torture, 3),
-    Twin("gate: an old revision counts", conductor, "_pressed", revision_does_not_matter, test_t09_forgery.torture, 2),
-    Twin("gate: a settled card counts again", conductor, "_pressed", settled_does_not_matter, test_t06_races.torture, 30),
-    Twin("gate: a settled card, replayed", conductor, "_pressed", settled_does_not_matter, test_t14_replay.torture, 60),
-    Twin("gate: a settled card after the clock jumped", conductor, "_pressed", settled_does_not_matter, test_t16_clock.torture, 20),
-    Twin("gate: what ran out may be approved", conductor, "_approve", never_late, test_t09_forgery.torture, 1),
+    Twin("gate: an old revision counts", presses, "pressed", revision_does_not_matter, test_t09_forgery.torture, 2),
+    Twin("gate: a settled card counts again", presses, "pressed", settled_does_not_matter, test_t06_races.torture, 30),
+    Twin("gate: a settled card, replayed", presses, "pressed", settled_does_not_matter, test_t14_replay.torture, 60),
+    Twin("gate: a settled card after the clock jumped", presses, "pressed", settled_does_not_matter, test_t16_clock.torture, 20),
+    Twin("gate: what ran out may be approved", approving, "approve", never_late, test_t09_forgery.torture, 1),
     Twin("fingerprint: content is not looked at", test_t07_mutation, "fingerprint", by_length, test_t07_mutation.torture, 1),
-    Twin("fingerprint: not compared at the press", conductor, "fingerprint", by_length, test_t07_mutation.torture, 1),
+    Twin("fingerprint: not compared at the press", guards, "as_shown", lambda *_: True, test_t07_mutation.torture, 1),
     Twin("dedup: every delivery is new", Tx, "admit", admit_all, test_t04_duplicates.torture, 30),
     Twin("dedup: only until the restart", Tx, "admit", admit_by_memory, test_t04_duplicates.torture, 500),
-    Twin("effects: sent again after a crash", conductor, "_interrupted", send_again, test_t25_simulation.torture, 60),
+    Twin("effects: sent again after a crash", fortunes, "interrupted", send_again, test_t25_simulation.torture, 60),
     Twin("effects: unknown counts as failed", executor.Executor, "_not_known", retry_the_lot, test_t25_simulation.torture, 40),
     Twin("effects: carried out again when the disk is full", executor.Executor, "_write_for_sure", answer_once, test_t03_disk.torture, 25),
     Twin("log: acknowledged before it is on disk", chronicle.Chronicle, "write", acknowledge_first, test_t03_disk.torture, 10),
-    Twin("limits: each call alone", conductor, "_broken_limit", each_alone, test_t19_limits.torture, 40),
-    Twin("limits: none", conductor, "_broken_limit", lambda *_: "", test_t19_limits.torture, 5),
+    Twin("limits: each call alone", guards, "broken_limit", each_alone, test_t19_limits.torture, 40),
+    Twin("limits: none", guards, "broken_limit", lambda *_: "", test_t19_limits.torture, 5),
     Twin("limits: counted when it is gone", Books, "spent", only_what_was_done, test_t19_limits.torture, 40),
-    Twin("limits: not asked when tried again", conductor, "_not_again", lambda *_: "", test_t19_limits.torture, 60),
-    Twin("restore: what was open goes on", conductor, "_restored", restored_asks_nothing, test_t18_restore.torture, 3),
+    Twin("limits: not asked when tried again", answering, "not_again", lambda *_: "", test_t19_limits.torture, 60),
+    Twin("restore: what was open goes on", restoring, "restored", restored_asks_nothing, test_t18_restore.torture, 3),
     Twin("restore: numbers are used again", Log, "skip_tasks", no_gap, test_t18_restore.torture, 2),
-    Twin("batch: fingerprints are not compared", conductor, "_pressed", print_does_not_matter, test_t20_batch.torture, 10),
-    Twin("batch: limits are not asked", conductor, "_broken_limit", lambda *_: "", test_t20_batch.torture, 10),
+    Twin("batch: fingerprints are not compared", presses, "pressed", print_does_not_matter, test_t20_batch.torture, 10),
+    Twin("batch: limits are not asked", guards, "broken_limit", lambda *_: "", test_t20_batch.torture, 10),
     Twin("secrets: nothing is redacted", redaction.Redactor, "__call__", lambda _, text: text, test_t21_secrets.torture, 50),
     Twin("input: half characters are written", runner, "writable", lambda value: value, test_t13_malformed.torture, 60),
 )  # fmt: skip

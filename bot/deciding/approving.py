@@ -1,0 +1,55 @@
+"""The yes to a card: everything it stands on is asked again before it counts. Pure."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from bot.deciding import guards, starting
+from bot.deciding.house import House
+from bot.deciding.saying import say
+from bot.effects import Delegate, Effect, Record, Reply
+from bot.state import CardState, TaskState
+from memory.events import Pressed, Settled
+
+
+def approve(state: TaskState, event: Pressed, standing: CardState, house: House) -> list[Effect]:
+    """Settle the card and start what it shows, or say why not: late, changed, over a limit, one channel short."""
+    opened = standing.opened
+
+    def settled(how: Literal["approved", "expired", "cancelled"], reason: str = "") -> Record:
+        return Record(
+            event=Settled(
+                card=event.card, revision=opened.revision, how=how, by=event.actor, reason=reason, place=event.place
+            )
+        )
+
+    if opened.expires_at and house.now >= opened.expires_at and opened.on_expiry == "cancel":
+        return [settled("expired"), Reply(text="This card has run out. Nothing was done; ask again for a fresh one.")]
+    if not guards.as_shown(opened.calls, opened.fingerprint):
+        return [
+            settled("cancelled", "its content is not what was shown"),
+            Reply(text="This card's content is not what was shown, so nothing was done. Ask again."),
+            *say(
+                state,
+                f"Card {event.card} was changed after it was shown and is void. Run doctor.",
+                kind="problem",
+                home=True,
+            ),
+        ]
+    gone = [call.name for call in opened.calls if call.name not in house.actions]
+    if gone:
+        return [Reply(text=f"{gone[0]} is not set up any more, so nothing was done. Set it up again; the card waits.")]
+    if guards.stale(opened.calls, event.card, house):
+        return [
+            Delegate(step=opened.step, edits=dict(state.edits.get(event.card, {})), card=event.card),
+            Reply(text="Something this stands on has changed since. A fresh card follows; nothing was done."),
+        ]
+    broken = guards.broken_limit(opened.calls, house)
+    if broken:
+        return [Reply(text=broken)]
+    if guards.needs_second_channel(state, opened, house):
+        return [Reply(text="A sum this large needs a second yes, from another of your channels. This one is counted.")]
+    prepared = starting.prepare(
+        state, opened.calls, house, card=event.card, step=opened.step, rule=f"approved on {event.actor.platform}"
+    )
+    return [settled("approved", event.reason), *prepared, Reply(text="Approved.")]

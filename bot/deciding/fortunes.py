@@ -1,0 +1,133 @@
+"""What became of an effect: confirmed, failed, unknown, dropped, interrupted. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bot import approvals, books
+from bot.deciding import progress, recurring, starting
+from bot.deciding.house import House
+from bot.deciding.saying import mend, say
+from bot.effects import Effect, Perform, Record, Wake
+from bot.state import FINAL, EffectState, TaskState
+from connectors.base import EffectClass, Json
+from memory.events import BecameUnknown, CardOpened, Confirmed, Dropped, Failed
+
+MEMORY_MAX_S = 10 * 365 * 86400.0  # no service remembers a key for longer, whatever it declares
+
+
+def confirmed(state: TaskState, event: Confirmed, house: House) -> list[Effect]:
+    """Enter it in the books, start what was approved with it, and give the receipt when the last is done."""
+    effect = state.effects[event.effect]
+    call = effect.prepared.call
+    orders: list[Effect] = [Record(event=entry) for entry in books.enter(call, event.effect, house.ledgers)]
+    orders += mend(state, effect.prepared.card)
+    if effect.prepared.compensates:
+        return orders
+    if call.name == "books.remind":
+        due = datetime.fromisoformat(str(call.args["when"]))
+        orders.append(recurring.reminder(event.effect, str(call.args["text"]), due, str(call.args.get("every") or "")))
+    group = starting.group(state, effect)
+    following = next((other for other in group if other.status == "prepared" and other.again_at is None), None)
+    if following is not None:
+        return [*orders, *starting.start(following, house)]
+    if any(other.status not in FINAL for other in group):
+        return orders
+    texts = [other.text for other in group if other.status == "confirmed"]
+    undo = event.effect if call.name in {"books.write", "books.remind"} else ""
+    orders += say(state, " ".join(texts), kind="receipt", undo=undo)
+    return [*orders, *progress.advance(state, house)]
+
+
+def failed(state: TaskState, event: Failed, house: House) -> list[Effect]:
+    """Wait for the next attempt, or bring it to the operator when there is none."""
+    effect = state.effects[event.effect]
+    mended = mend(state, effect.prepared.card)
+    if event.again_at:
+        data: dict[str, Json] = {"effect": event.effect, "card": effect.prepared.card}
+        return [Wake(reason="retry", due=event.again_at, data=data), *mended]
+    text = f"{says(effect, house)} did not work: {event.reason}"
+    card = CardOpened(
+        card="",  # named when it is written
+        revision=1,
+        step=effect.step,
+        title=f"Stuck: {says(effect, house).lower()}",
+        calls=(effect.prepared.call,),
+        fingerprint=effect.prepared.fingerprint,
+        rule="it failed and will not be tried again by itself",
+        kind="stuck",
+        effect=event.effect,
+        say=text,
+        warnings=(event.reason,),
+    )
+    return [Record(event=card), *mended]
+
+
+def unknown(state: TaskState, event: BecameUnknown) -> list[Effect]:
+    """Nobody knows whether it happened: ask the operator."""
+    return [
+        _asked_about(state, event.effect, event.reason),
+        *mend(state, state.effects[event.effect].prepared.card),
+    ]
+
+
+def _asked_about(state: TaskState, effect_id: str, reason: str) -> Record:
+    effect = state.effects[effect_id]
+    return Record(
+        event=CardOpened(
+            card="",  # named when it is written
+            revision=1,
+            step=effect.step,
+            title="Did this go through?",
+            calls=(effect.prepared.call,),
+            fingerprint=effect.prepared.fingerprint,
+            rule="nobody can know by looking, and sending again could do it twice",
+            kind="unknown",
+            effect=effect_id,
+            say=reason,
+            warnings=(reason,),
+        )
+    )
+
+
+def dropped(state: TaskState, event: Dropped) -> list[Effect]:
+    """What was to follow a dropped effect is dropped as well."""
+    effect = state.effects[event.effect]
+    rest = [
+        other
+        for other in starting.group(state, effect)
+        if other.status in {"prepared"} and other.prepared.effect != event.effect
+    ]
+    if rest and not effect.prepared.not_before:
+        nxt = rest[0]
+        return [
+            Record(event=Dropped(effect=nxt.prepared.effect, reason="The step before it was let go.", by=event.by)),
+            *mend(state, effect.prepared.card),
+        ]
+    if any(other.status not in FINAL for other in starting.group(state, effect)):
+        return []
+    return [*mend(state, effect.prepared.card), *progress.end_if_over(state)]
+
+
+def interrupted(effect: EffectState, house: House) -> list[Effect]:
+    """The process died while this was on its way. What may be done next is the effect's class."""
+    prepared = effect.prepared
+    match EffectClass(prepared.effect_class):
+        case EffectClass.KEYED:
+            action = house.actions.get(prepared.call.name)
+            since = house.now - (effect.first_sent_at or house.now)
+            if action is None or since < timedelta(seconds=min(action.key_window_s, MEMORY_MAX_S)):
+                return [Perform(effect=prepared.effect, attempt=effect.attempt)]
+            reason = "Soloist stopped while this was being sent, and the service has forgotten its key since."
+            return [Record(event=BecameUnknown(effect=prepared.effect, reason=reason))]
+        case EffectClass.RECONCILABLE:
+            return [Perform(effect=prepared.effect, attempt=effect.attempt, look=True)]
+        case EffectClass.PLAIN:
+            reason = "Soloist stopped while this was being sent. Please look at the other side before you answer."
+            return [Record(event=BecameUnknown(effect=prepared.effect, reason=reason))]
+
+
+def says(effect: EffectState, house: House) -> str:
+    """Return what an effect does, as the beginning of a sentence."""
+    text = approvals.doing(effect.prepared.call, house.actions)
+    return text[:1].upper() + text[1:]

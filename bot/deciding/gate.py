@@ -1,0 +1,107 @@
+"""What becomes of a proposal: a question, a plan, words, or calls that pass the gate. Pure.
+
+Every call of every proposal passes `_gate`; there is no other way to an effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from bot.deciding import cards, guards, progress, starting, verdicts
+from bot.deciding.house import House
+from bot.deciding.saying import say
+from bot.effects import Delegate, Effect, Record, Remember, Reply, Tally
+from bot.policy import Verdict
+from bot.state import TaskState
+from memory.events import ActionCall, Choice, Ended, GrantUsed, MessageReceived, Planned, Proposed
+
+REDRAFTS_MAX = 8  # a number two drafts fight over must not become an endless loop
+STEPS_MAX = 12  # of one plan
+
+
+def proposed(state: TaskState, event: Proposed, house: House) -> list[Effect]:
+    """Tell the agents' answers apart; only calls go on to the gate."""
+    remember: list[Effect] = [Remember(records=event.remember)] if event.remember else []
+    if event.card and state.cards[event.card].state != "pending":
+        return [*remember, Reply(text="The card was settled in the meantime, so this draft is put away.")]
+    if event.ask:
+        said = say(state, event.ask, choices=event.choices, kind="question")
+        if progress.in_a_plan(state):
+            # The rest goes on, and the answer goes to this step.
+            return [*remember, *said, *progress.advance(state, house)]
+        return [*remember, *said, Record(event=Ended(how="done", summary="asked back"))]
+    if event.problem:
+        if state.steps.get(event.step) == "asked":
+            choices = (Choice(label="Try again", text="again"), Choice(label="Leave it out", text="leave it out"))
+            return [*remember, *say(state, event.problem, choices=choices, kind="question")]
+        said = say(state, event.problem, kind="problem")
+        return [*remember, *said, *progress.after_failure(state, event, house)]
+    if event.plan:
+        steps = event.plan[:STEPS_MAX]
+        # A plan of several steps is shown whole below; see `plans.shown`.
+        shown_below = len(steps) > 1 and isinstance(state.heard, MessageReceived)
+        words = event.say.partition("\n")[0] if shown_below else event.say
+        said = say(state, words) if words else []
+        revision = state.planned.revision + 1 if state.planned else 1
+        plan = Planned(goal=state.title, steps=steps, source=f"agent:{event.agent}", revision=revision)
+        return [*remember, *said, Record(event=plan)]
+    if not event.calls:
+        said = say(state, event.say, choices=event.choices, files=event.files) if event.say else []
+        return [*remember, *said, *progress.advance(state, house)]
+    return [*remember, *_gate(state, event, house)]
+
+
+def _gate(state: TaskState, event: Proposed, house: House) -> list[Effect]:
+    """Every call of every proposal passes here: capability, freshness, limits, then the operator's rules."""
+    calls = tuple(_with_account(call, house) for call in event.calls)
+    refusal = guards.not_allowed(event.agent, calls, house)
+    if refusal:
+        return [
+            *say(state, refusal, kind="problem"),
+            *progress.after_failure(state, msgspec.structs.replace(event, problem=refusal), house),
+        ]
+    if guards.stale(calls, event.card, house):
+        if state.drafts.get(event.step, 0) >= REDRAFTS_MAX:
+            text = "This kept changing while I drafted it. Please ask again in a moment."
+            return [*say(state, text, kind="problem"), Record(event=Ended(how="failed", summary=text))]
+        return [Delegate(step=event.step, card=event.card, edits=dict(state.edits.get(event.card, {})))]
+    newcomers = verdicts.newcomers(calls, house)
+    each = [verdicts.verdict_on(state, call, house, newcomers) for call in calls]
+    worst = verdicts.worst(state, event, each)
+    if worst.ruling == "refuse":
+        text = f"I will not do this: {worst.rule}."
+        return [
+            *say(state, text, kind="problem"),
+            *progress.after_failure(state, msgspec.structs.replace(event, problem=text), house),
+        ]
+    if worst.ruling == "do" and not event.card:
+        broken = guards.broken_limit(calls, house) or guards.used_twice(each)
+        if not broken:
+            watched = any(verdict.grant or verdict.earned for verdict in each)
+            return [
+                *starting.prepare(state, calls, house, card="", step=event.step, rule=worst.rule, watched=watched),
+                *_counted(state, event, calls, each),
+            ]
+        worst = Verdict("ask", broken)
+    return [Record(event=cards.drawn(state, event, calls, newcomers, worst, house))]
+
+
+def _counted(
+    state: TaskState, event: Proposed, calls: tuple[ActionCall, ...], verdicts: Iterable[Verdict]
+) -> list[Effect]:
+    """Count every grant that was used, in this very transaction."""
+    base = starting.base(state, "", event.step)
+    return [
+        Tally(
+            event=GrantUsed(grant=verdict.grant, effect=f"{base}.{number}", amount=str(call.args.get("amount") or ""))
+        )
+        for number, (call, verdict) in enumerate(zip(calls, verdicts, strict=True), 1)
+        if verdict.grant
+    ]
+
+
+def _with_account(call: ActionCall, house: House) -> ActionCall:
+    account = house.accounts.get(call.name.partition(".")[0], "")
+    return call if call.account == account else msgspec.structs.replace(call, account=account)

@@ -1,0 +1,63 @@
+"""The yes in advance: approve all like this, and the end of it. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bot import approvals, grants
+from bot.deciding import approving
+from bot.deciding.house import SOLOIST, House
+from bot.deciding.saying import say
+from bot.effects import Effect, Record, Reply, Tally
+from bot.policy import amount_of
+from bot.state import CardState, TaskState
+from memory.events import Ended, Granted, Origin, Pressed, Revoked, Settled
+
+
+def grant(state: TaskState, event: Pressed, standing: CardState, house: House) -> list[Effect]:
+    """Approve this card and, for a while, what is like it: the same action, the same client, no larger amount."""
+    person = house.roster.find(event.actor)
+    if person is None or person.role is not Origin.OPERATOR:
+        return [Reply(text="Only the operator approves in advance.")]
+    calls = standing.opened.calls
+    if any(not call.client for call in calls):
+        return [Reply(text="This card is for no client, so there is no telling what is like it. Approve it by itself.")]
+    days = grants.span(event.reason).days
+    told = msgspec.structs.replace(event, reason=f"and all like it for {days} day{'s' * (days != 1)}")
+    orders = approving.approve(state, told, standing, house)
+    if not any(
+        isinstance(order, Record) and isinstance(order.event, Settled) and order.event.how == "approved"
+        for order in orders
+    ):
+        return orders
+    until = house.now + grants.span(event.reason)
+    given: list[Effect] = []
+    words: list[str] = []
+    for number, call in enumerate(calls, 1):
+        amount, currency = amount_of(call)
+        cap = f"{amount} {currency}" if currency else ""
+        granted = Granted(
+            grant=f"{event.card}.g{number}", action=call.name, client=call.client, amount_max=cap,
+            uses_max=grants.USES_MAX, expires_at=until, by=event.actor,
+        )  # fmt: skip
+        given.append(Tally(event=granted))
+        words.append(f"{call.name} for {call.client}" + (f" up to {cap}" if cap else ""))
+    reply = (
+        f"Approved. Until {approvals.clock_text(until, house.view())}, and {grants.USES_MAX} times at most, I do the "
+        f"same without asking: {'; '.join(words)}. /grants lists it, revoke {event.card}.g1 ends it."
+    )
+    return [*(order for order in orders if not isinstance(order, Reply)), *given, Reply(text=reply)]
+
+
+def revoke(state: TaskState, which: str, house: House) -> list[Effect]:
+    """End one grant, or ``all`` of them."""
+    actor = state.actor or SOLOIST
+    if state.origin is not Origin.OPERATOR:
+        text = "Only the operator ends a grant."
+    elif ended := [key for key in house.grants if which in {"all", key}]:
+        orders: list[Effect] = [Tally(event=Revoked(grant=key, by=actor)) for key in ended]
+        text = f"Ended: {', '.join(ended)}. What it covered asks again."
+        return [*orders, *say(state, text), Record(event=Ended(how="done", summary=text))]
+    else:
+        text = "There is no such grant. /grants lists those in force."
+    return [*say(state, text), Record(event=Ended(how="done", summary=text))]

@@ -1,0 +1,107 @@
+"""What is asked of calls before anything is done with them, each question by itself. Pure.
+
+They are asked when a draft comes in, again at the press, and again before the first attempt: a night may lie between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from decimal import Decimal
+
+from bot import books
+from bot.deciding.house import House
+from bot.policy import Limit, Verdict, amount_of, limits_for, odd_amount, over_limit
+from bot.state import TaskState
+from connectors.base import Risk
+from memory.events import ActionCall, CardOpened, Origin, fingerprint
+
+
+def not_allowed(agent: str, calls: Iterable[ActionCall], house: House) -> str:
+    """Return why an agent may not propose these calls, in words; "" when it may."""
+    for call in calls:
+        if call.name not in house.actions:
+            return f"{agent} wanted to use {call.name}, which is not set up here. `python -m bot doctor` says what is missing."
+        if call.name not in house.proposes.get(agent, ()):
+            return f"{agent} is not allowed to propose {call.name}; nothing was done."
+        missing = [
+            param.name for param in house.actions[call.name].params if param.required and param.name not in call.args
+        ]
+        if missing:
+            return f"{agent} drafted {call.name} without {', '.join(missing)}; nothing was done."
+        odd = odd_amount(call)
+        if odd:
+            return f"{agent} drafted {call.name} with the amount {odd!r}, which no limit could count; nothing was done."
+        if call.name.startswith("books."):
+            try:
+                books.check(call)
+            except books.UnbalancedError as error:
+                return str(error)
+        elif house.actions[call.name].risk is Risk.READS:
+            return f"{call.name} only reads; {agent} should have used it at its desk."
+    return ""
+
+
+def as_shown(calls: ActionCall | tuple[ActionCall, ...], shown: str) -> bool:
+    """Whether calls are what their card showed, by its fingerprint."""
+    return fingerprint(calls) == shown
+
+
+def stale(calls: Iterable[ActionCall], card: str, house: House) -> bool:
+    """Whether something a draft stands on has changed since: a record's version, a number somebody else holds."""
+    for call in calls:
+        for need, version in call.needs.items():
+            if need.startswith("number:"):
+                name = need.removeprefix("number:")
+                holder = house.ledgers.reserved_for(name)
+                kind, _, number = name.partition(":")
+                if (holder is not None and holder != card) or house.ledgers.version(kind, number) > 0:
+                    return True
+            else:
+                kind, _, key = need.partition(":")
+                standing = house.ledgers.standing(kind, key)
+                # A record that is gone is as one that never was: added again, it needs version 0.
+                if (standing.version if standing else 0) != version:
+                    return True
+    return False
+
+
+def broken_limit(calls: Iterable[ActionCall], house: House) -> str:
+    """Return which limit these calls would break together, in words."""
+    own: dict[Limit, Decimal] = {}  # what the calls before it on the same card take
+    for call in calls:
+        spent: dict[Limit, Decimal] = {}
+        for limit in limits_for(call, house.policy):
+            sums = house.ledgers.spent(
+                house.now - timedelta(days=limit.days), client=call.client if limit.client else "", action=limit.action
+            )
+            spent[limit] = sums.get(limit.currency, Decimal(0)) + own.get(limit, Decimal(0))
+            own[limit] = own.get(limit, Decimal(0)) + max(Decimal(0), amount_of(call)[0])
+        broken = over_limit(call, house.policy, spent)
+        if broken:
+            return broken
+    return ""
+
+
+def used_twice(verdicts: Iterable[Verdict]) -> str:
+    """One proposal uses a grant once: the count that bounds it stands still until this is written."""
+    used = [verdict.grant for verdict in verdicts if verdict.grant]
+    return "it would use one grant twice at once" if len(used) != len(set(used)) else ""
+
+
+def needs_second_channel(state: TaskState, opened: CardOpened, house: House) -> bool:
+    """Whether a large sum was approved on fewer than two of the operator's channels: one stolen phone is not enough."""
+    sums: dict[str, Decimal] = {}
+    for call in opened.calls:
+        amount, currency = amount_of(call)
+        sums[currency] = sums.get(currency, Decimal(0)) + abs(amount)
+    if not any(sums.get(currency, Decimal(-1)) >= least for currency, least in house.policy.step_up_from.items()):
+        return False
+    hands = state.yeses.get(f"{opened.card}/{opened.revision}", ())
+    people = [(hand, house.roster.find(hand)) for hand in hands]
+    return len({hand.platform for hand, person in people if person and person.role is Origin.OPERATOR}) < 2  # noqa: PLR2004
+
+
+def is_paused(call: ActionCall, house: House) -> bool:
+    """Whether an emergency stop covers a call: all, its connector, or its action."""
+    return bool(house.paused & {"all", call.name, call.name.partition(".")[0]})

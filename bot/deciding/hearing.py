@@ -1,0 +1,102 @@
+"""What came in, and where it goes: the operator's words and items from outside. Pure."""
+
+from __future__ import annotations
+
+from bot import batch, grants
+from bot.deciding import granting, pausing
+from bot.deciding.house import House
+from bot.deciding.saying import say
+from bot.effects import Effect, LookUp, Press, Record, Start, Tell, Understand
+from bot.state import TaskState
+from memory.events import Ended, ItemArrived, MessageReceived, Origin, Place, Planned, Pressed, Step, Understood, WokeUp
+
+QUESTIONS = frozenset({
+    "help", "approvals", "digest", "stuck", "timeline", "why", "home", "budget", "tasks", "status",
+    "grants", "settings",
+})  # fmt: skip
+"""Intents answered from our own history."""
+
+ANSWER = "answer"
+"""Not an intent anybody declares: the reader found that a message answers a question of a task that waits."""
+
+OPERATOR_ONLY = frozenset({"resume", "forget", "undo", "remember", "grants"})
+"""What a delegate cannot say. Anybody on the list may stop everything; only the operator lets it go on."""
+
+PRESSES = frozenset({"approve", "reject", "undo", "snooze"})
+"""Intents that press a button by name."""
+
+
+def message(state: TaskState, event: MessageReceived, house: House) -> list[Effect]:
+    """Return where the operator's words go: what is exact is taken here, the rest is read."""
+    if event.reply_to:
+        press = Pressed(
+            card=event.reply_to, revision=0, verb="revise", actor=event.actor, place=event.place, reason=event.text
+        )
+        return [Tell(task=int(event.reply_to.partition(".")[0]), event=press)]
+    if batch.asks_for_all(event.text):
+        return [LookUp(question="batch")]
+    if wanted := grants.like(event.text):
+        return [Press(verb="grant", card=wanted[0], reason=str(wanted[1]))]
+    if grants.lists(event.text):
+        return [LookUp(question="grants")]
+    if revoked := grants.revoked(event.text):
+        return granting.revoke(state, revoked, house)
+    if batch.items_in(event.text):
+        return [Press(verb="approve", card=event.text)]
+    return [Understand(text=event.text)]
+
+
+def item(state: TaskState, event: ItemArrived, house: House) -> list[Effect]:
+    """Hand an item from outside to the agent that declared its kind; it never chooses an action."""
+    agent = next(
+        (
+            house.hears[pattern]
+            for pattern in (event.kind, f"{event.service}.*", event.service)
+            if pattern in house.hears
+        ),
+        "",
+    )
+    if not agent:
+        text = (
+            f"Something came in from {event.service} ({event.kind}) that no agent takes. It is kept as task {state.id}."
+        )
+        return [*say(state, text, kind="notice"), Record(event=Ended(how="done", summary="kept, nobody takes it"))]
+    step = Step(id="s1", agent=agent, intent="item", why="it came from outside")
+    return [Record(event=Planned(goal=state.title, steps=(step,), source="item"))]
+
+
+def understood(state: TaskState, event: Understood, house: House) -> list[Effect]:
+    """Turn an intent into a press, a look-up, or a plan of one step."""
+    place = state.place or Place(channel="")
+    more: list[Effect] = [Start(text=text, place=place) for text in event.rest]
+    if not event.intent:
+        ask = event.ask or "I did not understand that. /help shows what I can do."
+        said = say(state, ask, choices=event.choices, kind="question")
+        return [*more, *said, Record(event=Ended(how="done", summary="asked back"))]
+    if event.intent == ANSWER:
+        return [*more, *_answered(event)]
+    if event.intent in OPERATOR_ONLY and state.origin is not Origin.OPERATOR:
+        said = say(state, "Only the operator can say that. You can ask, draft, and decide what was left to you.")
+        return [*more, *said, Record(event=Ended(how="done", summary="not a delegate's to say"))]
+    if event.intent in {"pause", "resume"}:
+        return [*more, *pausing.asked(state, event)]
+    if event.intent in PRESSES:
+        card = str(event.slots.get("card") or event.slots.get("task") or "")
+        return [*more, Press(verb=event.intent, card=card, reason=str(event.slots.get("reason") or ""))]
+    if event.intent in QUESTIONS:
+        return [*more, LookUp(question=event.intent, slots=event.slots)]
+    agent = house.agents.get(event.intent)
+    if agent is None:
+        said = say(
+            state, f"I know what you mean by {event.intent!r}, but nobody here does it. /help shows what I can do."
+        )
+        return [*more, *said, Record(event=Ended(how="failed", summary="nobody does it"))]
+    step = Step(id="s1", agent=agent, intent=event.intent, inputs=event.slots)
+    return [*more, Record(event=Planned(goal=state.title, steps=(step,), source="fixed"))]
+
+
+def _answered(event: Understood) -> list[Effect]:
+    """The message answers a question of another task: it goes on there."""
+    task = int(str(event.slots["task"]))
+    told = WokeUp(order="", reason="answer", data={key: value for key, value in event.slots.items() if key != "task"})
+    return [Tell(task=task, event=told), Record(event=Ended(how="done", summary=f"answered task {task}"))]

@@ -1,0 +1,92 @@
+"""What the conductor knows beside the task: time, rules, people and books. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from bot.approvals import Roster, View
+from bot.policy import Policy
+from connectors.base import Action, Json
+from memory.events import Actor, Granted, Origin, Place
+
+SOLOIST = Actor(platform="soloist", user="soloist", origin=Origin.SYSTEM)
+CLOCK = Actor(platform="clock", user="clock", origin=Origin.SYSTEM)
+
+
+class Standing(Protocol):
+    """A record as it stands: `memory.projections.Version` serves."""
+
+    @property
+    def version(self) -> int:
+        """Counted from 1, versions that ended the record among them."""
+        ...
+
+    @property
+    def data(self) -> Mapping[str, Json]:
+        """What it says."""
+        ...
+
+
+class Ledgers(Protocol):
+    """What the conductor reads of the books inside the transaction; `memory.projections.Books` serves."""
+
+    def version(self, kind: str, key: str) -> int:
+        """Newest version, 0 for none."""
+        ...
+
+    def standing(self, kind: str, key: str) -> Standing | None:
+        """Newest version that is not gone."""
+        ...
+
+    def decisions(self, action: str, client: str) -> list[str]:
+        """How the cards for one action and client were decided, oldest first."""
+        ...
+
+    def reserved_for(self, name: str) -> str | None:
+        """The card a number is held for."""
+        ...
+
+    def knows_recipient(self, address: str) -> bool:
+        """Whether anybody has written there."""
+        ...
+
+    def spent(self, since: datetime, *, client: str = "", action: str = "") -> dict[str, Decimal]:
+        """Money let through since."""
+        ...
+
+    def newer_than(self, effect: str, kind: str, key: str) -> bool:
+        """Whether a record was written again after an effect wrote it."""
+        ...
+
+    def before(self, effect: str, kind: str, key: str) -> Mapping[str, Json] | None:
+        """A record's data before an effect wrote it, None when there was none."""
+        ...
+
+
+@dataclass(frozen=True)
+class House:
+    """What holds everywhere, as of this transaction."""
+
+    now: datetime
+    zone: ZoneInfo
+    policy: Policy
+    actions: Mapping[str, Action]
+    ledgers: Ledgers
+    roster: Roster
+    secret: bytes
+    accounts: Mapping[str, str] = field(default_factory=dict)  # service → as whom
+    agents: Mapping[str, str] = field(default_factory=dict)  # intent → agent
+    proposes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # agent → actions
+    hears: Mapping[str, str] = field(default_factory=dict)  # kind of outside item → agent
+    homes: tuple[Place, ...] = ()  # where the operator is reached; only channels that need delivering to
+    paused: frozenset[str] = frozenset()
+    grants: Mapping[str, Granted] = field(default_factory=dict)
+
+    def view(self) -> View:
+        """Return what rendering a card needs."""
+        return View(self.actions, self.secret, self.zone, self.now)

@@ -1,0 +1,101 @@
+"""What is said and shown, and where: the place a task was begun, the operator's homes, every copy of a card. Pure."""
+
+from __future__ import annotations
+
+from bot.deciding.house import House
+from bot.effects import Effect, Record, Show
+from bot.state import TaskState
+from memory.events import Answered, Choice, Ended, HourStruck, Origin, Place, Said
+
+
+def say(
+    state: TaskState,
+    text: str,
+    *,
+    kind: str = "answer",
+    choices: tuple[Choice, ...] = (),
+    files: tuple = (),  # type: ignore[type-arg]
+    undo: str = "",
+    home: bool = False,
+) -> list[Effect]:
+    """Say something where the task was begun; ``home`` says it wherever the operator is."""
+    said = Said(
+        message="",  # named after its line when it is written
+        text=text,
+        place=None if home else state.place,
+        choices=choices,
+        files=files,
+        kind=kind,  # type: ignore[arg-type]
+        undo=undo,
+    )
+    return [Record(event=said)]
+
+
+def answered(state: TaskState, event: Answered) -> list[Effect]:
+    """Say what was found in our own history; the task is over with it."""
+    said = say(state, event.text, files=event.files, choices=event.choices, kind=_answer_kind(state))
+    return [*said, Record(event=Ended(how="done", summary=first_line(event.text)))]
+
+
+def _answer_kind(state: TaskState) -> str:
+    return "digest" if isinstance(state.heard, HourStruck) else "answer"
+
+
+def first_line(text: str) -> str:
+    """Return a summary: the first line, 200 characters at most."""
+    return text.partition("\n")[0][:200]
+
+
+def show_message(event: Said, house: House) -> list[Effect]:
+    """Show a message where it belongs."""
+    reply_to = event.place.message if event.place else ""
+    return [
+        Show(
+            what=event.message,
+            channel=place.channel,
+            conversation=place.conversation,
+            thread=place.thread,
+            reply_to=reply_to,
+        )
+        for place in _where(event.place, house, everywhere=False)
+    ]
+
+
+def show_card(state: TaskState, card: str, house: House) -> list[Effect]:
+    """Show a card in the place it belongs to and on every other channel of the operator."""
+    delegated = state.actor is not None and state.actor.origin is Origin.DELEGATE
+    return [
+        Show(what=card, channel=place.channel, conversation=place.conversation, thread=place.thread)
+        for place in _where(state.place, house, everywhere=True, delegated=delegated)
+    ]
+
+
+def mend(state: TaskState, card: str, *, former: bool = False, only: str = "") -> list[Effect]:
+    """Make every copy of a card show it as it is now; ``only`` one of them."""
+    return [
+        Show(
+            what=card,
+            channel=place.channel,
+            conversation=place.conversation,
+            thread=place.thread,
+            ref=ref,
+            former=former,
+        )
+        for place, ref in state.copies.get(card, ())
+        if only in {"", ref}
+    ]
+
+
+def _where(place: Place | None, house: House, *, everywhere: bool, delegated: bool = False) -> list[Place]:
+    """Return the places that need delivering to; a channel that reads history by itself is not among the homes.
+
+    Where the operator spoke is as good as the operator's home on that channel; where a delegate spoke is not.
+    """
+    served = {home.channel for home in house.homes}
+    apart = {home.conversation for home in house.homes} - {place.conversation if place else ""} if delegated else set()
+    if place is None or not place.channel:
+        return list(house.homes)
+    here = [place] if place.channel in served else []
+    if not everywhere:
+        return here
+    return [*here, *(home for home in house.homes if home.channel != place.channel or home.conversation in apart)]

@@ -1,0 +1,111 @@
+"""How an effect begins: written down, its undo window waited out, everything asked once more. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+
+from bot import approvals, books
+from bot.deciding import guards
+from bot.deciding.house import House
+from bot.deciding.saying import say
+from bot.effects import Effect, Record, Wake
+from bot.state import EffectState, TaskState
+from memory.events import ActionCall, Confirmed, Failed, Prepared, Sending, fingerprint
+
+
+def prepare(
+    state: TaskState,
+    calls: tuple[ActionCall, ...],
+    house: House,
+    *,
+    card: str,
+    step: str,
+    rule: str,
+    watched: bool = False,
+) -> list[Effect]:
+    """Write down every effect, then start the first, or wait out the undo window.
+
+    Args:
+        watched: It goes without a card because of what was approved before, so the window is told with an Undo.
+    """
+    delayed = house.policy.delay > timedelta(0) and any(house.actions[call.name].delayed for call in calls)
+    not_before = house.now + house.policy.delay if delayed and (card or watched) else None
+    stem = base(state, card, step)
+    orders: list[Effect] = []
+    for number, call in enumerate(calls, 1):
+        effect = f"{stem}.{number}"
+        orders.append(
+            Record(
+                event=Prepared(
+                    effect=effect,
+                    card=card,
+                    step=step,
+                    call=call,
+                    fingerprint=fingerprint(call),
+                    key=stable_key(house.secret, effect),
+                    effect_class=house.actions[call.name].effect.value,
+                    not_before=not_before,
+                    rule=rule,
+                )
+            )
+        )
+    if not_before:
+        wake = Wake(reason="window", due=not_before, data={"effect": f"{stem}.1", "card": card})
+        if card:
+            return [*orders, wake]
+        told = f"{approvals.title(calls, house.actions)}, unless you take it back by {approvals.clock_text(not_before, house.view())} ({rule})."
+        return [*orders, wake, *say(state, told, kind="notice", undo=f"{stem}.1")]
+    return [*orders, *_start_now(calls[0], f"{stem}.1", house)]
+
+
+def base(state: TaskState, card: str, step: str) -> str:
+    """Return what the ids of effects begin with: their card, or the step and its draft."""
+    return card or f"{state.id}.{step}.{state.drafts.get(step, 0)}"
+
+
+def stable_key(secret: bytes, effect: str) -> str:
+    """Return the key every attempt of one effect carries: derived from its row, so a restart finds the same."""
+    return hashlib.sha256(secret + b"/effect/" + effect.encode()).hexdigest()[:40]
+
+
+def _start_now(call: ActionCall, effect: str, house: House) -> list[Effect]:
+    """Start an effect that was prepared in this very transaction."""
+    if guards.is_paused(call, house):
+        return []
+    if call.name.startswith("books."):
+        return enter(call, effect)
+    return [Record(event=Sending(effect=effect, attempt=1, at=house.now))]
+
+
+def start(effect: EffectState, house: House) -> list[Effect]:
+    """Start an effect that has waited: everything is checked again, for a night may have passed."""
+    prepared = effect.prepared
+    if guards.is_paused(prepared.call, house):
+        return []
+    if not guards.as_shown(prepared.call, prepared.fingerprint):
+        return [Record(event=Failed(effect=prepared.effect, reason="its content is not what was approved"))]
+    if effect.attempt == 0 and guards.stale((prepared.call,), prepared.card, house):
+        return [Record(event=Failed(effect=prepared.effect, reason="something it stands on changed in the meantime"))]
+    if prepared.call.name.startswith("books."):
+        return enter(prepared.call, prepared.effect)
+    return [Record(event=Sending(effect=prepared.effect, attempt=effect.attempt + 1, at=house.now))]
+
+
+def enter(call: ActionCall, effect: str) -> list[Effect]:
+    """Confirm an entry in our own books in the transaction that writes it."""
+    return [
+        Record(
+            event=Confirmed(
+                effect=effect, ref=str(call.args.get("number") or ""), text=books.text_of(call), how="books"
+            )
+        )
+    ]
+
+
+def group(state: TaskState, effect: EffectState) -> list[EffectState]:
+    """Return the effects that were approved together, in order."""
+    if effect.prepared.card:
+        return state.of_card(effect.prepared.card)
+    prefix = effect.prepared.effect.rpartition(".")[0]
+    return [other for other in state.effects.values() if other.prepared.effect.rpartition(".")[0] == prefix]

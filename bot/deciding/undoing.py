@@ -1,0 +1,121 @@
+"""Undo: taken back inside the window, reversed in our own books, or told why not. Pure."""
+
+from __future__ import annotations
+
+from bot import approvals, books
+from bot.deciding import starting
+from bot.deciding.house import House
+from bot.deciding.saying import say
+from bot.effects import Close, Effect, Record, Reply, Wake
+from bot.state import CardState, EffectState, TaskState
+from memory.events import Actor, Compensated, Confirmed, Dropped, Origin, Prepared, Pressed, fingerprint
+
+REVERSIBLE = frozenset({"books.write", "books.remind"})
+MOVED_BY_CLOCK = frozenset({"schedule", "reminder"})
+"""Records whose newer versions the clock writes: they can be taken back all the same."""
+
+
+def undo(state: TaskState, event: Pressed, standing: CardState, house: House) -> list[Effect]:
+    """Take back what a card did: for nothing inside the window, in the books by reversing, else say why not."""
+    opened = standing.opened
+    effects = state.of_card(event.card)
+    if any(effect.maybe and effect.status == "prepared" for effect in effects):
+        return [Reply(text="An earlier attempt may have gone through, so this cannot be taken back from here.")]
+    if approvals.undoable(state, event.card):
+        drops: list[Effect] = [
+            Record(
+                event=Dropped(effect=effect.prepared.effect, reason="Taken back before it happened.", by=event.actor)
+            )
+            for effect in effects
+        ]
+        closing: list[Effect] = [
+            Close(order=key)
+            for key, order in state.open.items()
+            if isinstance(order, Wake) and order.reason in {"window", "retry"} and order.data.get("card") == event.card
+        ]
+        said = say(state, f"Taken back: {opened.title}. Nothing was sent.", kind="receipt")
+        return [*closing, *drops, *said, Reply(text="Taken back. Nothing was done.")]
+    if standing.state == "pending":
+        return [Reply(text="Nothing has happened yet: reject the card instead.")]
+    return _undo_done(state, event, [effect for effect in effects if effect.status == "confirmed"], house)
+
+
+def undo_without_card(state: TaskState, event: Pressed, house: House) -> list[Effect]:
+    """Take back what was done without a card; only the operator can."""
+    person = house.roster.find(event.actor)
+    if person is None or person.role is not Origin.OPERATOR:
+        return [Reply(text="Only the operator takes this back.")]
+    effect = state.effects[event.card]
+    group = starting.group(state, effect)
+    if effect.prepared.not_before and all(other.status == "prepared" and not other.maybe for other in group):
+        closing: list[Effect] = [
+            Close(order=key)
+            for key, order in state.open.items()
+            if isinstance(order, Wake) and order.reason == "window" and order.data.get("effect") == event.card
+        ]
+        drops: list[Effect] = [
+            Record(event=Dropped(effect=other.prepared.effect, reason="Taken back before it happened.", by=event.actor))
+            for other in group
+        ]
+        said = say(state, "Taken back before it happened. Nothing was sent.", kind="receipt")
+        return [*closing, *drops, *said, Reply(text="Taken back. Nothing was done.")]
+    return _undo_done(state, event, [effect] if effect.status == "confirmed" else [], house)
+
+
+def _undo_done(state: TaskState, event: Pressed, done: list[EffectState], house: House) -> list[Effect]:
+    if not done or any(effect.prepared.call.name not in REVERSIBLE for effect in done):
+        return [Reply(text=_advice(done, house))]
+    for effect in done:
+        for write in effect.prepared.call.writes:
+            if write.kind in MOVED_BY_CLOCK and not house.ledgers.before(effect.prepared.effect, write.kind, write.key):
+                continue  # only its next date has changed
+            if house.ledgers.newer_than(effect.prepared.effect, write.kind, write.key):
+                return [Reply(text=f"{write.kind} {write.key} was changed again since; take that back first.")]
+    orders = [order for effect in reversed(done) for order in _undo_books(state, effect, house, event.actor)]
+    text = " ".join(f"Taken back: {effect.text}" for effect in done)
+    return [*orders, *say(state, text, kind="receipt"), Reply(text="Taken back.")]
+
+
+def _advice(done: list[EffectState], house: House) -> str:
+    for effect in done:
+        call = effect.prepared.call
+        if call.name == "books.issue":
+            return f"{call.args.get('number')} is issued. A credit note takes it back: cancel {call.args.get('number')}"
+    if not done:
+        return "There is nothing left to take back."
+    names = ", ".join(dict.fromkeys(approvals.doing(effect.prepared.call, house.actions) for effect in done))
+    return f"This cannot be taken back any more ({names})."
+
+
+def _undo_books(state: TaskState, effect: EffectState, house: House, actor: Actor) -> list[Effect]:
+    """Take back an entry in our own books: the older versions return, in one transaction."""
+    prepared = effect.prepared
+    call = prepared.call
+    before = {
+        (write.kind, write.key): house.ledgers.before(prepared.effect, write.kind, write.key) for write in call.writes
+    }
+    back = books.reverse(call, before)
+    new = f"{prepared.effect}.undo"
+    closing: list[Effect] = [
+        Close(order=key)
+        for key, order in state.open.items()
+        if isinstance(order, Wake) and order.data.get("effect") == prepared.effect
+    ]
+    return [
+        *closing,
+        Record(
+            event=Prepared(
+                effect=new,
+                card="",
+                step=prepared.step,
+                call=back,
+                fingerprint=fingerprint(back),
+                key=starting.stable_key(house.secret, new),
+                effect_class="keyed",
+                compensates=prepared.effect,
+                rule=f"undo by {actor.platform}",
+            )
+        ),
+        Record(event=Confirmed(effect=new, text=books.text_of(back), how="books")),
+        Record(event=Compensated(effect=prepared.effect, by_effect=new)),
+    ]

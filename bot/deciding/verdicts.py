@@ -1,0 +1,59 @@
+"""What the operator's rules say about one call, with what is known of who began it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bot.agreement import Agreement, agreed
+from bot.deciding.house import House
+from bot.policy import Verdict, judge
+from bot.state import TaskState
+from memory.events import ActionCall, Origin, Proposed
+
+
+def verdict_on(state: TaskState, call: ActionCall, house: House, newcomers: tuple[str, ...]) -> Verdict:
+    """Return the verdict of the operator's rules on one call, held back where somebody outside began it."""
+    action = house.actions[call.name]
+    verdict = judge(
+        call,
+        action,
+        house.policy,
+        newcomers=newcomers,
+        grants=house.grants,
+        streak=agreement(call, house).streak if any(rule.earned for rule in house.policy.rules) else 0,
+    )
+    # Only a rule that says so by itself lets a stranger's mail lead to something without a look.
+    by_default = verdict.rule.startswith("default:") or bool(verdict.grant) or verdict.earned
+    if verdict.ruling == "do" and state.restored and not call.name.startswith("books."):
+        return Verdict("ask", "this request comes from a restored backup and may have been done after it")
+    if verdict.ruling == "do" and by_default and state.origin in {Origin.CLIENT, Origin.STRANGER}:
+        return Verdict("ask", "it was started by somebody outside")
+    return verdict
+
+
+def worst(state: TaskState, event: Proposed, verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the strictest of a proposal's verdicts; where the plan or a check says so, what would be done asks."""
+    strictest = max(verdicts, key=lambda verdict: ("do", "shadow", "ask", "refuse").index(verdict.ruling))
+    if strictest.ruling != "do":
+        return strictest
+    steps = state.planned.steps if state.planned else ()
+    if any(step.id == event.step and step.gate == "ask" for step in steps):
+        return Verdict("ask", "the plan asks here")
+    return Verdict("ask", "a check found something") if event.warnings else strictest
+
+
+def newcomers(calls: Iterable[ActionCall], house: House) -> tuple[str, ...]:
+    """Return the recipients nobody here has ever written to."""
+    addresses = {address for call in calls for address in _recipients(call)}
+    return tuple(sorted(address for address in addresses if not house.ledgers.knows_recipient(address)))
+
+
+def _recipients(call: ActionCall) -> list[str]:
+    return [
+        address for name in ("to", "cc", "bcc") for address in call.args.get(name) or () if isinstance(address, str)
+    ]
+
+
+def agreement(call: ActionCall, house: House) -> Agreement:
+    """Return how earlier cards for the same action and client were decided."""
+    return agreed(house.ledgers.decisions(call.name, call.client))

@@ -1,0 +1,56 @@
+"""What fell due: a table of reasons to come back. Pure."""
+
+from __future__ import annotations
+
+from bot import approvals
+from bot.deciding import cards, fortunes, pausing, planning, progress, recurring, restoring, starting
+from bot.deciding.house import House
+from bot.deciding.saying import say, show_card
+from bot.effects import Effect, Record
+from bot.state import TaskState
+from memory.events import Ended, WokeUp
+
+
+def woke(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
+    """Do what fell due, unless it is settled in the meantime."""
+    card = state.cards.get(str(event.data.get("card", "")))
+    effect = state.effects.get(str(event.data.get("effect", "")))
+    match event.reason:
+        case "expire" if card and card.state == "pending":
+            return cards.expire(state, card, house)
+        case "remind" if card and card.state == "pending":
+            when = approvals.clock_text(card.opened.expires_at, house.view()) if card.opened.expires_at else "soon"
+            return say(
+                state,
+                f"Card {card.opened.card} still waits and runs out {when}: {card.opened.title}",
+                kind="notice",
+                home=True,
+            )
+        case "snooze" if card and card.state == "pending":
+            return [
+                *show_card(state, card.opened.card, house),
+                *say(state, f"Back as you asked: card {card.opened.card}.", kind="notice"),
+            ]
+        case "window" | "retry" if effect and effect.status == "prepared":
+            return starting.start(effect, house)
+        case "answer":
+            return planning.go_on(state, event, house)
+        case "step":
+            return progress.advance(state, house)
+        case "resumed":
+            return pausing.resume(state, house)
+        case "reminder":
+            return recurring.remind(state, event, house)
+        case "interrupted" if effect and effect.status == "sending":
+            return fortunes.interrupted(effect, house)
+        case "restored":
+            return restoring.restored(state)
+        case "told" | "started" | "remembered":
+            over = state.status == "received"
+            return [Record(event=Ended(how="done", summary="passed on"))] if over and event.reason == "told" else []
+        case "refused" | "notice":
+            # Told, and over: a notice is no work that could get stuck.
+            said = say(state, str(event.data.get("text", "")), kind="notice", home=True)
+            return [*said, *([Record(event=Ended(how="done", summary="told"))] if state.status == "received" else [])]
+        case _:
+            return []  # what it was about is settled in the meantime
