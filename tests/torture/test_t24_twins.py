@@ -158,7 +158,7 @@ def only_what_was_done(self: Books, since: Any, *, client: str = "", action: str
     query = query.where(effects.c.client == client) if client else query
     query = query.where(or_(effects.c.name == action, effects.c.name.startswith(action + "."))) if action else query
     sums: dict[str, Decimal] = {}
-    for row in self._run(query):
+    for row in self._run(effects, query):
         sums[row.currency] = sums.get(row.currency, Decimal(0)) + Decimal(row.amount)
     return sums
 
