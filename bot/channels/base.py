@@ -103,6 +103,7 @@ class Message:
     buttons: tuple[Button, ...] = ()
     files: tuple[Attachment, ...] = ()
     reply_to: str = ""  # the platform's id of the message this answers
+    instead: str = ""  # the reference of what stands there and is edited to say this, also after a restart
 
 
 class NotWrittenError(Exception):

@@ -12,7 +12,7 @@ import json
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, tzinfo
 from typing import Any, TypeVar
 
@@ -28,7 +28,7 @@ from bot.channels.base import Card, Ear, Home, Message, NotWrittenError, Undeliv
 from bot.channels.slack import blocks, payloads, signature
 from bot.channels.slack.blocks import Part
 from bot.channels.slack.hearing import Hearing, Refusal
-from bot.channels.slack.lane import URGENT, USUAL, Clock, RealClock
+from bot.channels.slack.lane import URGENT, USUAL, Clock, RealClock, Turn
 from bot.channels.slack.manifest import COMMAND, PATH
 from bot.channels.slack.people import People, PeopleStore, Person
 from bot.channels.slack.post import Poster, Where
@@ -156,9 +156,8 @@ class Slack:
             before = before if before and before[0] == where else None
             if before and before[1] == digest:
                 return ",".join(before[2])
-            refs = list(before[2]) if before else []
-            for ts, part in zip(refs, parts, strict=False):
-                await self._poster.update(turn, conversation, ts, part, f"say/{message.id}")
+            standing = before[2] if before else tuple(filter(None, message.instead.split(",")))
+            refs = await self._edited(turn, conversation, standing, parts, f"say/{message.id}")
             for number in range(len(refs), len(parts)):
                 mark = f"say/{message.id}/{number}/{digest}"
                 refs.append(await self._poster.part(turn, where, parts[number], mark))
@@ -168,6 +167,21 @@ class Slack:
             while len(self._said) > SAID_MAX:
                 self._said.popitem(last=False)
         return ",".join(refs)
+
+    async def _edited(
+        self, turn: Turn, conversation: str, standing: Sequence[str], parts: Sequence[Part], mark: str
+    ) -> list[str]:
+        """Make what stands there say the first parts; return the messages that do, none when somebody deleted them."""
+        refs: list[str] = []
+        for ts, part in zip(standing, parts, strict=False):
+            try:
+                await self._poster.update(turn, conversation, ts, part, mark)
+            except UndeliverableError as error:
+                if not error.forever:
+                    raise
+                return refs
+            refs.append(ts)
+        return refs
 
     async def ask(self, place: Place, card: Card) -> str:
         """Show a card whole; return its reference.

@@ -152,20 +152,37 @@ class Telegram:
         """
         chat = self._chat(place)
         reply_to = int(message.reply_to) if message.reply_to.isdecimal() else None
-        pieces, sentences = self._file_pieces(message.files)
+        files, sentences = self._file_pieces(message.files)
         texts = _said(message, sentences)
         keys = [keyboard(message.buttons) if number == len(texts) else () for number in range(1, len(texts) + 1)]
-        before = self._said.get((chat, message.id), ())
-        if before and len(before) == len(texts) and not message.files:
-            await self._edits(chat, list(zip(before, texts, keys, strict=True)), ORDINARY)
-            return ",".join(map(str, before))
-        for number, text in enumerate(texts):
-            pieces.append(_Piece(text, keys[number], reply_to=reply_to if number == 0 else None))
-        ids = await self._send(chat, f"say {message.id}", pieces, ORDINARY)
-        self._said[chat, message.id] = tuple(ids)
+        before = self._said.get((chat, message.id))
+        standing = before or tuple(int(part) for part in message.instead.split(",") if part.isdecimal())
+        ids = await self._edited(chat, standing, list(zip(texts, keys, strict=True)))
+        pieces = [] if before else files
+        sent_with = len(pieces)
+        pieces += [
+            _Piece(text, keys[number], reply_to=reply_to if number == 0 else None)
+            for number, text in enumerate(texts)
+            if number >= len(ids)
+        ]
+        sent = await self._send(chat, f"say {message.id}", pieces, ORDINARY) if pieces else []
+        self._said[chat, message.id] = (*ids, *sent[sent_with:])
         while len(self._said) > SAID_MAX:
             del self._said[next(iter(self._said))]
-        return ",".join(map(str, ids))
+        return ",".join(map(str, [*ids, *sent]))
+
+    async def _edited(self, chat: int, standing: Sequence[int], parts: Sequence[tuple[str, Keyboard]]) -> list[int]:
+        """Make what stands there say the first parts; return the messages that do, none when somebody deleted them."""
+        ids: list[int] = []
+        for message, (text, keys) in zip(standing, parts, strict=False):
+            try:
+                await self._edits(chat, [(message, text, keys)], ORDINARY)
+            except UndeliverableError as error:
+                if not error.forever:
+                    raise
+                break
+            ids.append(message)
+        return ids
 
     async def ask(self, place: Place, card: Card) -> str:
         """Show a card, ahead of words that wait; return the ids of its messages, the last with the buttons.

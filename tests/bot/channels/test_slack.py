@@ -10,10 +10,10 @@ from dataclasses import replace
 import pytest
 
 from bot.channels.base import Button, Home, Message, UndeliverableError
-from bot.channels.slack import Person
+from bot.channels.slack import Person, Slack
 from memory.events import Origin, Place
-from tests.bot.channels.slack_house import DELEGATE, OPERATOR, House, PaperStore, card, house
-from tests.counterparts.slack import ALICE, BOB, BOT, GENERAL, TEAM, LocalSlack, local_slack
+from tests.bot.channels.slack_house import DELEGATE, OPERATOR, House, PaperStore, QuickClock, card, house
+from tests.counterparts.slack import ALICE, APP_TOKEN, BOB, BOT, BOT_TOKEN, GENERAL, TEAM, LocalSlack, local_slack
 
 pytestmark = pytest.mark.node
 
@@ -261,6 +261,22 @@ async def test_long_work_shows_progress_by_editing_its_message(slack) -> None:
         assert len(set(refs)) == 1
         [message] = await slack.messages(there.conversation)
         assert "Step 3 of 3" in texts(message)
+
+
+async def test_progress_is_replaced_by_its_answer_after_a_restart_and_after_somebody_deleted_it(slack) -> None:
+    async with house(slack) as home:
+        there = await place(home)
+        ref = await home.channel.say(there, Message("7.w", "Working on it…"))
+        again = Slack(BOT_TOKEN, app_token=APP_TOKEN, base_url=home.edge.api, clock=QuickClock())
+        await again.say(there, Message("7.m2", "The answer.", instead=ref))
+        [message] = await slack.messages(there.conversation)
+        assert (message["ts"], message["text"]) == (ref, "The answer.")
+        home.edge.fault = lambda method, _: "error:message_not_found" if method == "chat.update" else ""
+        await again.say(there, Message("8.m2", "The other answer.", instead=ref))
+        assert [message["text"] for message in await slack.messages(there.conversation)] == [
+            "The answer.", "The other answer."
+        ]  # fmt: skip
+        await again.close()
 
 
 async def test_files_go_both_ways(slack) -> None:

@@ -690,6 +690,26 @@ async def test_twin_without_the_taming_links_live(monkeypatch: pytest.MonkeyPatc
         assert _links(on) != []
 
 
+async def test_long_work_shows_progress_by_editing_its_message_also_after_a_restart() -> None:
+    async with stage() as on:
+        refs = [await on.channel.say(CHAT, Message("7.w", f"Step {n} of 3")) for n in (1, 2, 2)]
+        assert len(set(refs)) == 1
+        await on.restart()
+        long = "\n".join(f"Line {number} of the answer." for number in range(400))
+        ref = await on.channel.say(CHAT, Message("7.w", long, instead=refs[0]))
+        assert ref.split(",")[0] == refs[0]
+        assert "\n".join(on.telegram.texts()) == long
+
+
+async def test_an_answer_arrives_when_the_operator_deleted_what_it_was_to_replace() -> None:
+    async with stage() as on:
+        ref = await on.channel.say(CHAT, Message("7.w", "Working on it…"))
+        on.telegram.remove(on.telegram.shown()[-1])
+        file = on.ear.keep(b"%PDF-1.7", "report.pdf", "application/pdf")
+        await on.channel.say(CHAT, Message("7.m1", "Done.", files=(file,), instead=ref))
+        assert on.telegram.texts() == ["", "Done."]
+
+
 async def test_long_words_are_split_well_and_read_the_same() -> None:
     text = "\n".join(f"{number}. A line with <tags> & an emoji 😀 in it." for number in range(400))
     async with stage() as on:
