@@ -112,7 +112,14 @@ class TryLaterError(ConnectorError):
 
 
 class OutcomeUnknownError(ConnectorError):
-    """It may or may not have happened (a time-out after the point of no return). Never sent again blindly."""
+    """It may or may not have happened (a time-out after the point of no return). Never sent again blindly.
+
+    Raised by a look, ``look_again_s`` says when looking once more may prove what cannot be known yet.
+    """
+
+    def __init__(self, message: str, look_again_s: float | None = None) -> None:
+        super().__init__(message)
+        self.look_again_s = look_again_s
 
 
 @dataclass(frozen=True)
@@ -202,7 +209,8 @@ class Action:
     no_return: str  # the point of no return, for the card: "once the server has taken it"; empty when there is none
     undo: Undo | None  # compensation as another action; None: cannot be taken back
     delayed: bool  # waits out the operator's delay window, in which undo costs nothing
-    find: str | None  # RECONCILABLE: method (same arguments, ``key``) → Receipt, or None on *proven* absence
+    find: str | None  # method (same arguments, ``key``) → Receipt, or None on *proven* absence; for RECONCILABLE, and
+    # for KEYED where the provider forgets keys: then it is looked for once the key is forgotten
     key_window_s: float  # KEYED: how long the provider remembers our key
     timeout_s: float
     attempts_max: int

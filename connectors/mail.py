@@ -489,10 +489,12 @@ class Mail(Connector):
             began = datetime.fromisoformat(self._note(message).read_text())
         except (OSError, ValueError):
             return
-        if self._workshop.now() - began < SETTLES_AFTER:
+        left = began + SETTLES_AFTER - self._workshop.now()
+        if left > timedelta(0):
             raise OutcomeUnknownError(
                 f"There is no copy in Sent yet, but the server may still be working on it until "
-                f"{began + SETTLES_AFTER:%H:%M} UTC. Look again after that, or ask the recipient."
+                f"{began + SETTLES_AFTER:%H:%M} UTC. It is looked for again after that; or ask the recipient.",
+                look_again_s=left.total_seconds(),
             )
 
     def _into_outbox(self, message: Message) -> Receipt:

@@ -2,8 +2,8 @@
 
 Amounts are decimal strings with their currency, ``"49.00 EUR"``; Stripe counts in smallest units, and which those are
 is in `minor_units`. Every write carries an ``Idempotency-Key`` made from the effect's key, so it is safe to repeat for
-a day; Stripe may forget keys after 24 hours, so we stop an hour before. The key is in the metadata as well, where a
-person finds it for ever.
+a day; Stripe may forget keys after 24 hours, so we stop an hour before. The key is in the metadata as well: after that
+hour a refund or a link is looked for by it, in Stripe's lists, which know what was just made (its search may be a minute behind).
 
 A webhook is believed only with its signature, and only as a hint: what counts is fetched afresh, because webhooks come
 late, twice and out of order. Register it for ``checkout.session.*``, ``charge.*``, ``customer.subscription.*``.
@@ -40,6 +40,7 @@ from connectors.base import (
     Risk,
     Setting,
     Subject,
+    TryLaterError,
     Workshop,
     action,
 )
@@ -50,6 +51,8 @@ TOLERANCE_S = 300  # https://docs.stripe.com/webhooks#replay-attacks
 KEY_WINDOW_S = 23 * 3600.0
 BODY_MAX = 1_000_000  # of a webhook; Stripe's own are a few kilobytes
 HEADER_MAX = 4_096
+FOREVER = 10 * 365 * 24 * 3600.0
+PAGES_MAX = 20  # of a list that is looked through, a hundred each
 SIGNATURES_MAX = 20  # two during a rotation of the secret; more is noise
 
 _NO_DECIMALS = frozenset(
@@ -136,6 +139,7 @@ class Stripe(Connector):
         EffectClass.KEYED,
         says="refund a payment",
         no_return="once Stripe has taken it; a refund cannot be called back",
+        find="find_refund",
         key_window_s=KEY_WINDOW_S,
         timeout_s=90.0,
         rate_per_minute=20,
@@ -164,23 +168,25 @@ class Stripe(Connector):
         form = {kind: charge, "amount": str(minor_units(value, currency)), "metadata[soloist_key]": key}
         if reason:
             form["reason"] = reason
-        made = await self._post("/v1/refunds", form, key)
-        status = str(made.get("status"))
-        if status not in {"succeeded", "pending", "requires_action"}:
-            raise RefusedError(f"Stripe did not refund {charge}: {made.get('failure_reason') or status}.")
-        given = f"{major_units(int(made['amount']), currency)} {currency}"
-        verb = "Refunded" if status == "succeeded" else "Began to refund"
-        return Receipt(
-            ref=str(made["id"]),
-            text=f"{verb} {given} on {charge}. Stripe {made['id']}, {status}.",
-            data={"id": made["id"], "charge": charge, "amount": given, "status": status},
-        )
+        return _refunded(await self._post("/v1/refunds", form, key), charge, currency)
+
+    async def find_refund(self, *, charge: Reference, amount: Amount, key: str, reason: Detail = "") -> Receipt | None:
+        """Look for a refund by our key in its metadata; the arguments are those of `refund`.
+
+        Raises:
+            ConnectorError: Its list cannot be read, so nothing is proven.
+        """
+        del reason
+        kind = _kind_of(charge, {"charge", "payment_intent"})
+        made = await self._marked("/v1/refunds", {kind: charge}, key)
+        return _refunded(made, charge, _amount(amount)[1]) if made else None
 
     @action(
         Risk.REVERSIBLE,
         EffectClass.KEYED,
         says="make a payment link",
         undo=_deactivate,
+        find="find_link",
         key_window_s=KEY_WINDOW_S,
         timeout_s=90.0,
         rate_per_minute=20,
@@ -225,13 +231,22 @@ class Stripe(Connector):
         if once:
             form["restrictions[completed_sessions][limit]"] = "1"
         link = await self._post("/v1/payment_links", form, f"{key}/link")
-        return Receipt(
-            ref=str(link["id"]),
-            text=f"Made a payment link over {amount} for {description!r}: {link['url']}",
-            data={"id": link["id"], "url": link["url"], "amount": amount, "reference": reference},
-        )
+        return _linked(link, amount, description, reference)
 
-    @action(Risk.REVERSIBLE, EffectClass.KEYED, says="close a payment link", key_window_s=KEY_WINDOW_S)
+    async def find_link(
+        self, *, amount: Amount, description: Subject, key: str, reference: Reference = "", once: bool = True
+    ) -> Receipt | None:
+        """Look for a payment link by our key in its metadata; the arguments are those of `payment_link`.
+
+        Raises:
+            ConnectorError: The list cannot be read, or is too long, so nothing is proven.
+        """
+        del once
+        link = await self._marked("/v1/payment_links", {}, key)
+        return _linked(link, amount, description, reference) if link else None
+
+    # Closing it again is harmless for ever, whatever Stripe remembers of the key.
+    @action(Risk.REVERSIBLE, EffectClass.KEYED, says="close a payment link", key_window_s=FOREVER)
     async def close_link(self, *, link: Reference, key: str) -> Receipt:
         """Make a payment link refuse further payments; closing it twice is once.
 
@@ -316,11 +331,48 @@ class Stripe(Connector):
         path = _PATHS[_kind_of(id_, set(_PATHS))].format(id_)
         return _object((await self._client.request("GET", path)).json(), write=False)
 
+    async def _marked(self, path: str, only: Mapping[str, str], key: str) -> dict[str, Any] | None:
+        """Look through a list, newest first, for what carries our key; None when the whole list does not have it."""
+        after: dict[str, str] = {}
+        for _ in range(PAGES_MAX):
+            page = (await self._client.request("GET", path, params={**only, **after, "limit": "100"})).json()
+            rows = page.get("data") if isinstance(page, dict) else None
+            if not isinstance(rows, list):
+                raise TryLaterError(f"Stripe answered {path} with no list.")
+            for row in rows:
+                if (row.get("metadata") or {}).get("soloist_key") == key:
+                    return _object(row, write=False)
+            if not rows or not page.get("has_more"):
+                return None
+            after = {"starting_after": str(rows[-1]["id"])}
+        raise OutcomeUnknownError(f"{path} has more than {PAGES_MAX * 100} entries. Look for {key} at Stripe yourself.")
+
     async def _post(self, path: str, form: Mapping[str, str], key: str) -> dict[str, Any]:
         # Stripe compares the parameters as well: the same key with others is its error, and rightly so.
         headers = {"Idempotency-Key": f"soloist-{hashlib.sha256(key.encode()).hexdigest()}"}
         answer = await self._client.request("POST", path, form=form, headers=headers, repeatable=True)
         return _object(answer.json(), write=True)
+
+
+def _refunded(made: Mapping[str, Any], charge: str, currency: str) -> Receipt:
+    status = str(made.get("status"))
+    if status not in {"succeeded", "pending", "requires_action"}:
+        raise RefusedError(f"Stripe did not refund {charge}: {made.get('failure_reason') or status}.")
+    given = f"{major_units(int(made['amount']), currency)} {currency}"
+    verb = "Refunded" if status == "succeeded" else "Began to refund"
+    return Receipt(
+        ref=str(made["id"]),
+        text=f"{verb} {given} on {charge}. Stripe {made['id']}, {status}.",
+        data={"id": made["id"], "charge": charge, "amount": given, "status": status},
+    )
+
+
+def _linked(link: Mapping[str, Any], amount: str, description: str, reference: str) -> Receipt:
+    return Receipt(
+        ref=str(link["id"]),
+        text=f"Made a payment link over {amount} for {description!r}: {link['url']}",
+        data={"id": link["id"], "url": link["url"], "amount": amount, "reference": reference},
+    )
 
 
 def verify(body: bytes, header: str, secret: str, now: datetime) -> dict[str, Any]:

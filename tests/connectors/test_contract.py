@@ -102,7 +102,7 @@ def _effect_problems(cls: type[Connector], declared) -> list[str]:
     changes = declared.risk is not Risk.READS
     if changes and declared.effect is EffectClass.KEYED and not (declared.takes_key and declared.key_window_s > 0):
         found.append("is keyed and takes no key")
-    if declared.effect is EffectClass.RECONCILABLE:
+    if declared.effect is EffectClass.RECONCILABLE or declared.find:
         look = getattr(cls, declared.find or "", None)
         if look is None or not inspect.iscoroutinefunction(look):
             found.append("names a way to look that is not there")
@@ -381,6 +381,7 @@ BROKEN = [
     (twin(declared={"takes_key": False}), "takes no key"),
     (twin(declared={"effect": EffectClass.RECONCILABLE, "find": "look"}), "not there"),
     (twin(declared={"effect": EffectClass.RECONCILABLE, "find": "health"}), "other arguments"),
+    (twin(declared={"find": "look"}), "not there"),
     (twin(declared={"no_return": ""}), "from when on"),
     (twin(declared={"risk": Risk.REVERSIBLE}), "reversible and has a point"),
     (twin(declared={"timeout_s": 0}), "without a sane bound"),

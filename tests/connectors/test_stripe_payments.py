@@ -106,6 +106,57 @@ async def test_a_key_used_for_something_else_is_refused_by_stripe(stripe, provid
     assert len(provider.refunds(charge)) == 1
 
 
+async def test_when_stripe_has_forgotten_the_key_a_refund_is_found_by_its_mark(stripe, provider):
+    charge = provider.charge(4900)
+    provider.fail("drop", after=True, times=3)
+    wish = {"charge": charge, "amount": "49.00 EUR", "key": "12.1.1"}
+    with pytest.raises(OutcomeUnknownError):
+        await stripe.refund(**wish)
+    provider.forget_keys()
+
+    found = await stripe.find_refund(**wish)
+
+    (refund,) = provider.refunds(charge)
+    assert found.ref == refund["id"]
+    assert found.text.startswith("Refunded 49.00 EUR")
+
+
+async def test_a_refund_that_was_never_made_is_provably_absent(stripe, provider):
+    charge = provider.charge(4900)
+    await stripe.refund(charge=charge, amount="10.00 EUR", key="another effect's")
+
+    assert await stripe.find_refund(charge=charge, amount="49.00 EUR", key="12.1.1") is None
+
+
+async def test_looking_proves_nothing_while_stripe_is_away(stripe, provider, behind):
+    charge = provider.charge(4900)
+    provider.behind = "http://127.0.0.1:1"
+    with pytest.raises(TryLaterError):
+        await stripe.find_refund(charge=charge, amount="49.00 EUR", key="12.1.1")
+
+
+async def test_a_payment_link_is_found_by_its_mark_pages_away(stripe, provider):
+    provider.page_max = 2
+    wish = {"amount": "49.00 EUR", "description": "March retainer", "reference": "2026-0001"}
+    made = await stripe.payment_link(**wish, key="12.1.1")
+    for number in range(5):
+        await stripe.payment_link(**wish, key=f"13.1.{number}")
+
+    assert await stripe.find_link(**wish, key="12.1.1") == made
+    assert await stripe.find_link(**wish, key="12.1.9") is None
+
+
+async def test_twin_without_the_look_a_forgotten_key_is_two_refunds(stripe, provider):
+    """What the look is for: a day later the same key is a new one at Stripe."""
+    charge = provider.charge(4900)
+    wish = {"charge": charge, "amount": "10.00 EUR", "key": "12.1.1"}
+    await stripe.refund(**wish)
+    provider.forget_keys()
+    await stripe.refund(**wish)
+
+    assert len(provider.refunds(charge)) == 2
+
+
 async def test_twin_without_the_key_a_lost_answer_is_two_refunds(stripe, provider):
     """The guard removed: a key of its own for each attempt. The provider's books then show it."""
     charge = provider.charge(4900)

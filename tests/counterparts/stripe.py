@@ -47,6 +47,7 @@ class Provider:
     done: Counter = field(default_factory=Counter)  # path → writes that took effect
     calls: Counter = field(default_factory=Counter)  # path → requests that came
     forms: list[dict] = field(default_factory=list)
+    page_max: int = 100
     _kept: dict = field(default_factory=dict)  # idempotency key → (parameters, status, body)
     _faults: list = field(default_factory=list)
     _objects: dict = field(default_factory=dict)
@@ -93,6 +94,8 @@ class Provider:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         self.calls[request.path] += 1
+        if request.method == "GET" and request.path == "/v1/payment_links":
+            return web.json_response(self._page(request))
         if request.method == "GET" and request.path in self._objects:
             return web.json_response(self._objects[request.path])
         if request.method == "GET":
@@ -104,6 +107,18 @@ class Provider:
         if how:
             return await self._fault(request, how)
         return web.Response(status=status, body=answer, content_type="application/json")
+
+    def forget_keys(self) -> None:
+        """A day has passed: the same idempotency key is a new one again."""
+        self._kept.clear()
+
+    def _page(self, request: web.Request) -> dict:
+        """A list as Stripe documents it: newest first, at most so many, after a given one."""
+        rows = [made for path, made in reversed(self._objects.items()) if made["object"] == "payment_link"]
+        ids = [row["id"] for row in rows]
+        start = ids.index(request.query["starting_after"]) + 1 if "starting_after" in request.query else 0
+        end = start + min(int(request.query.get("limit", 10)), self.page_max)
+        return {"object": "list", "data": rows[start:end], "has_more": end < len(rows)}
 
     async def _once(self, request: web.Request, body: bytes) -> tuple[int, bytes]:
         key = request.headers.get("Idempotency-Key", "")
@@ -133,7 +148,9 @@ class Provider:
             made = {"id": f"price_{len(self.forms)}", "object": "price", "unit_amount": int(form["unit_amount"])}
         elif path == "/v1/payment_links":
             id_ = f"plink_{len(self.forms)}"
+            marks = {name[9:-1]: value for name, value in form.items() if name.startswith("metadata[")}
             made = {"id": id_, "object": "payment_link", "active": True, "url": f"https://buy.stripe.example/{id_}"}
+            made["metadata"] = marks
         elif path.startswith("/v1/payment_links/"):
             made = {**self._objects[path], "active": form["active"] == "true"}
         else:
