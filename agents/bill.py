@@ -1,4 +1,4 @@
-"""What an invoice comes to and how it stands in the books. Pure; every figure is a `Decimal`.
+"""What an invoice comes to and how it stands in the books. Pure; every figure is a `Decimal`. Which tax: ``vat.py``.
 
 One tax rate an invoice, as a one-person company writes them. The tax is taken from the net total and rounded half up to
 cents (EN 16931, BR-CO-17), so a gross amount that was typed cannot always be split; `gross_that_splits` says when.
@@ -11,48 +11,12 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
-from agents.base import Desk, Entry, Record, money, parse_money
+from agents.base import Entry, Record, money, parse_money
+from agents.vat import CENT, Vat
 from memory.events import Json
 
-CENT = Decimal("0.01")
-WHOLE = frozenset(
-    ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"]
-)
-"""Currencies without cents (ISO 4217). Those with three decimals are refused: books here have two."""
 OPEN = ("issued", "sent", "partly_paid")
 """The states of an invoice that is still to be paid."""
-
-ZERO_TAX = {
-    "exempt": "No VAT is charged: exempt.",
-    "reverse charge": "Reverse charge: VAT is to be accounted for by the recipient.",
-    "intra-community": "Intra-community supply, free of VAT; the recipient accounts for it.",
-    "export": "Export, free of VAT.",
-    "not subject": "Not subject to VAT.",
-}
-"""Why a client's invoices bear no tax, as the client's record says under ``vat`` → the note on the invoice."""
-
-
-@dataclass(frozen=True)
-class Vat:
-    """The rate that applies, and why it is zero when it is."""
-
-    pct: Decimal
-    kind: str = "standard"  # or a key of ZERO_TAX
-    because: str = ""  # for the card
-    unit: Decimal = CENT  # the currency's smallest, to which the tax is rounded
-
-    @property
-    def note(self) -> str:
-        """Return what the law wants to read on the invoice, if anything."""
-        return ZERO_TAX.get(self.kind, "")
-
-    def of(self, net: Decimal) -> Decimal:
-        """Return the tax on a net total."""
-        return (net * self.pct / 100).quantize(self.unit, ROUND_HALF_UP)
-
-    def within(self, gross: Decimal) -> Decimal:
-        """Return the net of a gross total; `of` of it may miss the gross by a cent."""
-        return (gross / (1 + self.pct / 100)).quantize(self.unit, ROUND_HALF_UP)
 
 
 @dataclass(frozen=True)
@@ -146,25 +110,12 @@ class Bill:
             "tax": self.money(self.tax),
             "tax_pct": _number(self.vat.pct),
             "tax_kind": self.vat.kind,
+            "tax_note": self.vat.note,
             "total": self.money(self.gross),
             "paid": self.money(Decimal(0)),
             "reminders": [],
             "pdf": dict(pdf),
         }
-
-
-def vat_of(desk: Desk, client: Record | None, currency: str = "EUR") -> Vat:
-    """Return the tax that a client's invoices bear; the client's record decides, then the company's rate."""
-    unit = Decimal(1) if currency in WHOLE else CENT
-    said = str((client.data.get("vat") if client else "") or "standard").replace("_", " ").replace("vat ", "")
-    if said in ZERO_TAX:
-        return Vat(Decimal(0), said, f"No VAT: {said}, as the client's record says.", unit)
-    rate = Decimal((desk.company.get("vat_rate") or "0").rstrip(" %"))
-    if not rate:
-        # EN 16931, BR-E-02: exempt needs a registered seller; who has no number is not subject to the tax at all.
-        registered = desk.company.get("vat_id") or desk.company.get("tax_id")
-        return Vat(rate, "exempt" if registered else "not subject", "No VAT: no rate is set for the company.", unit)
-    return Vat(rate, unit=unit)
 
 
 def entries(

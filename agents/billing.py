@@ -117,6 +117,7 @@ class Invoice(Intent):
     terms: Terms | None = None
     due: Day | None = None
     email: Email | None = None
+    vat: str = ""
 
 
 class CancelInvoice(Intent):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar
 
+from agents import vat
 from agents.base import (
     ActionCall,
     Agent,
@@ -444,7 +445,22 @@ def _changes(wish: UpdateClient, task: Task, client: Record) -> dict[str, Json] 
     if field in {"email", "billing_email", "terms", "retainer"}:
         # These must be typed values: a mail to half an address, or half an amount, is worse than a question.
         return Proposal(ask=f"I cannot read {value!r} as {field.replace('_', ' ')}. What is it?") if value else {}
-    return {field: value} if field and value else {}
+    return _read_tax(field, value, client) if field and value else {}
+
+
+def _read_tax(field: str, value: str, client: Record) -> dict[str, Json] | Proposal:
+    """What decides the tax on invoices is written as it is read there; anything else as it was said."""
+    if field == "vat" and not vat.kind_of(value):
+        return Proposal(ask=f"{value!r} is no kind of VAT. Say: standard, {', '.join(vat.ZERO_TAX)}.")
+    if field == "country" and not vat.country(value):
+        return Proposal(ask=f"I know no country {value!r}. Its name or two letters, like Ireland or IE?")
+    if field == "vat_id" and not vat.looks_right(vat.vat_id(value)):
+        return Proposal(
+            ask=f"{value} does not look like a VAT id: those begin with the country, like IE6388047V. "
+            f"What is {named(client)}'s?"
+        )
+    read = {"vat": vat.kind_of, "country": vat.country, "vat_id": vat.vat_id}.get(field, str)
+    return {field: read(value)}
 
 
 def _field_of(wish: UpdateClient, task: Task, client: Record) -> tuple[str, str]:

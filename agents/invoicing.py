@@ -29,11 +29,13 @@ from agents.letter import (
 from agents.slots import Money, Terms
 from agents.slots.grammar import find_spans
 from agents.slots.slot import Slot
+from agents.vat import CENT, WHOLE, ZERO_TAX, Vat, rate, vat_of
 from connectors.base import ConnectorError, Receipt
 from memory.events import Json
 
 TERMS_DEFAULT = Terms(days=14)
 _PRODUCT = re.compile(r"([\d.]+) x ([\d.]+) = ")  # how the grammar says that a price was multiplied
+_KIND = re.compile(r"\b(?:reverse[ -]charge|intra-community)\b|\bexport(?=,|\.|$)|\bvat[ -]exempt\b", re.IGNORECASE)
 _FOR = re.compile(
     r"\bfor (?:the |our |my |a |an )?(.+?)"
     r"\s*(?:[,;]|\.(?:\s|$)|$|\bnet \d|\bdue\b|\bpayable\b|\bincl|\bexcl|\bplus\b|\bterms\b)",
@@ -65,6 +67,10 @@ class Order(Protocol):
         """When it falls due, as a day."""
 
     @property
+    def vat(self) -> str:
+        """Which tax, where the operator decided on the card: a rate, or why none."""
+
+    @property
     def email(self) -> str | None:
         """Where it goes, for a client nobody knows yet."""
 
@@ -91,10 +97,11 @@ async def draw_up(order: Order, task: Task, desk: Desk) -> Proposal:
         return drawn
     pdf = drawn.data["pdf"]
     record = made.record(number, named(client), pdf)
+    noted = _remembered(client, made.vat)
     issue = ActionCall(
         name="books.issue",
         args=_issue_args(made, number, "invoice", named(client), pdf),
-        writes=(*first_written(client), Write(kind="invoice", key=number, data=record)),
+        writes=(*noted, Write(kind="invoice", key=number, data=record)),
         entries=bill.entries(client.key, made.net, made.tax, made.currency, note=f"invoice {number}"),
         needs={f"client:{client.key}": client.version, f"number:invoice:{number}": 0},
         client=client.key,
@@ -106,8 +113,8 @@ async def draw_up(order: Order, task: Task, desk: Desk) -> Proposal:
         to=[to],
         subject=f"Invoice {number} from {desk.company['name']}",
         text=text,
-        # The first call may have written this client, so a newcomer's version is not pinned a second time.
-        client=client if client.version else None,
+        # What the first call writes has another version afterwards, so the mail cannot pin it.
+        client=None if noted else client,
         key=client.key,
         attachments=[pdf],
         writes=(Write(kind="invoice", key=number, data={**record, "status": "sent", "sent_to": to}),),
@@ -131,11 +138,13 @@ def _bill(order: Order, task: Task, desk: Desk, client: Record) -> tuple[Bill, t
         return Proposal(ask=f"How much shall I invoice {named(client)}, before VAT?")
     if asked.amount <= 0:
         return Proposal(ask=f"{asked} is nothing to invoice. How much is it, before VAT?")
-    vat = bill.vat_of(desk, client, asked.currency)
     text = _what(order, task, desk, client, reasons)
-    spoken = _spoken(task.text, desk)
-    said = next((str(slot.value) for slot in spoken if slot.kind == "vat"), "plus")
-    if said == "none" and vat.pct:
+    spoken = _spoken(f"{task.guidance}\n{task.text}", desk)
+    said = next((str(slot.value) for slot in spoken if slot.kind == "vat"), "")
+    vat = _vat(order.vat or _tax_in(task) or _charged(said, client), task, desk, client, asked.currency)
+    if isinstance(vat, Proposal):
+        return vat
+    if said == "none" and vat.pct and not order.vat:
         return _why_no_vat(client)
     if said == "included":
         split = bill.gross_that_splits(asked.amount, vat)
@@ -148,7 +157,8 @@ def _bill(order: Order, task: Task, desk: Desk, client: Record) -> tuple[Bill, t
         if vat.pct:
             reasons.append(f"{amount_words(str(asked))} taken as net; {vat.pct.normalize():f} % VAT comes on top.")
     if vat.because:
-        reasons.append(vat.because)
+        noted = f" I note it for {named(client)}." if vat.remember else ""
+        reasons.append(vat.because + noted)
     due = _due(order, desk, client, issued, reasons)
     return Bill(client.key, lines, asked.currency, vat, issued, due), tuple(reasons)
 
@@ -199,11 +209,36 @@ def _counted(text: str, asked: Money, spoken: Sequence[Slot]) -> Line:
     return Line(text, asked.amount)
 
 
+def _tax_in(task: Task) -> str:
+    """Return why there is no tax, where the operator's words say it; the newest words first."""
+    for words in (task.guidance, task.text):
+        if found := _KIND.search(words):
+            return found[0]
+    return ""
+
+
+def _charged(said: str, client: Record) -> str:
+    """``plus VAT`` decides where we would only guess; what stands on the record it does not overrule."""
+    return "standard" if said in {"plus", "included"} and not client.data.get("vat") else ""
+
+
+def _vat(said: str, task: Task, desk: Desk, client: Record, currency: str) -> Vat | Proposal:
+    try:
+        found = vat_of(desk, client, currency, said)
+    except ValueError as error:
+        return Proposal(ask=str(error))
+    if isinstance(found, Vat):
+        return found
+    pct = f"{rate(desk).normalize():f} % VAT"
+    again = f"{task.text.rstrip(' .')}, plus VAT" if task.text else f"update {named(client)} vat standard"
+    return Proposal(ask=found.question, choices=(Choice(label=f"Charge {pct}", text=again),))
+
+
 def _why_no_vat(client: Record) -> Proposal:
     name = named(client)
     return Proposal(
         ask=f"Why does {name} pay no VAT? The invoice has to say it. Note it once, then ask me again.",
-        choices=tuple(Choice(label=f"{kind.capitalize()}", text=f"update {name} vat {kind}") for kind in bill.ZERO_TAX),
+        choices=tuple(Choice(label=f"{kind.capitalize()}", text=f"update {name} vat {kind}") for kind in ZERO_TAX),
     )
 
 
@@ -251,7 +286,7 @@ async def _drawn(desk: Desk, made: Bill, number: str, kind: str, client: Record,
             buyer=_buyer(client),
             currency=made.currency,
             lines=made.rendered_lines(),
-            note=made.vat.note,
+            zero_tax_reason=made.vat.note,
             locale=str(client.data.get("language") or desk.company.get("locale") or "en"),
             **more,
         )
@@ -305,6 +340,13 @@ def _invoice_paragraphs(desk: Desk, made: Bill, number: str) -> tuple[str, ...]:
         ),
         how,
     )
+
+
+def _remembered(client: Record, vat: Vat) -> tuple[Write, ...]:
+    """Put a newcomer on the books; note a tax that the operator chose for this client."""
+    if not vat.remember:
+        return first_written(client)
+    return (Write(kind="client", key=client.key, data={**client.data, "vat": vat.kind}),)
 
 
 def _twice(desk: Desk, client: str, made: Bill) -> tuple[str, ...]:
@@ -371,8 +413,13 @@ async def credited(
 def _bill_of(invoice: Record, issued: date) -> Bill:
     """Return what an invoice in our books was worked out from, dated anew."""
     currency = str(invoice.data["currency"])
-    unit = Decimal(1) if currency in bill.WHOLE else bill.CENT
-    vat = bill.Vat(Decimal(invoice.data["tax_pct"]), str(invoice.data.get("tax_kind") or "standard"), unit=unit)
+    unit = Decimal(1) if currency in WHOLE else CENT
+    vat = Vat(
+        Decimal(invoice.data["tax_pct"]),
+        str(invoice.data.get("tax_kind") or "standard"),
+        unit=unit,
+        law=str(invoice.data.get("tax_note") or ""),
+    )
     lines = tuple(_line(row) for row in invoice.data["lines"])
     return Bill(str(invoice.data["client"]), lines, currency, vat, issued, issued)
 

@@ -14,9 +14,9 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 
 from agents.base import ActionCall, Desk, Record, Task, parse_money
-from agents.bill import CENT
 from agents.directory import contact, named
 from agents.letter import day_words
+from agents.vat import CENT
 from memory.events import Json
 
 DUE_DAYS_MAX = 366  # a later due date is a typing slip

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.base import parse_money
-from agents.bill import CENT, Bill, Line, Vat, entries, gross_that_splits, vat_of
+from agents.bill import Bill, Line, entries, gross_that_splits
+from agents.vat import CENT, Vat, vat_of
 from tests.agents.desk import PaperDesk, day
 
 CENTS = st.integers(1, 10**9).map(lambda cents: Decimal(cents) / 100)
@@ -48,4 +49,7 @@ def test_half_a_cent_goes_up() -> None:
     ("rate", "vat_id", "kind"), [("19", "DE1", "standard"), ("", "DE1", "exempt"), ("0", "", "not subject"), ("19 %", "", "standard")]
 )  # fmt: skip
 def test_the_companys_rate_applies(rate: str, vat_id: str, kind: str) -> None:
-    assert vat_of(PaperDesk(vat_rate=rate, vat_id=vat_id), None).kind == kind
+    desk = PaperDesk(vat_rate=rate, vat_id=vat_id)
+    vat = vat_of(desk, desk.records("client")[0])
+    assert isinstance(vat, Vat)
+    assert vat.kind == kind
