@@ -52,13 +52,13 @@ def shown(messages: list[dict], what: str) -> list[str]:
     return [mark[2] for mark in marks if len(mark) > 2 and mark[1] == what]
 
 
-async def storm(home: House, seed: int) -> dict[str, list[str]]:
-    """Send 500 messages into five conversations while half of all calls fail; return what stands where."""
+async def storm(home: House, seed: int, count: int = 500) -> dict[str, list[str]]:
+    """Send messages into five conversations while half of all calls fail; return what stands where."""
     places = [Place(channel="slack", conversation=GENERAL)]
     places += [Place(channel="slack", conversation=await home.slack.dm(user)) for user in (ALICE, BOB)]
     places += [Place(channel="slack", conversation=GENERAL, thread=f"{n}.000001") for n in (1, 2)]
     home.edge.fault = stormy(seed)
-    lists = [[Message(f"{p}-{n}.m1", f"word {n}") for n in range(100)] for p in range(len(places))]
+    lists = [[Message(f"{p}-{n}.m1", f"word {n}") for n in range(count // 5)] for p in range(len(places))]
     await asyncio.gather(*(outbox(home, place, todo) for place, todo in zip(places, lists, strict=True)))
     home.edge.fault = lambda *_: ""
     found: dict[str, list[str]] = {}

@@ -28,6 +28,7 @@ from tests.counterparts.telegram_ear import PaperPairing
 
 both = pytest.mark.parametrize("mode", ["polling", "webhook"])
 ANNA = 8002
+CARDS = 20  # that come late in a storm, and go ahead
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 64
 
 
@@ -642,9 +643,10 @@ async def test_files_go_out_before_the_words_and_a_lost_one_is_named() -> None:
 # ── T8, T12: what is seen ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def _say_and_show_links(on: Stage) -> None:
-    dice = random.Random(12)
-    for number in range(100):
+async def say_and_show_links(on: Stage, count: int = 100, seed: int = 12) -> None:
+    """Say and show somebody else's links, mentions and commands in every place there is."""
+    dice = random.Random(seed)
+    for number in range(count):
         dirt = noise(dice)
         link = dice.choice(
             ("http://evil.example/?iban=DE02", "evil.example/x?d=1", "https://t.me/evil", "www.evil.example")
@@ -660,7 +662,7 @@ async def _say_and_show_links(on: Stage) -> None:
             await on.channel.settle(CHAT, ref, replace(settled(card), outcome=f"Done {link}"))
 
 
-def _links(on: Stage) -> list[str]:
+def links(on: Stage) -> list[str]:
     found = []
     for message in on.telegram.shown():
         entities = message.get("entities", []) + message.get("caption_entities", [])
@@ -670,11 +672,11 @@ def _links(on: Stage) -> list[str]:
 
 async def test_t12_no_preview_is_ever_fetched_and_no_foreign_link_can_be_tapped() -> None:
     async with stage() as on:
-        await _say_and_show_links(on)
+        await say_and_show_links(on)
         calls = on.telegram.made("sendMessage") + on.telegram.made("editMessageText")
         assert len(calls) >= 200
         assert all(call["link_preview_options"] == {"is_disabled": True} for call in calls)
-        assert _links(on) == []
+        assert links(on) == []
 
 
 async def test_twin_without_the_taming_links_live(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -686,8 +688,8 @@ async def test_twin_without_the_taming_links_live(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(cards, "tame", wild)
     monkeypatch.setattr(channel, "tame", wild)
     async with stage() as on:
-        await _say_and_show_links(on)
-        assert _links(on) != []
+        await say_and_show_links(on)
+        assert links(on) != []
 
 
 async def test_long_work_shows_progress_by_editing_its_message_also_after_a_restart() -> None:
@@ -867,7 +869,7 @@ async def test_a_webhook_without_a_proper_secret_does_not_start() -> None:
 # ── T15: storms ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _storm(seed: int, *, after: bool = False) -> object:
+def stormy(seed: int, *, after: bool = False) -> object:
     dice = random.Random(seed)
 
     def strike(method: str, _: Json) -> Fault | None:
@@ -882,8 +884,8 @@ def _storm(seed: int, *, after: bool = False) -> object:
     return strike
 
 
-async def _send_500(on: Stage) -> list[str]:
-    """Send 480 messages, and 20 cards that come later; what could not be said is kept and said again, in order."""
+async def send_in_a_storm(on: Stage, count: int = 480) -> list[str]:
+    """Send messages, and cards that come later; what could not be said is kept and said again, in order."""
 
     async def say(number: int) -> None:
         while True:
@@ -895,18 +897,18 @@ async def _send_500(on: Stage) -> list[str]:
                 return
 
     async with asyncio.TaskGroup() as group:
-        for number in range(480):
+        for number in range(count):
             group.create_task(say(number))
-        await on.until(lambda: len(on.telegram.shown()) >= 20)
-        for number in range(20):
+        await on.until(lambda: len(on.telegram.shown()) >= CARDS)
+        for number in range(CARDS):
             group.create_task(on.channel.ask(CHAT, replace(MAIL, id=f"{number}.1")))
     return on.telegram.texts()
 
 
 async def test_t15_in_a_storm_nothing_is_lost_or_doubled_and_order_is_kept() -> None:
     async with stage() as on:
-        on.telegram.storm = _storm(15)  # type: ignore[assignment]
-        shown = await _send_500(on)
+        on.telegram.storm = stormy(15)  # type: ignore[assignment]
+        shown = await send_in_a_storm(on)
         said = [text for text in shown if text.startswith("message")]
         assert said == [f"message {number:03d}" for number in range(480)]
         cards = [place for place, text in enumerate(shown) if text.startswith("🗂")]
@@ -918,8 +920,8 @@ async def test_t15_an_answer_lost_after_the_commit_doubles_nothing() -> None:
     async with stage() as on:
         on.telegram.user_says("hello")
         await on.quiet()
-        on.telegram.storm = _storm(16, after=True)  # type: ignore[assignment]
-        shown = await _send_500(on)
+        on.telegram.storm = stormy(16, after=True)  # type: ignore[assignment]
+        shown = await send_in_a_storm(on)
         said = [text for text in shown if text.startswith("message")]
         assert said == [f"message {number:03d}" for number in range(480)]
         assert len([text for text in shown if text.startswith("🗂")]) == 20
@@ -934,8 +936,8 @@ async def test_twin_without_looking_a_lost_answer_doubles_the_message(monkeypatc
     async with stage() as on:
         on.telegram.user_says("hello")
         await on.quiet()
-        on.telegram.storm = _storm(16, after=True)  # type: ignore[assignment]
-        said = [text for text in await _send_500(on) if text.startswith("message")]
+        on.telegram.storm = stormy(16, after=True)  # type: ignore[assignment]
+        said = [text for text in await send_in_a_storm(on) if text.startswith("message")]
         assert len(said) > len(set(said)) == 480
 
 
