@@ -60,7 +60,7 @@ STATES = {
     "snoozed": "Put aside",
     "shadow": "Rehearsal: nothing here does anything",
 }
-NEEDS_WHOLE = frozenset({"approve", "again"})  # verbs that let something happen: only under the whole card
+NEEDS_WHOLE = frozenset({"approve", "like", "again"})  # verbs that let something happen: only under the whole card
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ BODY_WAIT_S = 0.8  # for a body to arrive; whoever is slower is not Slack
 RETRY_S = 5.0  # between attempts to reach Slack at all
 SAID_MAX = 500  # messages that can still be edited by saying them again
 PING_S = 5.0
+HOME_PAUSE_S = 2.0  # after which App Home is shown anew: the answer itself goes first
 
 
 class NoTokenError(Exception):
@@ -134,6 +135,7 @@ class Slack:
             wall=wall,
         )
         self._said: OrderedDict[str, tuple[Where, str, tuple[str, ...]]] = OrderedDict()
+        self._home_changed = self._renewing = False
         self._bot: AuthorizeResult | None = None
         self._bolt = self._routed()
         self.ready = asyncio.Event()  # set while we listen
@@ -166,6 +168,7 @@ class Slack:
             self._said[message.id] = (where, digest, tuple(refs))
             while len(self._said) > SAID_MAX:
                 self._said.popitem(last=False)
+        self._home_is_old()
         return ",".join(refs)
 
     async def _edited(
@@ -217,6 +220,7 @@ class Slack:
                 await self._poster.update(turn, conversation, main, sheet.parts[-1], mark)
         ref = ",".join([main, *refs[:-1]])
         self._hearing.know_card(conversation, main, ref)
+        self._home_is_old()
         return ref
 
     async def settle(self, place: Place, ref: str, card: Card) -> None:
@@ -239,6 +243,7 @@ class Slack:
                 except UndeliverableError as error:
                     if not error.forever:
                         raise
+        self._home_is_old()
 
     def home(self) -> Place | None:
         """Return the operator's direct messages, or None before anybody is paired."""
@@ -246,12 +251,28 @@ class Slack:
         return Place(channel="slack", conversation=self._hearing.known_dm(operator.user)) if operator else None
 
     async def refresh_home(self) -> None:
-        """Show everybody who has opened App Home what it is now. Call it when cards, money or budget changed."""
+        """Show everybody who has opened App Home what it is now."""
         for user, team in list(self._hearing.at_home.items()):
             try:
                 await self._hearing.publish(team, user)
             except (BusyError, DoubtfulError, RefusedError) as error:
                 logger.warning("App Home was not refreshed: %s", error)
+
+    def _home_is_old(self) -> None:
+        """Something was shown, so App Home may have changed: show it anew soon, once for all that comes together."""
+        self._home_changed = True
+        if self._hearing.at_home and self._hearing.group is not None and not self._renewing:
+            self._renewing = True
+            self._hearing.later(self._renew_home())
+
+    async def _renew_home(self) -> None:
+        try:
+            while self._home_changed:
+                await self._clock.sleep(HOME_PAUSE_S)
+                self._home_changed = False
+                await self.refresh_home()
+        finally:
+            self._renewing = False
 
     async def _conversation(self, place: Place) -> str:
         return (

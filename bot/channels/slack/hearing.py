@@ -32,7 +32,7 @@ TOLD_AGAIN_S = 3600  # a stranger is answered once an hour, and the operator tol
 TOLD_MAX = 1_000
 ECHO_MAX = 200
 REFS_MAX = 1_000
-VERBS = frozenset({"approve", "reject", "edit", "revise", "snooze", "undo", "arrived", "again", "drop", "say"})
+VERBS = frozenset({"approve", "reject", "edit", "revise", "snooze", "like", "undo", "arrived", "again", "drop", "say"})
 MORNING = 9  # o'clock, where the operator lives: when a card that was put aside comes back
 NO_CARD = "That card is not here any more."
 
@@ -105,7 +105,7 @@ class Hearing:
         if words or files:
             await self._hear(said.event_id, words, person, place, files=files, reply_to=reply_to or "")
         for problem in missing:
-            self._later(self._tell(place, said.user, problem))
+            self.later(self._tell(place, said.user, problem))
 
     async def command(self, body: dict[str, Any]) -> str:
         """Take in a slash command; return what only the person who typed it sees."""
@@ -138,7 +138,7 @@ class Hearing:
         else:
             await self._refuse(team, user, place, "a pairing code", answer=False)
         if answer:
-            self._later(self._tell(place, user, sentence))
+            self.later(self._tell(place, user, sentence))
         return plain.mrkdwn(sentence)
 
     async def _hear(
@@ -154,7 +154,7 @@ class Hearing:
         try:
             await self._ear().heard(event_id, text, actor(person), place, files=files, reply_to=reply_to)
         except RefusedPressError as refused:
-            self._later(self._tell(place, person.user, str(refused)))
+            self.later(self._tell(place, person.user, str(refused)))
 
     def _addressed(self, said: Heard) -> str | None:
         """Return what is said to us, or None when it is not."""
@@ -216,18 +216,18 @@ class Hearing:
         if person is None or not ours:
             reason = "" if ours else "That is not a button of mine."
             sentence = await self._refuse(pressed.team, pressed.user, place, "a button", reason=reason, answer=False)
-            self._later(self._respond(pressed, sentence))
+            self.later(self._respond(pressed, sentence))
             return
         if pressed.at_home:
             place = Place(channel="slack", conversation=await self._dm(pressed.user))
         if pressed.verb == "edit":
-            self._later(self._open_form(pressed, place))
+            self.later(self._open_form(pressed, place))
             return
         try:
             sentence = await self._press(pressed, person, place)
         except RefusedPressError as refused:
             sentence = str(refused)
-        self._later(self._respond(pressed, sentence))
+        self.later(self._respond(pressed, sentence))
 
     async def _press(self, pressed: Click, person: Person, place: Place) -> str:
         who = actor(person, pressed.name)
@@ -272,7 +272,7 @@ class Hearing:
         except RefusedPressError as refused:
             return _error(form.first_field, str(refused))
         if sentence:
-            self._later(self._tell(place, form.user, sentence))
+            self.later(self._tell(place, form.user, sentence))
         return None
 
     # ── App Home ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -282,7 +282,7 @@ class Hearing:
         event = body.get("event") or {}
         user = payloads.text_at(event, "user")
         if payloads.text_at(event, "tab") in {"", "home"} and user:
-            self._later(self.publish(payloads.text_at(body, "team_id"), user))
+            self.later(self.publish(payloads.text_at(body, "team_id"), user))
 
     async def publish(self, team: str, user: str, notice: str = "") -> None:
         """Show App Home as it is now."""
@@ -330,9 +330,9 @@ class Hearing:
             while len(self._told) > TOLD_MAX:
                 self._told.popitem(last=False)
             if self._on_refused is not None:
-                self._later(self._on_refused(Refusal(stranger(team, user), place, what, sentence)))
+                self.later(self._on_refused(Refusal(stranger(team, user), place, what, sentence)))
             if answer:
-                self._later(self._tell(place, user, sentence))
+                self.later(self._tell(place, user, sentence))
         return sentence
 
     async def dm(self, user: str) -> str:
@@ -353,7 +353,7 @@ class Hearing:
                 return user
         return self._dms[user]
 
-    def _later(self, work: Coroutine[Any, Any, None] | Awaitable[None]) -> None:
+    def later(self, work: Coroutine[Any, Any, None] | Awaitable[None]) -> None:
         """Do something after the acknowledgement; when it fails, the history does not depend on it."""
         self._group().create_task(_calmly(work))
 

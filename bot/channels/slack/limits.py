@@ -30,6 +30,7 @@ CONFIRM_BUTTON_MAX = 30
 # docs.slack.dev/reference/views
 VIEW_TITLE_MAX = 24
 VIEW_METADATA_MAX = 3_000
+VIEW_BYTES_MAX = 250_000
 
 # Undocumented: chat.postMessage answers msg_blocks_too_long at about 13,200 characters over all blocks.
 MESSAGE_TEXT_MAX = 13_200

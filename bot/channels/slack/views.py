@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,14 +17,21 @@ from bot.channels.slack.limits import (
     INPUT_MAX,
     LABEL_MAX,
     SECTION_MAX,
+    VIEW_BYTES_MAX,
     VIEW_METADATA_MAX,
     VIEW_TITLE_MAX,
 )
 
 FORM = "solo_edit"  # callback_id of the form
 FIELD = "edit:"  # block_id of an input: this and the field's name
+ROOM_TO_WRITE = 500  # kept free in every input, so that a text can grow where it is edited
+TEXTS_BYTES_MAX = VIEW_BYTES_MAX * 2 // 3  # of all inputs together, as sent; the rest is for labels and envelopes
 HOME_CARDS_MAX = 8  # a home tab is read at a glance
 HOME_LINES_MAX = 15
+
+
+_BLOCK = re.compile(rf"{FIELD}(?P<name>.+?)(?:#(?P<number>[0-9]{{1,3}})#(?P<joint>(?:[0-9a-f]{{2}})*))?", re.DOTALL)
+_JOINTS = tuple(re.compile(rf"(?<=\S){joint}(?=\S)") for joint in (r"\n{2,9}", r"\n", r" "))
 
 
 @dataclass(frozen=True)
@@ -54,11 +62,13 @@ class Ticket:
 def form(card: Card, ticket: Ticket) -> Block:
     """Return the form that edits a draft; what does not fit into an input says how to edit it instead."""
     blocks: list[Block] = []
-    editable = False
+    editable, spent = False, 0
     for field in card.fields:
-        if _fits(field):
-            blocks.append(_input(field))
-            editable = True
+        inputs = _inputs(field)
+        size = len(json.dumps(inputs))
+        if spent + size <= TEXTS_BYTES_MAX and len(blocks) + len(inputs) <= BLOCKS_PER_VIEW - len(card.fields):
+            blocks += inputs
+            editable, spent = True, spent + size
         else:
             blocks.append(_section(_by_reply(field)))
     if not card.fields:
@@ -87,18 +97,28 @@ def edits(values: Mapping[str, Any], card: Card | None) -> dict[str, str]:
     """
     # A form gives line ends back in its own way; that alone is no edit.
     before = {field.name: field.value.replace("\r\n", "\n") for field in card.fields} if card else {}
-    found: dict[str, str] = {}
+    return {name: value for name, value in _joined(values).items() if before.get(name) != value}
+
+
+def _joined(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the fields of a submitted form, those that stood in several inputs whole again."""
+    parts: dict[str, list[tuple[int, str, str]]] = {}
     for block_id, actions in values.items():
-        if not block_id.startswith(FIELD) or not isinstance(actions, dict):
+        block = _BLOCK.fullmatch(block_id)
+        if block is None or not isinstance(actions, dict):
             continue
-        name = block_id.removeprefix(FIELD)
+        joint = bytes.fromhex(block["joint"] or "").decode("utf-8", "replace")
         for state in actions.values():
-            if not isinstance(state, dict):
-                continue
-            value = str(state.get("value") or "").replace("\r\n", "\n")
-            if before.get(name) != value:
-                found[name] = value
-    return found
+            if isinstance(state, dict):
+                value = str(state.get("value") or "").replace("\r\n", "\n")
+                parts.setdefault(block["name"], []).append((int(block["number"] or 0), value, joint))
+    return {name: _whole([each[1:] for each in sorted(found)]) for name, found in parts.items()}
+
+
+def _whole(parts: Sequence[tuple[str, str]]) -> str:
+    """Join pieces; one that was emptied takes its joint with it."""
+    kept = [(text, joint) for text, joint in parts if text] if len(parts) > 1 else list(parts)
+    return "".join(text + (joint if number < len(kept) else "") for number, (text, joint) in enumerate(kept, 1))
 
 
 def home(shown: Home, notice: str = "") -> Block:
@@ -156,18 +176,49 @@ def _lines(lines: tuple[str, ...]) -> list[str]:
     return [*kept, f"… and {len(lines) - len(kept)} more"] if len(lines) > len(kept) else kept
 
 
-def _fits(field: EditField) -> bool:
-    return plain.length(field.value) <= INPUT_MAX and len(FIELD + field.name) <= BLOCK_ID_MAX
+def _inputs(field: EditField) -> list[Block]:
+    """Return the field as one input, or a long text as several, cut where reading allows."""
+    if len(FIELD + field.name) > BLOCK_ID_MAX - 60:
+        return [_input(field.name, field.label, field.value[:INPUT_MAX], long=field.long)]
+    if plain.length(field.value) <= INPUT_MAX - ROOM_TO_WRITE:
+        return [_input(field.name, field.label, field.value, long=field.long)]
+    parts = _cut(field.value.replace("\r\n", "\n"), INPUT_MAX - ROOM_TO_WRITE)
+    return [
+        _input(
+            f"{field.name}#{number}#{joint.encode().hex()}",
+            f"{field.label}, part {number} of {len(parts)}",
+            text,
+            long=True,
+        )
+        for number, (text, joint) in enumerate(parts, 1)
+    ]
 
 
-def _input(field: EditField) -> Block:
-    element: Block = {"type": "plain_text_input", "action_id": "value", "multiline": field.long}
-    if field.value:
-        element["initial_value"] = field.value
+def _cut(text: str, room: int) -> list[tuple[str, str]]:
+    """Return pieces, each with what joined it to the next: inputs lose the white space at their ends."""
+    pieces: list[tuple[str, str]] = []
+    while plain.length(text) > room:
+        window = plain.fitting(text, room)
+        for joint in _JOINTS:
+            *_, last = [None, *joint.finditer(text, len(window) // 2, len(window))]
+            if last is not None and last.end() < len(window):
+                pieces.append((text[: last.start()], last[0]))
+                text = text[last.end() :]
+                break
+        else:
+            pieces.append((window, ""))
+            text = text[len(window) :]
+    return [*pieces, (text, "")]
+
+
+def _input(name: str, label: str, value: str, *, long: bool) -> Block:
+    element: Block = {"type": "plain_text_input", "action_id": "value", "multiline": long}
+    if value:
+        element["initial_value"] = value
     return {
         "type": "input",
-        "block_id": FIELD + field.name,
-        "label": _plain(plain.label(field.label, LABEL_MAX)),
+        "block_id": FIELD + name,
+        "label": _plain(plain.label(label, LABEL_MAX)),
         "optional": True,
         "element": element,
     }
@@ -176,7 +227,7 @@ def _input(field: EditField) -> Block:
 def _by_reply(field: EditField) -> str:
     label = plain.label(field.label, 100)
     return (
-        f"“{label}” has {len(field.value):,} characters and Slack's forms hold {INPUT_MAX:,}. "
+        f"“{label}” has {len(field.value):,} characters, and that is more than a form of Slack's holds. "
         "Close this and reply in the card's thread: with the new text, or with what to change in it."
     )
 

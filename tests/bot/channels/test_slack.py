@@ -328,6 +328,30 @@ async def test_app_home_is_the_single_pane_and_its_buttons_count(slack) -> None:
         assert "Approved." in json.dumps(again)
 
 
+async def test_app_home_follows_what_happens_without_being_opened_again(slack) -> None:
+    waiting = [card(body="Short.")]
+    async with (
+        house(slack, home_view=lambda: Home(waiting=tuple(waiting), money=("Open: 5",))) as home,
+        slack.window() as window,
+    ):
+        await slack.control("open-home", user=ALICE)
+        assert "Waiting for you: 1" in json.dumps(await window.until("home"))
+        there = await place(home)
+        waiting.clear()
+        for number in range(20):
+            await home.channel.say(there, Message(f"{number}.m1", "Something happened."))
+        await window.until("home", lambda event: "Nothing waits for you." in json.dumps(event))
+        await quiet(home)
+        assert home.edge.calls.count("views.publish") < 20, "what comes together is shown once"
+
+
+async def test_nobody_looks_at_app_home_so_nothing_is_drawn(slack) -> None:
+    async with house(slack) as home:
+        await home.channel.say(await place(home), Message("1.m1", "hello"))
+        await quiet(home)
+        assert "views.publish" not in home.edge.calls
+
+
 async def test_strangers_see_no_fact_in_app_home(slack) -> None:
     async with house(slack, home_view=lambda: Home(money=("Open: 1 EUR",))), slack.window() as window:
         await slack.control("open-home", user=BOB)
