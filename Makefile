@@ -21,7 +21,7 @@ help: ## show the targets
 setup: .venv/run.done .models/minilm/model.onnx ## everything `run` needs, in .venv; seconds when it is there already
 
 run: setup ## start Soloist: a link to the local console, no keys needed
-	@$(BIN)/python -m bot run
+	@$(BIN)/python -m bot run $(ARGS)
 
 test: .venv/dev.done .models/minilm/model.onnx ## every test
 	@$(BIN)/python -m pytest -q --durations=15 $(ARGS)

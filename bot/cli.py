@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from bot import demo, doctor, papers, settings, wiring
+from bot import company, demo, doctor, papers, settings, wiring
 from bot.channels.base import NotWrittenError
 from bot.channels.console import Console, stdin_lines
 from bot.chronicle import replayed
@@ -111,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     reading.add_argument("what", choices=["eval"])
     reading.add_argument("rest", nargs=argparse.REMAINDER, help="--train F --test F [--model FOLDER]")
     add("settings", _env_example, "Print every setting with where to get it: the content of .env.example.")
+    add("company", _company, "Print who you are on invoices, what is missing, and every line company.toml can have.")
     add("doctor", _doctor, "Look at everything and say what is wrong and what to do.")
     return parser
 
@@ -131,11 +132,25 @@ def _log_to_stderr(given: Settings) -> None:
 # ── running ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _move_in(*, demo_company: bool) -> tuple[Settings, bool]:
+    """Return the settings of a home that is there, and whether a demo company moved into it just now."""
+    home = _settings().home
     fresh = False
-    if not arguments.no_demo:
-        fresh = demo.move_in(_settings().home)
-    given = _settings()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if demo_company:
+            fresh = demo.move_in(home)
+        elif not (home / "company.toml").exists():
+            (home / "company.toml").write_text(company.form(), encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(
+            f"{home} cannot be written: {error.strerror}. Set SOLOIST_HOME to a folder of yours."
+        ) from error
+    return _settings(), fresh
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    given, fresh = _move_in(demo_company=not arguments.no_demo)
     _log_to_stderr(given)
     machine = wiring.build(given, context=wiring.short_memory(given))
     try:
@@ -164,18 +179,20 @@ async def _greet(machine: wiring.Machine, *, demo_company: bool) -> None:
     assert machine.console is not None
     await machine.console.ready.wait()
     machine.warm()
-    company = machine.settings.company["name"]
-    print(f"Soloist is running for {company}{' (a demo; see company.toml)' if demo_company else ''}.")
+    name = machine.settings.company["name"]
+    print(f"Soloist is running for {name}{' (a demo; see company.toml)' if demo_company else ''}.")
     print(f"  console   {machine.console.url}")
     print(f"  home      {machine.settings.home}")
+    lacks = [what.partition(":")[0] for what in company.wanting(machine.settings.company)]
+    if lacks:
+        print(f"  missing   {', '.join(lacks)}: fill in {machine.settings.home / 'company.toml'} and start again")
     for notice in machine.notices:
         print(f"  {notice}")
     print("Try: invoice Acme 1,200 for the March retainer, net 14        Stop: Ctrl-C", flush=True)
 
 
 def _chat(_: argparse.Namespace) -> int:
-    fresh = demo.move_in(_settings().home)
-    given = _settings()
+    given, fresh = _move_in(demo_company=True)
     _log_to_stderr(given)
     terminal = Console(stdin_lines(sys.stdin), sys.stdout)
     machine = wiring.build(given, live=[terminal], context=wiring.short_memory(given))
@@ -419,10 +436,25 @@ def _intents(arguments: argparse.Namespace) -> int:
     return intents_eval.main(arguments.rest, model=folder if folder.exists() else None)
 
 
+def _company(_: argparse.Namespace) -> int:
+    given = _settings()
+    path = given.home / "company.toml"
+    known = {name: value for name, value in given.company.items() if value}
+    print(f"{path}{'' if path.exists() else ' does not exist yet; these are the defaults'}")
+    for name, value in known.items():
+        print(f"  {name:<15} {', '.join(value.splitlines())}")
+    for what in company.wanting(given.company):
+        print(f"  missing: {what}")
+    print(f"\n{company.form()}", end="")
+    return 0
+
+
 def _doctor(_: argparse.Namespace) -> int:
     given = _settings()
     findings = list(doctor.examine_home(given))
-    if (given.home / "soloist.db").exists() and all(finding.ok for finding in findings):
+    if given.home.exists():
+        findings += doctor.examine_company(given)
+    if (given.home / "soloist.db").exists() and all(finding.ok for finding in doctor.examine_home(given)):
         with _looking(given) as (database, log, _history):
             findings += doctor.examine_history(database, log, replayed)
     findings += asyncio.run(wiring.examine_services(given))

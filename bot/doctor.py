@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.company import wanting
 from bot.settings import Settings
 from memory.database import Database, StorageError
 from memory.events import UnknownEventError
@@ -44,6 +45,16 @@ def examine_home(given: Settings) -> Iterator[Finding]:
     path = home / "soloist.db"
     if path.exists() and not given.database_url:
         yield _integrity(path)
+
+
+def examine_company(given: Settings) -> Iterator[Finding]:
+    """Say what an invoice would lack."""
+    remedy = f"Write it into {given.home / 'company.toml'}; python -m bot company shows every line there can be."
+    lacks = list(wanting(given.company))
+    for what in lacks:
+        yield Finding(ok=False, what=f"company.toml lacks {what}.", remedy=remedy)
+    if not lacks:
+        yield Finding(ok=True, what=f"{given.company['name']} has all that an invoice needs.")
 
 
 def _integrity(path: Path) -> Finding:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot import policy
+from bot import company, policy
 from bot.policy import Policy, PolicyError
 from connectors.base import Setting
 
@@ -66,20 +66,6 @@ class Settings:
         return [value for each in declared if each.secret and (value := self.values.get(each.name, ""))]
 
 
-COMPANY_DEFAULTS: Mapping[str, str] = {
-    "name": "My company",
-    "signatory": "",
-    "email": "",
-    "address": "",
-    "country": "DE",
-    "currency": "EUR",
-    "vat_rate": "19",
-    "locale": "en",
-    "zone": "UTC",
-    "terms": "net 14",
-}
-
-
 def read(
     declared: Iterable[Setting], *, environment: Mapping[str, str] | None = None, folder: Path | None = None
 ) -> Settings:
@@ -99,9 +85,9 @@ def read(
     home = Path(given.get("SOLOIST_HOME") or beside.get("SOLOIST_HOME") or "~/.soloist").expanduser()
     found = {**_env_file(home / ".env"), **beside, **given}
     values = {each.name: found.get(each.name, each.default) for each in (*HOUSE_SETTINGS, *declared)}
-    company = read_company(home)
+    facts = read_company(home)
     if "MAIL_FROM" in values and not values["MAIL_FROM"]:
-        values["MAIL_FROM"] = company["email"]  # letters come from the company unless somebody else is named
+        values["MAIL_FROM"] = facts["email"]  # letters come from the company unless somebody else is named
     return Settings(
         home=home,
         host=values["SOLOIST_HOST"],
@@ -110,7 +96,7 @@ def read(
         log_level=values["SOLOIST_LOG"].upper(),
         database_url=values["DATABASE_URL"],
         redis_url=values["REDIS_URL"],
-        company=company,
+        company=facts,
         policy=read_policy(home),
         values=values,
     )
@@ -129,9 +115,15 @@ def example(declared: Iterable[Setting]) -> str:
 
 
 def read_company(home: Path) -> dict[str, str]:
-    """Return the company's facts: ``company.toml`` over the defaults, all as text."""
-    table = _toml(home / "company.toml")
-    return {**COMPANY_DEFAULTS, **{key: str(value) for key, value in table.items()}}
+    """Return the company's facts: ``company.toml`` over the defaults, all as text.
+
+    Raises:
+        SettingsError: The file is there and makes no sense.
+    """
+    try:
+        return company.facts_in(_toml(home / "company.toml"))
+    except ValueError as error:
+        raise SettingsError(f"{home / 'company.toml'}: {error}.") from error
 
 
 def read_policy(home: Path) -> Policy:
@@ -169,7 +161,7 @@ def read_delegates(home: Path) -> list[dict[str, Any]]:
 def _toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} cannot be read: {error}. Mend the line, or compare with the example.") from error

@@ -44,7 +44,7 @@ from bot.settings import HOUSE_SETTINGS, Settings
 from bot.spending import SpendingLedger
 from bot.staff import Reader, Staff
 from bot.state import TaskState
-from bot.switchboard import Pace, Switchboard, open_switchboard
+from bot.switchboard import Pace, Switchboard, examine, open_switchboard
 from connectors.base import Action, Connector, ConnectorError, Json, Setting, Workshop
 from connectors.stripe_payments import Stripe
 from connectors.webhooks import Webhooks
@@ -445,7 +445,7 @@ async def examine_services(given: Settings) -> list[Finding]:
             findings.append(Finding(ok=False, what=f"{service}: {error}"))
             continue
         if connector is None:
-            names = ", ".join(each.name for each in kind.settings)
+            names = ", ".join(each.name for each in kind.settings) or "connectors.toml in the home folder"
             findings.append(Finding(ok=True, what=f"{service}: not set up ({names})."))
             continue
         try:
@@ -457,27 +457,8 @@ async def examine_services(given: Settings) -> list[Finding]:
 
 
 async def examine_channels(given: Settings) -> list[Finding]:
-    """Ask Slack and Telegram whether tokens, scopes and settings are right, and say where each is changed."""
-    values, findings = given.values, []
-    if values["SLACK_BOT_TOKEN"]:
-        from bot.channels import slack
-
-        checks = await slack.check(
-            values["SLACK_BOT_TOKEN"],
-            app_token=values["SLACK_APP_TOKEN"],
-            signing_secret=values["SLACK_SIGNING_SECRET"],
-            base_url=values["SLACK_API_BASE"],
-        )
-        findings += [Finding(ok=check.well, what=f"slack: {check.what}: {check.text}") for check in checks]
-    else:
-        findings.append(Finding(ok=True, what="slack: not set up. 'python -m bot slack manifest' is the first step."))
-    if values["TELEGRAM_TOKEN"]:
-        from bot.channels.telegram import health
-
-        well, what, remedy = await health.check(values["TELEGRAM_TOKEN"], values["TELEGRAM_API_BASE"])
-        findings.append(Finding(ok=well, what=what, remedy=remedy))
-    else:
-        findings.append(Finding(ok=True, what="telegram: not set up. Talk to @BotFather, then set TELEGRAM_TOKEN."))
+    """Ask Slack, Telegram and the models whether tokens and settings are right, and say where each is changed."""
+    values, findings = given.values, await examine(given)
     tiers = Tiers.read(values)
     findings += [Finding(ok=True, what=f"models: {sentence}") for sentence in tiers.missing]
     return findings
