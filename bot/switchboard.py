@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from agents.base import money, parse_money
 from bot.approvals import Person
 from bot.channels.base import Channel, Home, NotWrittenError
+from bot.doctor import Finding
 from bot.settings import Settings, SettingsError, read_delegates
 from memory.events import Actor, Origin
 
@@ -238,6 +239,58 @@ def _amount(table: Mapping[str, Any]) -> str:
             raise SettingsError(f"delegates.toml: amount_max is {text!r}, and should be like '500.00 EUR'.") from None
         return money(amount, currency)
     return ""
+
+
+async def examine(given: Settings) -> list[Finding]:
+    """Ask Slack and Telegram whether tokens, scopes, ways in and people are right, and say where each is changed."""
+    values, findings = given.values, []
+    try:
+        pairings = PairingsFile(given.home / PAIRINGS)
+    except SettingsError as error:
+        return [Finding(ok=False, what=f"pairings: {error}")]
+    if values["SLACK_BOT_TOKEN"]:
+        findings += await _examine_slack(values, pairings)
+    else:
+        findings.append(Finding(ok=True, what="slack: not set up. 'python -m bot slack manifest' is the first step."))
+    if values["TELEGRAM_TOKEN"]:
+        findings += await _examine_telegram(values, pairings)
+    else:
+        findings.append(Finding(ok=True, what="telegram: not set up. Talk to @BotFather, then set TELEGRAM_TOKEN."))
+    return findings
+
+
+async def _examine_slack(values: Mapping[str, str], pairings: PairingsFile) -> list[Finding]:
+    from bot.channels import slack
+
+    team, _, user = values["SLACK_OPERATOR"].partition(":")
+    named = [slack.Person(team, user)] if team and user else []
+    secret = values["SLACK_SIGNING_SECRET"] if values["SLACK_ADDRESS"] else ""
+    checks = await slack.check(
+        values["SLACK_BOT_TOKEN"],
+        app_token=values["SLACK_APP_TOKEN"],
+        signing_secret=secret,
+        people=slack.People(named, SlackPairings(pairings)),
+        base_url=values["SLACK_API_BASE"],
+    )
+    return [Finding(ok=check.well, what=f"slack: {check.what}: {check.text}") for check in checks]
+
+
+async def _examine_telegram(values: Mapping[str, str], pairings: PairingsFile) -> list[Finding]:
+    from bot.channels.telegram import health
+
+    if values["TELEGRAM_OPERATOR"] and not values["TELEGRAM_OPERATOR"].isdecimal():
+        what = f"telegram: people: TELEGRAM_OPERATOR is {values['TELEGRAM_OPERATOR']!r}, which is no user id."
+        return [Finding(ok=False, what=what, remedy="It is a number; @userinfobot in Telegram tells it.")]
+    paired = TelegramPairing(pairings, values["TELEGRAM_OPERATOR"]).load()
+    checks = await health.check(
+        values["TELEGRAM_TOKEN"],
+        values["TELEGRAM_API_BASE"],
+        address=values["TELEGRAM_ADDRESS"],
+        operator=paired[0] if paired else None,
+    )
+    return [
+        Finding(ok=check.well, what=f"telegram: {check.what}: {check.text}", remedy=check.remedy) for check in checks
+    ]
 
 
 def unpair(given: Settings, platform: str) -> str:

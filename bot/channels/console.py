@@ -17,6 +17,8 @@ from bot.channels.base import Card, Ear, Message, NotWrittenError, RefusedPressE
 from memory.events import Actor, Origin, Place
 
 PLACE = Place(channel="console", conversation="main")
+TYPED = {"like": "approve all like "}
+"""What is typed for a button, where it is not the verb itself."""
 OPERATOR = Actor(platform="console", user="operator", account="local", origin=Origin.OPERATOR)
 
 
@@ -108,8 +110,8 @@ def card_lines(card: Card) -> list[str]:
     elif card.kind == "shadow":
         lines.append("└ rehearsal: nothing will be done")
     else:
-        verbs = [button.verb for button in card.buttons if button.verb not in {"edit", "snooze"}]
-        lines.append("└ " + "   ".join(f"{verb} {card.id}" for verb in verbs))
+        typed = [button for button in card.buttons if button.verb not in {"edit", "snooze"}]
+        lines.append("└ " + "   ".join(TYPED.get(button.verb, f"{button.verb} ") + card.id for button in typed))
     return lines
 
 

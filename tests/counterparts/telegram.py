@@ -430,8 +430,10 @@ class TelegramDouble:
         return True
 
     def _do_get_webhook_info(self, _: Json) -> Json:
-        url = self.webhook["url"]
-        return {"url": url, "has_custom_certificate": False, "pending_update_count": len(self.pending)}
+        state = {"has_custom_certificate": False, "pending_update_count": len(self.pending)}
+        if trouble := self.webhook.get("trouble"):
+            state |= {"last_error_date": DATE, "last_error_message": trouble}
+        return {"url": self.webhook["url"], **state}
 
     async def _do_get_updates(self, params: Json) -> list[Json]:
         if self.webhook["url"]:

@@ -216,7 +216,7 @@ def _too_much(card: Card) -> Block:
 
 
 def _without_approval(card: Card) -> Keyboard:
-    kept = (b for b in card.buttons if b.verb not in ("approve", "again"))
+    kept = (b for b in card.buttons if b.verb not in ("approve", "like", "again"))
     return card_keyboard(Card(**{**vars(card), "buttons": tuple(kept)}))
 
 

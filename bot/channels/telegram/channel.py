@@ -416,7 +416,7 @@ class Telegram:
                         runner = await self._serve(webhook, webhook.port)
                     if not greeted:
                         await self._greet()
-                    if not greeted or await self._wire.webhook_address() != webhook.address:
+                    if not greeted or (await self._wire.webhook_state()).address != webhook.address:
                         await self._wire.webhook(webhook.address, webhook.secret)
                     greeted = True
                 except (WireError, OSError) as error:

@@ -30,7 +30,7 @@ REASONS_MAX = 8  # one-tap reasons; more is a form
 
 VERBS = {
     "a": "approve", "r": "reject", "e": "edit", "i": "revise", "s": "snooze", "u": "undo",
-    "v": "arrived", "g": "again", "d": "drop", "t": "say",
+    "v": "arrived", "g": "again", "d": "drop", "t": "say", "l": "like",
 }  # fmt: skip
 LETTERS = {verb: letter for letter, verb in VERBS.items()}
 SNOOZES = {"h": "1 hour", "e": "Tonight", "m": "Tomorrow morning", "w": "Monday"}

@@ -11,6 +11,7 @@ import json
 import logging
 import urllib.parse
 from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
@@ -210,6 +211,15 @@ def _retry_after_s(payload: bytes) -> float:
         return 5.0  # a proxy's own 429 names no time
 
 
+@dataclass(frozen=True)
+class WebhookState:
+    """What Telegram says of its posts."""
+
+    address: str  # empty while none is set
+    trouble: str  # of the last post that failed
+    waiting: int  # updates
+
+
 class Wire:
     """One bot's line to Telegram."""
 
@@ -271,9 +281,11 @@ class Wire:
             self._bot.set_webhook(address, secret_token=secret, allowed_updates=ALLOWED, drop_pending_updates=False)
         )
 
-    async def webhook_address(self) -> str:
-        """Return where updates are posted to now."""
-        return (await self._do(self._bot.get_webhook_info())).url
+    async def webhook_state(self) -> WebhookState:
+        """Return where updates are posted to now, and how that goes."""
+        info = await self._do(self._bot.get_webhook_info())
+        trouble = self.redacted.clean(info.last_error_message or "")
+        return WebhookState(info.url, trouble, info.pending_update_count)
 
     async def send(self, chat: int, html: str, keyboard: Keyboard = (), reply_to: int | None = None) -> int:
         """Send a message; return its id."""

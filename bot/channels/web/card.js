@@ -21,7 +21,7 @@ const STATES = {
 const KINDS = { unknown: "Outcome unknown", stuck: "Stuck" };
 const FINAL = ["approved", "denied", "expired", "cancelled", "superseded"];
 // What makes something happen outside; a shadow card must not have one, whoever made the card.
-const EXECUTES = ["approve", "again", "arrived", "drop", "edit"];
+const EXECUTES = ["approve", "like", "again", "arrived", "drop", "edit"];
 
 // Several of these stand under one label.
 const GROUPED = ["recipients", "attachments", "lines"];
