@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from bot import grants
 from bot.channels.base import Button, Card, EditField, Row
 from bot.figures import money_words, when_words
 from bot.policy import Policy, amount_of
@@ -32,7 +33,7 @@ _PLACE = re.compile(r"\{(\w+)\}")
 HANDLE_BYTES = 12  # 96 bits, 16 characters: fits Telegram's 64 bytes beside locator and verb
 HANDLE_MAX = 64
 REJECT_REASONS = ("Not now", "Wrong amount", "Wrong recipient", "Wording", "Not needed")
-VERBS = frozenset({"approve", "reject", "edit", "revise", "snooze", "undo", "arrived", "again", "drop"})
+VERBS = frozenset({"approve", "reject", "edit", "revise", "snooze", "like", "undo", "arrived", "again", "drop"})
 
 LABELS: Mapping[str, str] = {
     "to": "To",
@@ -145,6 +146,15 @@ def title(calls: Sequence[ActionCall], actions: Mapping[str, Action]) -> str:
             says.append(words)
     text = " and ".join(says)
     return text[:1].upper() + text[1:]
+
+
+def doing_such(call: ActionCall, actions: Mapping[str, Action]) -> str:
+    """Return what calls like this one do: the author's words, of this call's own arguments only what kind it is."""
+    action = actions.get(call.name)
+    if action is None:
+        return call.name
+    said = _PLACE.sub(lambda match: str(call.args.get("kind", "")) if match[1] == "kind" else "", action.says)
+    return " ".join(said.split())
 
 
 def doing(call: ActionCall, actions: Mapping[str, Action]) -> str:
@@ -425,6 +435,7 @@ def _buttons(state: TaskState, standing: CardState, view: View) -> tuple[Button,
         Button("Edit", "edit", key),
         Button("Reject", "reject", key, "danger"),
         Button("Snooze", "snooze", key),
+        *([Button("Approve all like this", "like", key)] if grants.has_like(opened) else []),
     )
 
 

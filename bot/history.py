@@ -16,7 +16,7 @@ from sqlalchemy import and_, func, or_, select
 
 from agents import analytics, monitor
 from agents.monitor import Alarm
-from bot import approvals, batch
+from bot import approvals, batch, grants
 from bot.agreement import EDITED, REJECTED, UNCHANGED, UNDONE
 from bot.approvals import View
 from bot.channels.base import Card, Home
@@ -40,6 +40,7 @@ from memory.events import (
     Dropped,
     Ended,
     Failed,
+    Granted,
     HourStruck,
     ItemArrived,
     MessageReceived,
@@ -342,7 +343,7 @@ class History:
                 text = (
                     "\n".join(["In force:", *(f"- {line}" for line in lines)]) if lines else "No grants are in force."
                 )
-                return _answered(text)
+                return _answered(text, grants.endings(list(self._grants_in_force())))
             case "budget":
                 lines = self.budget_lines()
                 text = (
@@ -362,8 +363,12 @@ class History:
             + (f" up to {grant.amount_max}" if grant.amount_max else "")
             + f", {house.grant_uses.get(key, 0)} of {grant.uses_max} used, until {self._when(grant.expires_at)};"
             f" revoke {key} ends it"
-            for key, grant in grants_in_force(house.grants, house.grant_uses, self._now()).items()
+            for key, grant in self._grants_in_force().items()
         ]
+
+    def _grants_in_force(self) -> dict[str, Granted]:
+        house = self.state(HOUSE)
+        return grants_in_force(house.grants, house.grant_uses, self._now())
 
     def help_text(self) -> str:
         """Return what can be said, one line each."""

@@ -47,7 +47,8 @@ class Liaison:
         if items:
             await self._press_all(task, key, items)
             return
-        found = self._staff.answerer.find_card(order.verb, order.card)
+        named, _, print_ = order.card.partition("@")
+        found = self._staff.answerer.find_card(order.verb, named)
         if isinstance(found, str):
             await self._chronicle.answer(task, Answered(order=key, text=found))
             return
@@ -60,6 +61,7 @@ class Liaison:
             actor=actor,
             place=state.place or Place(channel=""),
             reason=order.reason,
+            fingerprint=print_,
         )
         outcome = await self.press(f"{key}:{order.verb}", press)
         await self._chronicle.answer(

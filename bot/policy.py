@@ -120,6 +120,7 @@ def judge(
     *,
     newcomers: Sequence[str] = (),
     grants: Mapping[str, Granted] | None = None,
+    together: Sequence[str] = (),
     streak: int = 0,
 ) -> Verdict:
     """Return what to do about a call.
@@ -127,6 +128,7 @@ def judge(
     Args:
         newcomers: Recipients nobody has written to before.
         grants: Grants in force: unexpired, with uses left; see `grants_in_force`.
+        together: The actions of every call of the same proposal, this one's among them.
         streak: How many of the newest cards for this action and client were approved unchanged, without a break.
     """
     for rule in policy.rules:
@@ -138,8 +140,9 @@ def judge(
         verdict = Verdict(ruling, f"default: {why}")
     if verdict.ruling == "ask" and not newcomers:
         for key, grant in (grants or {}).items():
-            if _granted(grant, call):
-                return Verdict("do", f"approved in advance: {grant.action} for {grant.client}", grant=key)
+            if _granted(grant, call, together):
+                words = f"approved in advance: {grant.action} for {grant.client}; revoke {key} ends it"
+                return Verdict("do", words, grant=key)
     return verdict
 
 
@@ -156,8 +159,13 @@ def _fits(rule: Rule, call: ActionCall, newcomers: Sequence[str], streak: int) -
     return currency == rule.currency and amount <= rule.amount_max
 
 
-def _granted(grant: Granted, call: ActionCall) -> bool:
+def _granted(grant: Granted, call: ActionCall, together: Sequence[str]) -> bool:
     if grant.action != call.name or not grant.client or grant.client != call.client:
+        return False
+    if grant.kind and grant.kind != call.args.get("kind"):
+        return False
+    # A yes to "issue it and mail it" is no yes to every mail to that client.
+    if grant.together and sorted(grant.together) != sorted(together):
         return False
     amount, currency = amount_of(call)
     if not currency:

@@ -282,7 +282,7 @@ class Pressed(Event, frozen=True, kw_only=True):
 
     card: str
     revision: int  # of the copy that was pressed; 0 when the platform cannot tell
-    verb: str  # approve | reject | edit | revise | snooze | undo | arrived | again | drop
+    verb: str  # approve | reject | edit | revise | snooze | like | undo | arrived | again | drop
     actor: Actor
     place: Place
     reason: str = ""
@@ -468,6 +468,8 @@ class Granted(Event, frozen=True, kw_only=True):
     uses_max: int = 20
     expires_at: datetime
     by: Actor
+    together: tuple[str, ...] = ()  # the actions of the card it was given on; () in older lines: any
+    kind: str = ""  # of what is issued: an invoice is no credit note
 
 
 class Revoked(Event, frozen=True, kw_only=True):

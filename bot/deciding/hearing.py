@@ -36,7 +36,8 @@ def message(state: TaskState, event: MessageReceived, house: House) -> list[Effe
     if batch.asks_for_all(event.text):
         return [LookUp(question="batch")]
     if wanted := grants.like(event.text):
-        return [Press(verb="grant", card=wanted[0], reason=str(wanted[1]))]
+        card, days = wanted
+        return [Press(verb="grant", card=card, reason=str(days)) if days else Press(verb="like", card=card)]
     if grants.lists(event.text):
         return [LookUp(question="grants")]
     if revoked := grants.revoked(event.text):

@@ -90,3 +90,8 @@ class House:
     def view(self) -> View:
         """Return what rendering a card needs."""
         return View(self.actions, self.secret, self.zone, self.now)
+
+    def client_name(self, key: str) -> str:
+        """Return a client's name as the books have it, the key where they have none."""
+        client = self.ledgers.standing("client", key) if key else None
+        return str(client.data.get("name") or key) if client else key

@@ -40,6 +40,8 @@ def pressed(state: TaskState, event: Pressed, house: House) -> list[Effect]:
     match event.verb:
         case "approve":
             return approving.approve(state, event, standing, house)
+        case "like":
+            return granting.offer(state, event, standing, house)
         case "grant":
             return granting.grant(state, event, standing, house)
         case "reject":

@@ -17,12 +17,13 @@ def say(
     files: tuple = (),  # type: ignore[type-arg]
     undo: str = "",
     home: bool = False,
+    at: Place | None = None,
 ) -> list[Effect]:
-    """Say something where the task was begun; ``home`` says it wherever the operator is."""
+    """Say something where the task was begun, or ``at`` another place; ``home`` says it wherever the operator is."""
     said = Said(
         message="",  # named after its line when it is written
         text=text,
-        place=None if home else state.place,
+        place=None if home else at or state.place,
         choices=choices,
         files=files,
         kind=kind,  # type: ignore[arg-type]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot import approvals, books
 from bot.deciding import guards
 from bot.deciding.house import House
 from bot.deciding.saying import say
 from bot.effects import Effect, Record, Wake
+from bot.figures import money_words
+from bot.policy import amount_of
 from bot.state import EffectState, TaskState
 from memory.events import ActionCall, Confirmed, Failed, Prepared, Sending, fingerprint
 
@@ -54,9 +56,17 @@ def prepare(
         wake = Wake(reason="window", due=not_before, data={"effect": f"{stem}.1", "card": card})
         if card:
             return [*orders, wake]
-        told = f"{approvals.title(calls, house.actions)}, unless you take it back by {approvals.clock_text(not_before, house.view())} ({rule})."
-        return [*orders, wake, *say(state, told, kind="notice", undo=f"{stem}.1")]
+        return [*orders, wake, *say(state, _told(calls, not_before, rule, house), kind="notice", undo=f"{stem}.1")]
     return [*orders, *_start_now(calls[0], f"{stem}.1", house)]
+
+
+def _told(calls: tuple[ActionCall, ...], until: datetime, rule: str, house: House) -> str:
+    """Return what goes without a card, for whom and how much, while it can still be taken back."""
+    whom = house.client_name(calls[0].client)
+    sums = dict.fromkeys(money_words(str(call.args["amount"])) for call in calls if amount_of(call)[1])
+    facts = ", ".join([*([f"for {whom}"] if whom else []), *sums])
+    what = f"{approvals.title(calls, house.actions)}{facts and f' {facts}'}"
+    return f"{what}, unless you take it back by {until.astimezone(house.zone):%H:%M:%S} ({rule})."
 
 
 def base(state: TaskState, card: str, step: str) -> str:

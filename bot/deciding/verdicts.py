@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bot.agreement import Agreement, agreed
 from bot.deciding.house import House
@@ -11,8 +11,15 @@ from bot.state import TaskState
 from memory.events import ActionCall, Origin, Proposed
 
 
-def verdict_on(state: TaskState, call: ActionCall, house: House, newcomers: tuple[str, ...]) -> Verdict:
-    """Return the verdict of the operator's rules on one call, held back where somebody outside began it."""
+def verdict_on(
+    state: TaskState, call: ActionCall, house: House, newcomers: tuple[str, ...], together: Sequence[str] = ()
+) -> Verdict:
+    """Return the verdict of the operator's rules on one call, held back where somebody outside began it.
+
+    Args:
+        newcomers: Recipients of the whole proposal that nobody has written to.
+        together: The actions of the whole proposal; a grant holds for the same ones only.
+    """
     action = house.actions[call.name]
     verdict = judge(
         call,
@@ -20,6 +27,7 @@ def verdict_on(state: TaskState, call: ActionCall, house: House, newcomers: tupl
         house.policy,
         newcomers=newcomers,
         grants=house.grants,
+        together=together,
         streak=agreement(call, house).streak if any(rule.earned for rule in house.policy.rules) else 0,
     )
     # Only a rule that says so by itself lets a stranger's mail lead to something without a look.
