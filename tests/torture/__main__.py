@@ -40,6 +40,7 @@ class Row:
 
 ROWS = (
     Row("T1", "", 300, 5_000, "kills"),
+    Row("T1B", "test_t01_deeds", 1, 20, "times every point of every action"),
     Row("T2", "test_t02_power_loss", 20, 500, "points"),
     Row("T3", "test_t03_disk", 50, 1_000, "injections"),
     Row("T4", "test_t04_duplicates", 2_000, 20_000, "events"),

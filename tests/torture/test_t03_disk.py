@@ -42,7 +42,6 @@ class Disk:
         self._home = home
         self._limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         database.before_commit.insert(0, self._before)
-        database.after_rollback.append(self._rolled_back)
 
     def _before(self, connection: Connection) -> None:
         if not self.left and not self.later:
@@ -69,11 +68,13 @@ class Disk:
             case "i/o":
                 size = (self._home / "soloist.db-wal").stat().st_size
                 resource.setrlimit(resource.RLIMIT_FSIZE, (max(1, size), self._limits[1]))
-                connection.exec_driver_sql("INSERT INTO meta VALUES ('room', hex(zeroblob(5000000)))")
-                connection.exec_driver_sql("COMMIT")
-
-    def _rolled_back(self) -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, self._limits)
+                try:
+                    # More than the log has room for: after a checkpoint it is written again from its beginning.
+                    connection.exec_driver_sql(f"INSERT INTO meta VALUES ('room', hex(zeroblob({size + 5_000_000})))")
+                    connection.exec_driver_sql("COMMIT")
+                finally:
+                    # Here and nowhere else: another thread that lifted it would let this very write through.
+                    resource.setrlimit(resource.RLIMIT_FSIZE, self._limits)
 
     @contextlib.contextmanager
     def failing(self, kind: str, commits: int) -> Iterator[None]:
@@ -82,7 +83,6 @@ class Disk:
             yield
         finally:
             self.left = 0
-            resource.setrlimit(resource.RLIMIT_FSIZE, self._limits)
 
 
 async def torture(folder: Path, count: int, seed: int) -> Found:
