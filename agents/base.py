@@ -220,8 +220,22 @@ class Desk(Protocol):
         material: Sequence[tuple[Origin, str]] = (),
         schema: type[BaseModel] | None = None,
         tier: str = "small",
+        client: str = "",
+        about: str = "",
+        recent: bool = False,
     ) -> Thought:
-        """Ask a model. ``material`` is quoted as such and can never be instructions; never raises for a model's sake."""
+        """Ask a model; never raises for a model's sake.
+
+        Args:
+            purpose: One word for the bill.
+            prompt: Our own or the operator's words.
+            material: Everybody else's, quoted as such: it can never be instructions.
+            schema: The answer is JSON that fits.
+            tier: local, small or large.
+            client: Whose matter it is: what names another client stays out of the prompt.
+            about: What is asked about, in words: what memory holds on it goes into the prompt, within a budget.
+            recent: The last turns of the conversation, and how the client stands on the books, go in as well.
+        """
         ...
 
     async def use(self, name: str, **args: Json) -> Receipt:

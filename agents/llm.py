@@ -147,6 +147,10 @@ class Gateway:
         models = {model.name: model for tier in self._tiers.models.values() for model in tier}
         return tuple(filter(None, (self._breakers.resting(model, self._clock()) for model in models.values())))
 
+    def has_models(self) -> bool:
+        """Return whether any model is set up: where none is, nothing need be looked up for it."""
+        return any(self._tiers.models.values())
+
     async def close(self) -> None:
         """Let go of connections."""
         await self._litellm.close()
@@ -165,6 +169,7 @@ class Gateway:
         agent: str = "",
         stream: Stream | None = None,
         refs: Sequence[str] = (),
+        left_out: Sequence[str] = (),
         max_tokens: int = MAX_TOKENS,
         temperature: float = 0.0,
     ) -> Thought:
@@ -182,6 +187,7 @@ class Gateway:
             agent: Who asks.
             stream: Shown the answer while it is being written; not used with a schema.
             refs: Which memories are in the prompt, for the explain log.
+            left_out: What was kept out of it, each with the reason, for the same.
             max_tokens: The longest answer; the reservation counts on all of it.
             temperature: 0 is deterministic, and may be answered from the cache.
 
@@ -210,6 +216,7 @@ class Gateway:
                     decision=decision,
                     model=thought.model,
                     answer=redact(thought.text, secrets),
+                    left_out=tuple(left_out),
                 )
             )
         return thought

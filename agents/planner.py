@@ -117,7 +117,9 @@ class Planner(Agent):
         if near:
             return _from_playbook(near[0], wish, task, desk)
         if task.origin in {Origin.OPERATOR, Origin.DELEGATE}:
-            return await _from_model(goal, desk, books)
+            # The slot may have lost the client to a slot of its own; the whole sentence has lost nothing.
+            whole = task.text if goal in task.text else goal
+            return await _from_model(whole, desk, books)
         return _no_plan("No playbook fits.", books)
 
 
@@ -199,7 +201,7 @@ def _topic(text: str) -> str:
 async def _from_model(goal: str, desk: Desk, books: Mapping[str, Playbook]) -> Proposal:
     known = staff()
     asked = f"{prompt('planner')}\n\nIntents:\n{catalogue(known)}\n\nGoal, in the operator's words: {goal}"
-    thought = await desk.think("plan", asked, schema=Draft, tier="large")
+    thought = await desk.think("plan", asked, schema=Draft, tier="large", about=goal, recent=True)
     if thought.problem or thought.data is None:
         return _no_plan(f"No playbook fits, and I cannot plan freely ({thought.problem or 'no answer'}).", books)
     draft = Draft.model_validate(thought.data)

@@ -45,6 +45,7 @@ class Explained:
         refs: The memories and records the caller put into it.
         steps: What happened on the way, in order: refusals, failures, failovers.
         decision: How it ended: ``"answered"``, ``"cached"`` or ``"no answer"``.
+        left_out: What bears on it and is not in the prompt, each with the reason.
     """
 
     purpose: str
@@ -59,6 +60,7 @@ class Explained:
     decision: str
     model: str
     answer: str
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

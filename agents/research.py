@@ -234,7 +234,7 @@ async def _answer(query: str, pages: Sequence[Page], problems: Sequence[str], de
     material = [
         (page.origin, f"[{i}] {page.title}\n{page.text[:MATERIAL_MAX]}") for i, page in enumerate(pages, start=1)
     ]
-    thought = await desk.think("research", ask, material=material)
+    thought = await desk.think("research", ask, material=material, recent=True)
     text = thought.text.strip()
     if thought.problem or not text:
         text = extract(query, pages)

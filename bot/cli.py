@@ -23,6 +23,7 @@ from bot.channels.base import NotWrittenError
 from bot.channels.console import Console, stdin_lines
 from bot.chronicle import replayed
 from bot.digest import compose
+from bot.explaining import ExplainLog
 from bot.history import History
 from bot.librarian import as_json, told
 from bot.policy import PolicyError, zone_of
@@ -229,20 +230,18 @@ def _looking(given: Settings):  # type: ignore[no-untyped-def]  # noqa: ANN202
     database = Database.look(given.home, url=given.database_url)
     try:
         log = Log(database)
-        yield (
+        history = History(
             database,
             log,
-            History(
-                database,
-                log,
-                FileStore(given.home / "files"),
-                secret=bytes.fromhex(log.fact("secret") or ""),
-                zone=zone_of(given.company["zone"]),
-                policy=given.policy,
-                now=_now,
-                actions=wiring.actions_of(wiring.connector_kinds()),
-            ),
+            FileStore(given.home / "files"),
+            secret=bytes.fromhex(log.fact("secret") or ""),
+            zone=zone_of(given.company["zone"]),
+            policy=given.policy,
+            now=_now,
+            actions=wiring.actions_of(wiring.connector_kinds()),
         )
+        history.explained = ExplainLog(given.home, _now).of_task
+        yield database, log, history
     finally:
         database.close()
 

@@ -17,16 +17,16 @@ from memory.database import Database
 from memory.events import Origin
 from memory.projections import Books, Version
 
-Recall = Callable[[str, str, int], Awaitable[Sequence[Found]]]
-"""Query, client, k → what long-term memory holds."""
+Recall = Callable[..., Awaitable[Sequence[Found]]]
+"""Query, client, k, task, agent → what long-term memory holds: `bot.briefing.Briefing.recall`."""
 
 Think = Callable[..., Awaitable[Thought]]
-"""`agents.llm.Gateway.ask`, or what says that there is no model."""
+"""`bot.briefing.Briefing.ask`, or what says that there is no model."""
 
 NUMBER_PREFIX = {"credit": "CN-"}
 
 
-async def recall_nothing(_query: str, _client: str, _k: int) -> Sequence[Found]:
+async def recall_nothing(_query: str, _client: str, _k: int, _task: str, _agent: str) -> Sequence[Found]:
     """For a house without long-term memory."""
     return ()
 
@@ -82,7 +82,7 @@ class WorkDesk:
 
     async def recall(self, query: str, *, client: str = "", k: int = 8) -> Sequence[Found]:
         """See `agents.base.Desk.recall`."""
-        return await self.recall_with(query, client, k)
+        return await self.recall_with(query, client, k, self.task, self.agent)
 
     async def think(
         self,
@@ -92,6 +92,9 @@ class WorkDesk:
         material: Sequence[tuple[Origin, str]] = (),
         schema: type[BaseModel] | None = None,
         tier: str = "small",
+        client: str = "",
+        about: str = "",
+        recent: bool = False,
     ) -> Thought:
         """See `agents.base.Desk.think`."""
         return await self.think_with(
@@ -100,6 +103,9 @@ class WorkDesk:
             material=material,
             schema=schema,
             tier=tier,
+            client=client,
+            about=about,
+            recent=recent,
             task=self.task,
             origin=self.origin,
             workflow=self.agent,

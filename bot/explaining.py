@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from agents.question import Explained
 
@@ -20,6 +21,9 @@ log = logging.getLogger("soloist.explain")
 FILE = "explain.jsonl"  # in the home folder
 BYTES_MAX = 8_000_000
 TEXT_MAX = 20_000  # characters of one message or answer
+LEFT_OUT_SHOWN = 6  # of one question in `/why`; the file has them all
+NO_MODEL = "no model is set up"
+"""As `agents.llm` says it: a question that went nowhere explains nothing."""
 
 
 class ExplainLog:
@@ -36,6 +40,7 @@ class ExplainLog:
             "at": self._now().isoformat(), "task": told.task, "purpose": told.purpose, "agent": told.agent,
             "workflow": told.workflow, "origin": told.origin.value, "tier": told.tier, "model": told.model,
             "decision": told.decision, "steps": list(told.steps), "refs": list(told.refs),
+            "left_out": [self._redact(each) for each in told.left_out],
             "messages": [[role, self._redact(text)[:TEXT_MAX]] for role, text in told.messages],
             "answer": self._redact(told.answer)[:TEXT_MAX],
         }  # fmt: skip
@@ -68,3 +73,25 @@ class ExplainLog:
         except FileNotFoundError:
             return []
         return [line for line in map(json.loads, lines) if line["task"] == task]
+
+
+def why_lines(several: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the lines of a task as sentences for `/why`: who was asked, what it was given, what was left out and why."""
+    told = []
+    for line in several:
+        left_out = line.get("left_out") or []
+        if line["decision"] == "found":
+            told.append(f"{line['agent'] or 'an agent'} asked memory; {_given(line['refs'])}")
+        elif line["steps"] != [NO_MODEL]:
+            asked = line["model"] or f"a {line['tier']} model"
+            told.append(f"{asked} was asked for {line['purpose']!r}: {line['decision']}; {_given(line['refs'])}")
+        else:
+            continue
+        told += [f"left out: {each}" for each in left_out[:LEFT_OUT_SHOWN]]
+        if more := len(left_out) - LEFT_OUT_SHOWN:
+            told += [f"left out: {more} more, in {FILE}"] if more > 0 else []
+    return told
+
+
+def _given(refs: Sequence[str]) -> str:
+    return f"given {', '.join(refs)}" if refs else "given nothing from memory"

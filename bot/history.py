@@ -24,6 +24,7 @@ from bot.channels.web.window import TaskLine, TimelineLine, Turn
 from bot.desk import WorkDesk, no_model, recall_nothing
 from bot.digest import Day, Span, compose, review
 from bot.effects import Wake, unpack
+from bot.explaining import why_lines
 from bot.policy import Policy, grants_in_force
 from bot.state import TaskState, believe
 from connectors.base import Action, Json
@@ -97,6 +98,7 @@ class History:
         self.company: Mapping[str, str] = {}
         self.message: Callable[[Said], Any] = lambda said: said
         self.state: Callable[[int], TaskState] = lambda task: believe(task, log.lines(task))
+        self.explained: Callable[[str], Sequence[Mapping[str, Any]]] = lambda _: ()  # `ExplainLog.of_task`
 
     def _view(self) -> View:
         return View(self.actions, self._secret, self._zone, self._now())
@@ -431,6 +433,7 @@ class History:
         for proposed in state.proposed.values():
             lines += [f"- {proposed.agent}: {reason}" for reason in proposed.reasons]
             lines += [f"- it rests on {source.text} ({source.ref})" for source in proposed.sources]
+        lines += [f"- {told}" for told in why_lines(self.explained(str(task)))]
         for card in state.cards.values():
             lines.append(f"- card {card.opened.card}: asked because {card.opened.rule}")
             said = {reason for proposed in state.proposed.values() for reason in proposed.reasons}

@@ -59,7 +59,8 @@ UNSURE = 0.49  # what a sentence unlike all examples may reach at most: enough f
 PATIENCE_S = 20.0  # how long a first message waits for the classifier; commands and patterns never do
 
 Model = Callable[[str, type[BaseModel]], Awaitable[Json]]
-"""A small model: prompt and schema → JSON valid against it, or None when there is no model or no allowance."""
+"""A small model: prompt and schema → JSON valid against it, or None when there is no model or no allowance. It may have
+been told the last turns of the conversation besides (`bot.reader`)."""
 
 
 @dataclass(frozen=True)
@@ -303,15 +304,26 @@ class Understanding:
             return completed
         return reading
 
-    async def understand(self, text: str, *, model: Model | None = None, **scene: object) -> Reading:
-        """Read, and where that leaves a doubt ask a small model, whose every slot must quote the message."""
+    def scene(
+        self, now: datetime, zone: ZoneInfo, locale: str, currency: str, clients: Sequence[tuple[str, str]]
+    ) -> Scene:
+        """Return when, where and among whom something is said, for whoever reads values and names themselves."""
+        return Scene(now, zone, locale, currency, self._directory(clients))
+
+    async def understand(
+        self, text: str, *, model: Model | None = None, before: Sequence[str] = (), **scene: object
+    ) -> Reading:
+        """Read, and where that leaves a doubt ask a small model, whose every slot must quote the message.
+
+        ``before`` are the operator's own last messages: a slot may quote them as well ("and the same for Globex").
+        """
         # A first message may wait for the training; the event loop must not wait with it.
         waits = not self._ready.is_set()
         reading: Reading = await asyncio.to_thread(self.read, text, **scene) if waits else self.read(text, **scene)  # type: ignore[arg-type]
         if model is None or not reading.doubt:
             return reading
         answer = await model(self._prompt(text), _ModelReading)
-        return self._from_model(text, answer, reading, **scene) or reading
+        return self._from_model(text, answer, reading, before=before, **scene) or reading
 
     def _directory(self, clients: Sequence[tuple[str, str]]) -> Directory:
         pairs = tuple(clients)
@@ -571,7 +583,9 @@ class Understanding:
             "message's own words exactly; leave out what is not there.\n\n" + "\n".join(lines) + f"\n\nMessage: {text}"
         )
 
-    def _from_model(self, text: str, answer: Json, reading: Reading, **scene: object) -> Reading | None:
+    def _from_model(
+        self, text: str, answer: Json, reading: Reading, *, before: Sequence[str] = (), **scene: object
+    ) -> Reading | None:
         """Quote or reject: a slot counts when its words stand in the message and our own grammar reads them."""
         name = answer.get("intent") if isinstance(answer, dict) else None
         if not isinstance(name, str) or name not in self.intents or name in EXACT:
@@ -589,12 +603,13 @@ class Understanding:
             if slot in kinds
             and isinstance(words, str)
             and words.strip()
-            and words.casefold() in text.casefold()
+            and any(words.casefold() in said.casefold() for said in (text, *before))
             and (kinds[slot] in {"text", "client", "choice", "bool"} or view.is_one(kinds[slot], words))
         }
         if reading.doubt == "condition" and intent.effect is not Risk.READS and intent.id() != "make_plan":
             return None
-        fitted = self._fit(intent, bare(text), view, quotes)
+        borrowed = [words for words in quotes.values() if words.casefold() not in text.casefold()]
+        fitted = self._fit(intent, " ".join([bare(text), *borrowed]), view, quotes)
         if fitted.ask:
             return None
         filled = self._filled(intent, fitted, MODEL_SURE, "small", ("a small model, held to your words",))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -16,15 +17,18 @@ from sqlalchemy import select
 from agents.base import Intent
 from agents.slots import find_spans
 from bot import plans
+from bot.conversation import Conversation
 from bot.deciding.hearing import ANSWER
-from bot.intents import Model, Understanding
+from bot.intents import Understanding
 from bot.reading.slotkinds import slots_of
 from bot.state import TaskState
 from connectors.base import Json
 from memory.database import Database
-from memory.events import MessageReceived, Place, Said, Step, Understood
+from memory.events import MessageReceived, Origin, Place, Said, Step, Understood
 from memory.projections import Books, turns
 
+Material = Sequence[tuple[Origin, str]]
+"""Quoted words for a model, each with whose they are."""
 SURE_PCT = 85  # from which words that could answer a question are a request of their own
 _LEAVE_OUT = re.compile(r"(?:leave (?:it|that) out|skip(?: it| that)?|drop (?:it|that))[.!]*", re.IGNORECASE)
 _AGAIN = re.compile(r"(?:try )?(?:it )?again[.!]*|done[.!]*|i have[.!]*", re.IGNORECASE)
@@ -55,23 +59,38 @@ class WordReader:
         zone: ZoneInfo,
         company: Mapping[str, str],
         state: Callable[[int], TaskState],
-        model: Model | None = None,
+        model: Callable[..., Awaitable[Json]] | None = None,
+        turns: Callable[..., Awaitable[Material]] | None = None,
     ) -> None:
+        """Take what it reads with.
+
+        Args:
+            understanding: From words to intents.
+            database: Where history is.
+            zone: Where the operator lives.
+            company: Its locale and currency.
+            state: What is believed of a task.
+            model: A small one: prompt, schema, material → JSON.
+            turns: `bot.briefing.Briefing.turns`: the conversation so far, for the model.
+        """
         self._understanding = understanding
         self._database = database
         self._zone = zone
         self._company = company
         self._state = state
         self._model = model
+        self._turns = turns
+        self._conversation = Conversation(database, state, understanding.intents)
 
     async def read(self, text: str, state: TaskState, now: datetime) -> Understood:
         """See `bot.staff.Reader.read`."""
+        clients = self._clients()
         scene = {
             "now": now,
             "zone": self._zone,
             "locale": self._company["locale"],
             "currency": self._company["currency"],
-            "clients": self._clients(),
+            "clients": clients,
             "last": self._asked_about(state),
         }
         if corrected := _CORRECTION.match(text):
@@ -81,10 +100,16 @@ class WordReader:
                 return reading.understood("")
         if (waiting := self._waiting(state)) and (answer := await self._answer(text, waiting, scene, now)):
             return answer
+        seen = self._understanding.scene(now, self._zone, self._company["locale"], self._company["currency"], clients)
+        if leaning := await asyncio.to_thread(self._conversation.leans, text, state, seen):
+            return leaning
         # In a thread: the first message may wait for the classifier, and nobody else should.
         reading = await asyncio.to_thread(self._understanding.read, text, **scene)  # type: ignore[arg-type]
         if reading.doubt and self._model is not None:
-            reading = await self._understanding.understand(text, model=self._model, **scene)
+            said = await self._turns(state.place, "", unless=text) if self._turns is not None else []
+            model = functools.partial(self._model, material=said)
+            before = [words for origin, words in said if origin is Origin.OPERATOR]
+            reading = await self._understanding.understand(text, model=model, before=before, **scene)
         return reading.understood("")
 
     def edits_in(self, words: str, intent: type[Intent], now: datetime) -> dict[str, Json]:

@@ -152,6 +152,14 @@ class Remembering:
         await self.context.put(key, json.dumps(rows), CACHE_TTL_S)
         return [_found(json.loads(row)) for row in rows]
 
+    async def bearing(self, query: str, client: str, k: int) -> Sequence[Hit]:
+        """Return the same as `recall`, as whole hits: for a prompt, which says of each whose words it is."""
+        try:
+            return await asyncio.to_thread(self._for_draft, query, client, k)
+        except StorageError as error:
+            log.warning("Recall failed: %s", error)
+            return ()
+
     def _for_draft(self, query: str, client: str, k: int) -> list[Any]:
         own = self.memory.recall(query, Scope(client=client), k=k) if client else Hits()
         shared = [hit for kind in CURATED for hit in self.memory.recall(query, Scope(client="", kind=kind), k=k)]

@@ -345,6 +345,8 @@ class PaperHouse:
             zone=settings_zone(given),
             company=given.company,
             state=self._machine.runner.state_now,
+            model=wiring.small_model(self._machine.gateway) if self._machine.gateway else None,
+            turns=self._machine.briefing.turns if self._machine.briefing else None,
         )
         self.reader: Reader = PaperReader(real)
 

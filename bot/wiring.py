@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import random
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,13 +26,14 @@ from agents.tiers import Tiers
 from bot import control, policy, settings
 from bot.approvals import Person, Roster
 from bot.books import ACTIONS as BOOKS_ACTIONS
+from bot.briefing import Briefing
 from bot.channels import web
 from bot.channels.base import Channel
 from bot.chronicle import replayed
 from bot.doctor import Finding
 from bot.explaining import ExplainLog
 from bot.history import History
-from bot.intents import Model, Understanding
+from bot.intents import Understanding
 from bot.keeper import Keeper, erase_again
 from bot.librarian import Librarian
 from bot.papers import Inbox
@@ -105,6 +106,8 @@ class Machine:
     notices: list[str] = field(default_factory=list)  # what the operator should know at start
     closers: list[Callable[[], None]] = field(default_factory=list)
     remembering: Remembering | None = None
+    gateway: Gateway | None = None
+    briefing: Briefing | None = None
     warm: Callable[[], None] = lambda: None  # gets slow things ready in the background
 
     def close(self) -> None:
@@ -215,6 +218,7 @@ def _build(
     remembering.close_own = keeper.close_own
     remembering.also_forget.append(explained.forget)
     hands["memory"] = keeper
+    briefing = Briefing(gateway.ask, gateway.has_models, remembering, lambda task: runner.state_now(task), explained)  # noqa: PLW0108 - made below
     understanding: Understanding | None = None
     if reader is None:
         understanding = Understanding.of(
@@ -230,7 +234,8 @@ def _build(
             zone=zone,
             company=given.company,
             state=lambda task: history.state(task),  # noqa: PLW0108 - the runner's beliefs, once there is a runner
-            model=_small_model(gateway),
+            model=small_model(gateway),
+            turns=briefing.turns,
         )
     board = Switchboard()
     if channels is None:
@@ -268,9 +273,9 @@ def _build(
         answerer=history,
         channels=board.channels if channels is None else dict(channels),
         live=live,
-        think=gateway.ask,
+        think=briefing.ask,
         playbooks=given.home / "playbooks",
-        recall=remembering.recall,
+        recall=briefing.recall,
         remember=remembering.keep,
         seen=remembering.seen,
         beside={"memory": remembering.run, "papers": Inbox(remembering, given.home, now).run},
@@ -279,12 +284,14 @@ def _build(
     )
     runner = tell.runner = Runner(staff)
     remembering.turn = runner.quiet
+    history.explained = explained.of_task
     history.actions = runner.actions
     history.company = given.company
     history.message = runner.message
     history.state = runner.state_now
     machine = Machine(given, database, log, files, runner, history, page, board.notices)
     machine.remembering = remembering
+    machine.gateway, machine.briefing = gateway, briefing
     machine.notices += broken(given.home / "playbooks")
     machine.closers.append(remember.context.close)
     if understanding is not None:
@@ -339,9 +346,13 @@ def _gateway(
     return Gateway(Tiers.read(given.values), ledger, secrets=secrets_, cache=cache, explain=explain)
 
 
-def _small_model(gateway: Gateway) -> Model:
-    async def ask(prompt: str, schema: type[BaseModel]) -> Json:
-        thought = await gateway.ask("understand", prompt, schema=schema, tier="small", origin=Origin.OPERATOR)
+def small_model(gateway: Gateway) -> Callable[..., Awaitable[Json]]:
+    """Return the model that is asked where reading leaves a doubt."""
+
+    async def ask(prompt: str, schema: type[BaseModel], material: Sequence[tuple[Origin, str]] = ()) -> Json:
+        thought = await gateway.ask(
+            "understand", prompt, material=material, schema=schema, tier="small", origin=Origin.OPERATOR
+        )
         return thought.data
 
     return ask

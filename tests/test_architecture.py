@@ -88,7 +88,7 @@ FLOORS = (
     ("deciding.hearing", "deciding.presses", "deciding.waking"),
     ("conductor",),
     ("channels",),
-    ("desk", "explaining", "history", "reader", "demo", "remembering", "spending"),
+    ("desk", "explaining", "briefing", "conversation", "history", "reader", "demo", "remembering", "spending"),
     ("keeper", "papers", "staff"),
     ("chronicle",),
     ("courier", "delegation", "epoch", "executor", "liaison", "timekeeper"),

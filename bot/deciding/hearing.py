@@ -22,8 +22,8 @@ ANSWER = "answer"
 OPERATOR_ONLY = frozenset({"resume", "forget", "undo", "remember", "grants"})
 """What a delegate cannot say. Anybody on the list may stop everything; only the operator lets it go on."""
 
-PRESSES = frozenset({"approve", "reject", "undo", "snooze"})
-"""Intents that press a button by name."""
+PRESSES = frozenset({"approve", "reject", "undo", "snooze", "revise"})
+"""Intents that press a button by name; "revise" is nobody's: a follow-up is new words on a card (`bot.conversation`)."""
 
 
 def message(state: TaskState, event: MessageReceived, house: House) -> list[Effect]:

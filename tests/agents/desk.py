@@ -102,7 +102,11 @@ class PaperDesk:
         material: Sequence[tuple[Origin, str]] = (),
         schema: Any = None,
         tier: str = "small",
+        client: str = "",
+        about: str = "",
+        recent: bool = False,
     ) -> Thought:
+        del client, about, recent
         self.asked.append((purpose, prompt, material))
         return self.thoughts.pop(0) if self.thoughts else Thought(problem="no model is set up")
 

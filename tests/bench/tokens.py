@@ -141,7 +141,8 @@ async def in_the_house(
     with ModelServer.started() as server:
         server.says("", ANSWER)
         async with company(folder, "no model", environment=server.settings()) as house:
-            gateway = house.runner._staff.think.__self__  # type: ignore[union-attr]
+            gateway = house.machine.gateway
+            assert gateway is not None
             try:
                 await story(house)
                 await house.later(minutes=1)

@@ -78,4 +78,4 @@ async def test_a_week_of_idling_asks_no_model(tmp_path: Path, name: str) -> None
             assert model_calls(house) == []
             await house.operator("write a blog post about our summer fair")
             assert server.calls(), "the same house asks when it is asked"
-            await house.runner._staff.think.__self__.close()  # type: ignore[union-attr]
+            await house.machine.gateway.close()  # type: ignore[union-attr]

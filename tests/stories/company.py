@@ -60,7 +60,8 @@ async def company(
     with ModelServer.started() as server:
         server.says("", says) if name == "a model" else FAULTS[name](server)
         async with PaperHouse(tmp_path / "home", environment=environment | server.settings()) as house:
-            gateway = house.runner._staff.think.__self__  # type: ignore[union-attr]
+            gateway = house.machine.gateway
+            assert gateway is not None
             gateway._sleep = _no_pause
             gateway._given_timeout_s = 0.5 if name == "a hang" else 20.0
             try:

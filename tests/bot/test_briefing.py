@@ -1,0 +1,122 @@
+"""What a model is told, read from its own side of the line: a real server, real HTTP, whole prompts.
+
+The judge is what arrived: it holds what bears on the question, marked with whose words it is, and nothing that names
+another client; what was left out stands in `/why`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from agents.base import Found
+from bot.briefing import Briefing
+from bot.testing import PaperHouse
+from memory.context import Context
+from memory.events import Origin
+from tests.counterparts.models import ModelServer
+from tests.memory.paper_embedder import PaperEmbedder
+from tests.stories.company import node
+
+
+@contextlib.asynccontextmanager
+async def told_house(folder: Path, server: ModelServer, context: Context | None = None) -> AsyncIterator[PaperHouse]:
+    """A house that knows something of two clients, and whose model is the server."""
+    house = PaperHouse(folder / "home", environment=server.settings(), embedder=PaperEmbedder(), context=context)
+    server.says("", "Fine.")
+    async with house:
+        for words in (
+            "remember that Acme likes short letters",
+            "remember that Initech sells gherkins in secret",
+            "remember that letters are signed with first names",
+            "I told Initech about the gherkin price",
+        ):
+            await house.operator(words)
+        await house.remembered()
+        server.reset()
+        try:
+            yield house
+        finally:
+            assert house.machine.gateway is not None
+            await house.machine.gateway.close()
+
+
+def prompt_for(server: ModelServer, words: str) -> str:
+    (call,) = [call for call in server.calls() if words in call.text]
+    return call.text
+
+
+pytestmark = node
+
+
+async def test_a_plan_gets_the_turns_the_books_and_memory_within_its_budget(tmp_path: Path) -> None:
+    context = Context("", tmp_path / "home" / "valkey")
+    with ModelServer.started() as server:
+        async with told_house(tmp_path, server, context) as house:
+            assert await context.start()
+            await house.operator("the launch of Acme is on 3 April")
+            await house.operator("Initech asked about gherkins again")
+            await house.remembered()
+            server.reset()
+            server.says("", {"kind": "cannot", "text": "No."})
+            task = await house.operator("/make_plan get everything ready for the launch of Acme")
+            prompt = prompt_for(server, "Intents:")
+            assert "operator: the launch of Acme is on 3 April" in prompt
+            assert "client acme: name Acme GmbH" in prompt
+            assert "«Acme likes short letters»" in prompt
+            assert "gherkin" not in prompt, "the turns about another client stay outside"
+            why = house.machine.history.why(int(task))
+            assert "it names another client" in why
+
+
+async def test_with_the_turns_a_model_reads_what_leans_on_them_and_without_redis_it_is_asked_back(
+    tmp_path: Path,
+) -> None:
+    meant = {"intent": "invoice", "quotes": {"client": "Initech", "amount": "1,200", "what": "March retainer"}}
+    message = "one more of those, this time Initech"
+    for number, there in enumerate((True, False)):
+        context = Context("" if there else "none", tmp_path / str(number) / "home" / "valkey")
+        with ModelServer.started() as server:
+            async with told_house(tmp_path / str(number), server, context) as house:
+                assert await context.start() is there
+                await house.operator("invoice Acme 1,200 for the March retainer, net 14")
+                await house.remembered()
+                server.reset()
+                server.says("", meant)
+                await house.operator(message)
+                if not server.calls():
+                    pytest.fail("the message left no doubt, and the model was not asked")
+                assert ("operator: invoice Acme 1,200" in server.calls()[0].text) is there
+                cards = [card for card in house.channel.cards.values() if "Initech" in str(card)]
+                assert [card.state for card in cards] == (["pending"] if there else []), house.channel.words[-2:]
+
+
+async def test_without_a_model_nothing_is_looked_up(house: PaperHouse) -> None:
+    assert house.machine.briefing is not None
+
+    async def never(*_: object) -> None:
+        raise AssertionError("memory was searched for a prompt that nobody reads")
+
+    house.machine.remembering.bearing = never  # type: ignore[union-attr,method-assign,assignment]
+    thought = await house.machine.briefing.ask("letter", "Write.", about="the workshop", task="1")
+    assert thought.problem
+
+
+async def test_what_an_agent_is_handed_is_bounded_and_what_is_not_stands_in_why(house: PaperHouse) -> None:
+    explained = []
+
+    class Many:
+        async def recall(self, query: str, client: str, k: int) -> list[Found]:
+            words = ["the same", "The  same", "long " * 3000, "short"]
+            return [Found(f"memory:{n}", text, 1.0, {}, Origin.OPERATOR, None) for n, text in enumerate(words)]
+
+    desk = Briefing(None, lambda: False, Many(), house.machine.history.state, explained.append)  # type: ignore[arg-type]
+    found = await desk.recall("anything", "", 8, "7", "content")
+    assert [each.ref for each in found] == ["memory:0", "memory:3"]
+    (line,) = explained
+    assert line.task == "7"
+    assert line.left_out[0] == "memory:1: says the same as memory:0"
+    assert "needs" in line.left_out[1]
