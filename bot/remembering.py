@@ -2,7 +2,8 @@
 
 The event log is the truth and memory follows it: each line of history that is worth remembering becomes records in one
 write with the *bookmark*, the position up to which history was read, so that a killed process goes on where it was and
-nothing is kept twice. The house never waits for any of this: the model is loaded beside, words answer meanwhile.
+nothing is kept twice. The house never waits for any of this: lines are taken in many at a time and in quiet moments,
+vectors are made when nothing is said, behind every other thread, and words answer meanwhile.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import asyncio
 import contextlib
 import json
 import logging
-import re
+import os
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,38 +25,48 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from agents.base import Found
+from bot.lessons import (
+    CURATED,
+    FACT,
+    SEVERAL,
+    TEACHING,
+    Names,
+    done_in,
+    ends_a_fact,
+    placed,
+    record_of,
+    records,
+    within,
+)
 from connectors.base import Json
 from memory import recollections as rows_of
 from memory.condense import condense_old
-from memory.context import AWAY, Context, Turn
+from memory.context import AWAY, WINDOW, Context, Turn
 from memory.database import Database, StorageError
-from memory.documents import DocumentError, read_document
 from memory.embed import Embedder
-from memory.events import Attachment, Confirmed, MessageReceived, Origin, Recorded, Said
-from memory.files import FileGoneError, FileStore
+from memory.events import MessageReceived, Origin, Recorded, Said
+from memory.files import FileStore
 from memory.line import Line
 from memory.log import events, read_line
-from memory.projections import Books, effects
+from memory.projections import Books
 from memory.recall import Hit, Hits, Known, Memory, Record, RecordError, Scope
+
+__all__ = ["FACT", "SEVERAL", "Names", "RememberError", "Remembering", "record_of", "within"]
 
 log = logging.getLogger("soloist.remembering")
 
-SEVERAL = "(several clients)"
-"""The namespace of what names more than one client: the operator finds it, no draft for a client does."""
-
-CHUNK_MAX = 4000  # characters of one record; a longer message becomes several
 START_AGAIN = timedelta(seconds=30)  # after the short-term memory was lost, and not while nobody says anything
 CONDENSE_AFTER = timedelta(days=30)  # since the last word of a thread
 RETRY_S = 30.0  # after a write that failed
+GATHER_S = 0.25  # lines come in bursts, and one write for all of them costs as much as for one
+LULL_S = 0.5  # vectors wait until nothing was said for this long
+LATE_S = 30.0  # and in a house that is never quiet, a few are made this often
 TURN_MAX_S = 5.0  # what was said is remembered this soon also while the house is busy
-QUEUE_MAX = 2000  # lines that wait in memory; what is beyond is read from history again
+LINES_MAX = 250  # in one write: 15 ms, which others wait for the writer
+VECTORS_AT_ONCE = 32  # texts: 0.1 s, after which the house is looked at again
+QUEUE_MAX = 10_000  # lines that wait in memory; what is beyond is read from history again
 CACHE_TTL_S = 300.0
-CURATED = ("fact", "preference", "playbook", "rule")
-"""Kinds that only the operator's word makes: nothing from outside may become one."""
-FACT = "fact"
-_ORDER = re.compile(r"\s*(?:please\s+)?(?:[/!]|forget\b|erase\b|approve\b|reject\b|undo\b|remember\b)", re.IGNORECASE)
-_PART = re.compile(r"\d+\.\d+\.\d+")  # the id of an order
-_FIELDS = {each.name for each in fields(Record)}
+NICE = 19  # the thread that makes vectors takes what the others leave
 
 
 class RememberError(Exception):
@@ -61,32 +74,6 @@ class RememberError(Exception):
 
     def __init__(self, reason: object) -> None:
         super().__init__(f"I could not keep something in long-term memory: {reason} The history itself is complete.")
-
-
-@dataclass(frozen=True)
-class Names:
-    """The clients on the books and what they are called."""
-
-    by_client: Mapping[str, re.Pattern[str]]
-
-    @classmethod
-    def of(cls, books: Books) -> Names:
-        """Read them: key, name, contact and addresses of each client."""
-        found = {}
-        for client in books.all("client"):
-            data = client.data
-            several = {
-                client.key,
-                *(str(data.get(name) or "") for name in ("name", "contact", "email", "billing_email")),
-            }
-            ways = "|".join(re.escape(name) for name in sorted(several, key=len, reverse=True) if len(name) > 1)
-            found[client.key] = re.compile(rf"(?<!\w)(?:{ways})(?!\w)", re.IGNORECASE)
-        return cls(found)
-
-    def namespace(self, words: str) -> str:
-        """Return whose words these are about: a client's key, "" for nobody's, `SEVERAL`."""
-        named = [key for key, pattern in self.by_client.items() if pattern.search(words)]
-        return named[0] if len(named) == 1 else SEVERAL if named else ""
 
 
 async def _at_once() -> None:
@@ -126,10 +113,19 @@ class Remembering:
         self._load = embedder
         self._now = now
         self._lines: list[Line] = []
+        self._turns: dict[str, deque[Turn]] = {}  # by conversation, no more than are kept
+        self._session = asyncio.Lock()  # held by who writes turns, lets go of them, or connects
         self._rescan = True
+        self._names = (-1, Names({}))  # and how many times the clients on the books had changed then
+        self._clients = 0
         self._poke = asyncio.Event()
         self.turn: Callable[[], Awaitable[None]] = _at_once
         self._idle = asyncio.Event()
+        self._hurry = asyncio.Event()  # somebody waits for it to be idle
+        self._waiting = 0
+        self._said = 0  # counts, so that a lull can be told
+        self._vectorless = True  # there may be records without a vector
+        self._overdue = 0.0  # when they wait no longer for a lull, by the loop's clock
         self._generation = secrets.token_hex(4)
         self._writes = 0
 
@@ -200,45 +196,72 @@ class Remembering:
 
     def seen(self, lines: Iterable[Line]) -> None:
         """Take lines that were just committed; returns at once."""
+        for line in lines:
+            event = line.event
+            if type(event) in TEACHING:
+                self._note(line)
+            if isinstance(event, MessageReceived | Said) and event.place is not None and event.text:
+                speaker = event.actor.origin.value if isinstance(event, MessageReceived) else "soloist"
+                conversation = f"{event.place.channel}:{event.place.conversation}"
+                turns = self._turns.setdefault(conversation, deque(maxlen=WINDOW))
+                turns.append(Turn(speaker, event.text, line.at))
+        if self._lines or self._turns or self._rescan:
+            self._said += 1
+            self._idle.clear()
+            self._poke.set()
+
+    def _note(self, line: Line) -> None:
+        if isinstance(line.event, Recorded) and line.event.write.kind == "client":
+            self._clients += 1
         if self._rescan:
-            pass  # they are read from history with the rest
+            pass  # it is read from history with the rest
         elif len(self._lines) < QUEUE_MAX:
-            self._lines += lines
+            self._lines.append(line)
         else:
             self._rescan = True
-        self._idle.clear()
-        self._poke.set()
 
     async def caught_up(self) -> None:
-        """Wait until everything that was committed so far is remembered."""
-        await self._idle.wait()
+        """Wait until everything that was committed so far is remembered; nothing else is waited for meanwhile."""
+        self._waiting += 1
+        self._hurry.set()
+        try:
+            await self._idle.wait()
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._hurry.clear()
 
     async def run(self, tell: Callable[[str], Awaitable[None]]) -> None:
         """Load the model, then follow history until cancelled. A failure is told once, and tried again."""
         starting = asyncio.ensure_future(self._open())
+        behind = ThreadPoolExecutor(1, "soloist-vectors", _step_back)
         try:
             while True:
                 # Remembering waits its turn: what the operator waits for comes first, and a burst is taken in at once.
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(TURN_MAX_S):
-                        await self.turn()
+                await self._no_longer_than(TURN_MAX_S, self.turn())
                 self._poke.clear()
                 if not await self._catch_up(tell):
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(RETRY_S):
-                            await self._poke.wait()
-                    continue
-                if not self._poke.is_set():
+                    await self._no_longer_than(RETRY_S, self._poke.wait())
+                elif not await self._give_vectors(behind) and not self._poke.is_set():
                     self._idle.set()
-                await self._poke.wait()
+                    await self._poke.wait()
+                    await self._no_longer_than(GATHER_S, self._hurry.wait())
         finally:
             starting.cancel()
+            behind.shutdown(wait=False, cancel_futures=True)
             await self.context.disconnect()
 
+    @staticmethod
+    async def _no_longer_than(seconds: float, waiting: Awaitable[Any]) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await waiting
+
     async def _open(self) -> None:
-        await self.context.start()
+        async with self._session:
+            await self.context.start()
         await asyncio.to_thread(self.load)
-        await asyncio.to_thread(self._drain)
+        self.wrote()
 
     def load(self) -> None:
         """Load the model, and recall by meaning from here on. Blocks."""
@@ -250,19 +273,15 @@ class Remembering:
         embedder = self._load()
         return self.memory if embedder is None else Memory.open(self.database, self.folder, embedder)
 
-    def _drain(self) -> None:
-        while self.memory.drain():
-            pass
-
     async def _catch_up(self, tell: Callable[[str], Awaitable[None]]) -> bool:
+        """Remember what was said since the last time; returns whether it could be."""
         rescan, lines = self._rescan, self._lines
         self._lines, self._rescan = [], False
         try:
             if rescan:
-                lines = await asyncio.to_thread(self._unread)
-            if lines:
-                await asyncio.to_thread(self._take_in, lines)
-                await asyncio.to_thread(self._drain)
+                await asyncio.to_thread(self._read_history)
+            elif lines:
+                await asyncio.to_thread(self._take_in, sorted(lines, key=lambda line: line.n))
         except (StorageError, RecordError) as error:
             self._rescan = True
             if self.problem != str(error):
@@ -270,191 +289,129 @@ class Remembering:
                 await tell(str(RememberError(error)))
             return False
         self.problem = ""
-        if not rescan:  # what is read again at a start is no conversation of now
-            for line in lines:
-                await self._hear(line)
-        await asyncio.to_thread(self._condense)
+        await self._hear()
+        if self._condensed != self._now().date():
+            self._condensed = self._now().date()
+            await asyncio.to_thread(self._condense)
         if self.context.note == AWAY and self._now() >= self._start_again:
             self._start_again = self._now() + START_AGAIN
-            await self.context.start()
+            async with self._session:
+                await self.context.start()
         return True
+
+    async def _hear(self) -> None:
+        async with self._session:
+            while self._turns:
+                conversation, several = next(iter(self._turns.items()))
+                turn = several.popleft()
+                if not several:
+                    del self._turns[conversation]
+                await self.context.heard(conversation, turn)
 
     def _condense(self) -> None:
         """Once a day: make timelines of threads that ended long ago. The originals stay."""
-        today = self._now().date()
-        if self._condensed != today:
-            self._condensed = today
-            condense_old(self.memory, self._now() - CONDENSE_AFTER)
+        condense_old(self.memory, self._now() - CONDENSE_AFTER)
+        self._vectorless = True
 
-    def _unread(self) -> list[Line]:
+    def _read_history(self) -> None:
+        """Take in what history has and memory has not, a part at a time."""
         with self.database.read() as tx:
             mark = int(rows_of.setting(tx, "bookmark") or b"0")
-            return [read_line(row) for row in tx.execute(select(events).where(events.c.n > mark).order_by(events.c.n))]
+            for lines in _teaching_lines(tx, mark):
+                self._take_in(lines, again=not mark)
 
-    def _take_in(self, lines: Sequence[Line]) -> None:
-        for task in self._forgettings(lines):
-            self.close_own(task)
-        with self.database.read() as tx:
-            names = Names.of(Books(tx))
-            clients = {
-                line.event.effect: _client_of(tx, line.event.effect)
-                for line in lines
-                if isinstance(line.event, Confirmed)
-            }
-        several = [(line, self._records(line, names, clients)) for line in lines]
+    def _take_in(self, lines: Sequence[Line], *, again: bool = False) -> None:
+        """Keep what some lines of history teach, with the bookmark behind them.
 
-        def work(tx: Connection) -> None:
-            for line, records in several:
-                self.memory.enlist(tx, _placed(tx, records))
-                event = line.event
-                if isinstance(event, Recorded) and event.write.kind == FACT and event.write.gone:
-                    self.memory.retire(tx, str(event.write.data.get("client", "")), event.write.key, line.at)
-            rows_of.keep_setting(tx, "bookmark", str(max(line.n for line in lines)).encode())
+        Args:
+            lines: In the order of their positions, all of them beyond the bookmark.
+            again: History is read from its beginning; some of it may be known.
+        """
+        for start in range(0, len(lines), LINES_MAX):
+            some = lines[start : start + LINES_MAX]
+            with self.database.read() as tx:
+                names = self._names_in(tx)
+                done = done_in(tx, some)
+            for task in sorted({each.task for each in done.values() if each.name == "memory.forget"}):
+                self.close_own(task)  # its own words go last, after the receipt
+            lessons = [(line, records(line, names, done, self._files)) for line in some]
 
-        self.database.write_now(work)
-        self._writes += 1
+            def work(tx: Connection, lessons: Sequence[tuple[Line, list[Record]]] = lessons) -> None:
+                self._write(tx, lessons, again=again)
 
-    def _forgettings(self, lines: Sequence[Line]) -> list[int]:
-        """Return the tasks in which something was forgotten just now: their own words go last, after the receipt."""
-        done = [line.event.effect for line in lines if isinstance(line.event, Confirmed)]
-        query = select(effects.c.task).where(effects.c.id.in_(done), effects.c.name == "memory.forget").distinct()
-        with self.database.read() as tx:
-            return [row.task for row in tx.execute(query)]
+            self.database.write_now(work)
+            self._writes += 1
+            self._vectorless = True
 
-    def _records(self, line: Line, names: Names, clients: Mapping[str, str]) -> list[Record]:
-        event, source = line.event, f"{line.task}:{line.seq}"
-        match event:
-            case MessageReceived():
-                # A question tells nothing, and an order to memory is carried out, not remembered.
-                # Nor is a part of a message, begun by the task that took it apart, a message of its own.
-                part = _PART.fullmatch(line.cause)
-                plain = not (part or _ORDER.match(event.text) or event.text.rstrip().endswith("?"))
-                said = _chunks(event.text) if plain else []
-                who, place = event.actor, event.place
-                thread = ":".join(filter(None, (place.channel, place.conversation, place.thread)))
-                records = [
-                    Record(
-                        text,
-                        client=names.namespace(text),
-                        speaker=who.name or who.origin.value,
-                        author=f"{who.platform}:{who.user}",
-                        origin=who.origin,
-                        thread=thread,
-                        at=line.at,
-                        tier="working",
-                        source=source,
-                    )
-                    for text in said
-                ]
-                return records + [each for file in event.files for each in self._document(file, line, event, names)]
-            case Recorded() if event.write.kind == FACT and not event.write.gone:
-                return [_fact(event, line)] if event.write.data.get("text") else []
-            case Confirmed() if not event.effect.endswith(".undo") and event.how != "books":
-                client = clients[event.effect]
-                return [
-                    Record(text, client=client, kind="receipt", at=line.at, origin=Origin.SYSTEM, source=source)
-                    for text in _chunks(event.text)
-                ]
-            case _:
-                return []
+    def _names_in(self, tx: Connection) -> Names:
+        changes = self._clients
+        if self._names[0] != changes:
+            self._names = (changes, Names.of(Books(tx)))
+        return self._names[1]
 
-    def _document(self, file: Attachment, line: Line, event: MessageReceived, names: Names) -> list[Record]:
+    def _write(self, tx: Connection, lessons: Sequence[tuple[Line, list[Record]]], *, again: bool) -> None:
+        waiting: list[Record] = []
+        for line, several in lessons:
+            waiting += several
+            if ends_a_fact(line) and isinstance(line.event, Recorded):
+                self.memory.enlist(tx, placed(tx, waiting, again=again))
+                waiting = []
+                write = line.event.write
+                self.memory.retire(tx, str(write.data.get("client", "")), write.key, line.at)
+        self.memory.enlist(tx, placed(tx, waiting, again=again))
+        rows_of.keep_setting(tx, "bookmark", str(lessons[-1][0].n).encode())
+
+    async def _give_vectors(self, behind: ThreadPoolExecutor) -> bool:
+        """Give a few records their vectors, once nothing was said for a while; returns whether to come back for more."""
+        if not self._vectorless:
+            return False
+        loop, said = asyncio.get_running_loop(), self._said
+        if not self._hurry.is_set():
+            await self._no_longer_than(LULL_S, self._hurry.wait())
+            if self._said != said and loop.time() < self._overdue:
+                return True
+        self._overdue = loop.time() + LATE_S
+        self._vectorless = False
         try:
-            records = read_document(file.name, self._files.get(file.sha256), at=line.at, origin=event.actor.origin)
-        except (DocumentError, FileGoneError) as error:
-            log.info("The file %s was not read: %s", file.name, error)
-            return []
-        client = names.namespace(event.text)
-        return [within(record, client or names.namespace(record.text)) for record in records]
-
-    async def _hear(self, line: Line) -> None:
-        event = line.event
-        if isinstance(event, MessageReceived | Said) and event.place is not None and event.text:
-            speaker = event.actor.origin.value if isinstance(event, MessageReceived) else "soloist"
-            place = event.place
-            await self.context.heard(f"{place.channel}:{place.conversation}", Turn(speaker, event.text, line.at))
+            done = await loop.run_in_executor(behind, self.memory.drain, VECTORS_AT_ONCE)
+        except StorageError as error:
+            log.warning("Vectors could not be kept: %s", error)  # the rows wait in the queue, for the next write
+            return False
+        self._vectorless = self._vectorless or done > 0
+        return done > 0
 
     # ── forgetting ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def wrote(self) -> None:
-        """Something was written past this object: answers kept for a while are old."""
+        """Something was written past this object: answers kept for a while are old, and vectors may be wanted."""
         self._writes += 1
+        self._vectorless = True
+        self._poke.set()
 
     async def forgotten(self) -> bool:
         """Let go of everything short-lived after something was forgotten; returns whether that is certain."""
-        self._writes += 1
-        self._generation = secrets.token_hex(4)
-        for forget in self.also_forget:
-            forget()
-        return await self.context.flush()
+        async with self._session:
+            self._turns.clear()
+            self._writes += 1
+            self._generation = secrets.token_hex(4)
+            for forget in self.also_forget:
+                forget()
+            return await self.context.flush()
 
 
-def record_of(given: Mapping[str, Json]) -> Record:
-    """Return the record an agent wrote as JSON. Text from outside cannot become a fact or a rule, whatever it says.
-
-    Raises:
-        ValueError, TypeError: It is not laid out like `memory.recollections.Record`.
-    """
-    values = dict(given)
-    if unknown := sorted(set(values) - _FIELDS):
-        raise ValueError(f"a record has no {', '.join(unknown)}.")
-    origin = Origin(values.get("origin", Origin.SYSTEM))
-    for name in ("at", "valid_from", "valid_to"):
-        if isinstance(values.get(name), str):
-            values[name] = datetime.fromisoformat(values[name])
-    values["spans"] = tuple(tuple(span) for span in values.get("spans") or ())
-    values["made_from"] = tuple(values.get("made_from") or ())
-    if origin not in {Origin.OPERATOR, Origin.SYSTEM} and (values.get("kind") in CURATED or values.get("key")):
-        values |= {"kind": "message", "key": ""}
-    return Record(**{**values, "origin": origin})
+def _step_back() -> None:
+    """Let every other thread go first; on Linux a thread has a niceness of its own, elsewhere it stays as it is."""
+    if os.uname().sysname == "Linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
-def _fact(event: Recorded, line: Line) -> Record:
-    data = event.write.data
-    return Record(
-        str(data["text"])[:CHUNK_MAX],
-        client=str(data.get("client", "")),
-        kind=str(data.get("kind", FACT)),
-        key=event.write.key,
-        speaker=str(data.get("by", "")),
-        origin=Origin(data.get("origin", Origin.OPERATOR)),
-        at=line.at,
-        source=f"record:fact:{event.write.key}@{event.version}",
-    )
-
-
-def _client_of(tx: Connection, effect: str) -> str:
-    return str(tx.execute(select(effects.c.client).where(effects.c.id == effect)).scalar() or "")
-
-
-def _placed(tx: Connection, records: Sequence[Record]) -> list[Record]:
-    """Give turns of a conversation their places in it, one after the other; what is read again keeps its place."""
-    placed: list[Record] = []
-    for record in records:
-        if record.thread and record.position is None:
-            there = (record.thread, record.source, record.text)
-            query = "SELECT position FROM recollections WHERE thread = ? AND source = ? AND text = ?"
-            position = tx.exec_driver_sql(query, there).scalar()
-            if position is None:
-                last = tx.exec_driver_sql("SELECT MAX(position) FROM recollections WHERE thread = ?", (record.thread,))
-                position = (last.scalar() or 0) + 1 + sum(each.thread == record.thread for each in placed)
-            placed.append(_with(record, position=position))
-        else:
-            placed.append(record)
-    return placed
-
-
-def within(record: Record, client: str) -> Record:
-    """Return the record in a client's namespace."""
-    return _with(record, client=client)
-
-
-def _with(record: Record, **changes: Any) -> Record:
-    return Record(**{**{name: getattr(record, name) for name in _FIELDS}, **changes})
-
-
-def _chunks(text: str) -> list[str]:
-    return [text[start : start + CHUNK_MAX] for start in range(0, len(text), CHUNK_MAX) if text[start:].strip()]
+def _teaching_lines(tx: Connection, mark: int) -> Iterator[list[Line]]:
+    """Yield lines of history beyond a position that may teach something, in their order, some at a time."""
+    kinds = [kind.__name__ for kind in TEACHING]
+    query = select(events).where(events.c.n > mark, events.c.type.in_(kinds)).order_by(events.c.n)
+    found = tx.execute(query)
+    while rows := found.fetchmany(LINES_MAX):
+        yield [read_line(row) for row in rows]
 
 
 def _row(hit: Any) -> str:
