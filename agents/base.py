@@ -42,7 +42,7 @@ from connectors.base import Files, Receipt, Risk
 from memory.events import ActionCall, Attachment, Choice, Entry, Json, Origin, Source, Step, Write
 
 __all__ = [
-    "ActionCall", "Agent", "Attachment", "Choice", "Desk", "Entry", "Found", "Intent", "Proposal", "Record", "Risk",
+    "ActionCall", "Agent", "Attachment", "Choice", "Desk", "Entry", "Found", "Intent", "Letter", "Proposal", "Record", "Risk",
     "Source", "Step", "Task", "Thought", "Write",
 ]  # fmt: skip
 
@@ -82,6 +82,15 @@ class Record:
     at: datetime
     task: str  # the task that wrote it
     gone: bool = False
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A mail that went out, as it was sent."""
+
+    text: str
+    client: str = ""  # the client's key
+    edited: bool = False  # the operator changed its words by hand
 
 
 @dataclass(frozen=True)
@@ -206,6 +215,10 @@ class Desk(Protocol):
 
     def balance(self, account: str) -> Mapping[str, Decimal]:
         """Return currency → sum over a ledger account and those below it."""
+        ...
+
+    def letters(self, most: int) -> Sequence[Letter]:
+        """Return the mails that went out last, the newest first: how the operator writes."""
         ...
 
     async def recall(self, query: str, *, client: str = "", k: int = 8) -> Sequence[Found]:

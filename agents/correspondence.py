@@ -195,7 +195,9 @@ async def _follow_up(wish: FollowUp, task: Task, desk: Desk) -> Proposal:
         f"{opened}I wanted to ask how things stand with {subject}.",
         "If anything is unclear or has changed, tell me. A short answer is all I need.",
     )
-    text, worded = await polish(desk, "clients", body(desk, contact(client), paragraphs), guidance=task.guidance)
+    text, worded = await polish(
+        desk, "clients", body(desk, contact(client), paragraphs, client.key), guidance=task.guidance, client=client.key
+    )
     mail = letter(to=[address(client)], subject=f"Following up: {subject}", text=text, client=client)
     return Proposal(
         calls=(mail,),
@@ -221,9 +223,13 @@ async def _write_mail(wish: WriteMail, task: Task, desk: Desk) -> Proposal:
     if not said:
         return Proposal(ask=f"What shall the mail to {named(client) if client else to} say?")
     sentence = said[0].upper() + said[1:] + ("" if said[-1] in ".!?" else ".")
-    draft = body(desk, contact(client) if client else "", (sentence,))
+    draft = body(desk, contact(client) if client else "", (sentence,), client.key if client else "")
     wanted = task.guidance or (f"Write this mail. In the operator's own words: {task.text}" if task.text else "")
-    text, worded = await polish(desk, "clients", draft, guidance=wanted) if wanted else (draft, ())
+    text, worded = (
+        await polish(desk, "clients", draft, guidance=wanted, client=client.key if client else "")
+        if wanted
+        else (draft, ())
+    )
     if not task.guidance:
         # Nobody asked for another wording; that no model was there is no news.
         worded = tuple(reason for reason in worded if not reason.startswith("I could not follow"))

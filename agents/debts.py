@@ -328,7 +328,7 @@ async def _reminder(
     )
     iban = desk.company.get("iban")
     bank = f"My account is {iban}; please quote {invoice.key}." if iban else ""
-    text, worded = await worded_as_asked(desk, task, body(desk, contact(client), (*paragraphs, bank)))
+    text, worded = await worded_as_asked(desk, task, body(desk, contact(client), (*paragraphs, bank), client.key))
     after = {**invoice.data, "reminders": [*sent, {"step": step, "day": today.isoformat()}]}
     pdf = invoice.data.get("pdf")
     call = letter(

@@ -107,7 +107,7 @@ async def draw_up(order: Order, task: Task, desk: Desk) -> Proposal:
         client=client.key,
     )
     text, worded = await worded_as_asked(
-        desk, task, body(desk, contact(client), _invoice_paragraphs(desk, made, number))
+        desk, task, body(desk, contact(client), _invoice_paragraphs(desk, made, number), client.key)
     )
     mail = letter(
         to=[to],
@@ -397,7 +397,7 @@ async def credited(
         f"please find attached credit note {number} over {total}. It takes back invoice {invoice.key} in full.",
         "There is nothing left for you to pay on it." if status == "cancelled" else "You will receive the money back.",
     )
-    text, worded = await worded_as_asked(desk, task, body(desk, contact(client), paragraphs))
+    text, worded = await worded_as_asked(desk, task, body(desk, contact(client), paragraphs, client.key))
     mail = letter(
         to=[to], subject=f"Credit note {number} for invoice {invoice.key}", text=text, client=client, attachments=[pdf]
     )

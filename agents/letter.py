@@ -16,6 +16,7 @@ from pathlib import Path
 
 from agents.base import ActionCall, Attachment, Desk, Record, Write, parse_money
 from agents.slots import Every
+from agents.tone import manner_of
 from memory.events import Json, Origin
 
 MORNING = 9  # the hour when something falls due on a day, where no hour was said
@@ -57,23 +58,28 @@ def total_words(sums: Mapping[str, Decimal]) -> str:
     return " and ".join(f"{value:,.2f} {currency}" for currency, value in sorted(sums.items())) or "nothing"
 
 
-def greeting(name: str) -> str:
+def greeting(name: str, word: str = "") -> str:
     """``"Anna Berg"`` → ``"Hello Anna,"``; without a name a plain hello."""
     first = name.split(maxsplit=1)[0] if name.split() else ""
-    return f"Hello {first}," if first else "Hello,"
+    return f"{word or 'Hello'} {first}," if first else f"{word or 'Hello'},"
 
 
-def signature(desk: Desk) -> str:
+def signature(desk: Desk, sign_off: str = "") -> str:
     """Return how the operator signs."""
-    lines = ["Best regards", desk.company.get("signatory", ""), desk.company.get("name", "")]
+    lines = [
+        sign_off or manner_of(desk).sign_off or "Best regards",
+        desk.company.get("signatory", ""),
+        desk.company.get("name", ""),
+    ]
     return "\n".join(line for line in lines if line)
 
 
-def body(desk: Desk, contact: str, paragraphs: Sequence[str]) -> str:
-    """Return a whole letter: greeting, paragraphs, signature."""
+def body(desk: Desk, contact: str, paragraphs: Sequence[str], client: str = "") -> str:
+    """Return a whole letter: greeting, paragraphs, signature, in the operator's manner with this client."""
+    manner = manner_of(desk, client)
     said = [each for each in paragraphs if each]
     said[:1] = [each[0].upper() + each[1:] for each in said[:1]]
-    return "\n\n".join([greeting(contact), *said, signature(desk)])
+    return "\n\n".join([greeting(contact, manner.greeting), *said, signature(desk, manner.sign_off)])
 
 
 def topic(text: str) -> str:
@@ -163,7 +169,13 @@ def attached(file: Mapping[str, Json], media_type: str = "application/pdf") -> A
 
 
 async def polish(
-    desk: Desk, agent: str, draft: str, *, guidance: str = "", material: Sequence[tuple[Origin, str]] = ()
+    desk: Desk,
+    agent: str,
+    draft: str,
+    *,
+    guidance: str = "",
+    material: Sequence[tuple[Origin, str]] = (),
+    client: str = "",
 ) -> tuple[str, tuple[str, ...]]:
     """Let a model improve the wording of a draft.
 
@@ -173,11 +185,14 @@ async def polish(
         draft: A text that could be sent as it is.
         guidance: The operator's words on an earlier draft.
         material: Quotes the model may lean on, with their origin.
+        client: Whose letter it is, for the manner.
 
     Returns:
         The better text, or the draft; and what to say about it on the card.
     """
-    ask = prompt(agent) + (f"\n\nThe operator wants: {guidance}" if guidance else "")
+    manner = manner_of(desk, client).words
+    ask = prompt(agent) + (f"\n\nThe operator's letters:\n{manner}" if manner else "")
+    ask += f"\n\nThe operator wants: {guidance}" if guidance else ""
     thought = await desk.think(f"{agent}: wording", ask, material=[(Origin.SYSTEM, draft), *material])
     better = thought.text.strip()
     if thought.problem or not better:

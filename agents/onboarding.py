@@ -123,7 +123,9 @@ async def _onboard(wish: Onboard, task: Task, desk: Desk) -> Proposal:
             "If there is anything I should know beforehand, just reply to this mail."
         ),
     )
-    text, worded = await polish(desk, "clients", body(desk, contact(client), paragraphs), guidance=task.guidance)
+    text, worded = await polish(
+        desk, "clients", body(desk, contact(client), paragraphs, client.key), guidance=task.guidance, client=client.key
+    )
     # The books' call before it writes the client anew, so the mail cannot pin the version it sees now.
     mail = letter(to=[address(client)], subject=f"Welcome to {desk.company['name']}", text=text, key=client.key)
     check_ins = [

@@ -149,7 +149,8 @@ async def _propose(wish: SendProposal, task: Task, desk: Desk) -> Proposal:
     text, worded = await polish(
         desk,
         "clients",
-        body(desk, contact(client), paragraphs),
+        body(desk, contact(client), paragraphs, client.key),
+        client=client.key,
         guidance=task.guidance,
         material=[(Origin.CLIENT, needed)] if needed else [],
     )

@@ -19,6 +19,7 @@ from agents.letter import amount_words, body, letter, polish, signature
 from agents.percept import Percept, memory_of, perceive
 from agents.playbook import Playbook, playbooks, suggested
 from agents.slots import ClientName
+from agents.tone import manner_of
 from memory.events import Json, Origin
 
 REPLIES_PER_THREAD_MAX = 3  # two machines writing to each other must come to an end
@@ -185,12 +186,14 @@ async def _answered(
     text = book.reply.replace("{name}", first[0] if first else "there")
     if needs_invoice and invoice:
         text = text.replace("{invoice}", f"invoice {invoice.key} over {amount_words(invoice.data['total'])}")
+    key = client.key if client else ""
     draft, worded = await polish(
         desk,
         "support",
-        f"{text}\n\n{signature(desk)}",
+        f"{text}\n\n{signature(desk, manner_of(desk, client.key if client else '').sign_off)}",
         guidance=task.guidance,
         material=[(Origin.CLIENT if client else Origin.STRANGER, percept.quote)],
+        client=key,
     )
     low = book.risk == "low" and client is not None
     mail = _mail(percept, item, draft, book, desk, [invoice.data["pdf"]] if needs_invoice and invoice else [])
@@ -307,7 +310,7 @@ async def _reply(wish: ReplyMail, task: Task, desk: Desk) -> Proposal:
     tickets = list(desk.records("ticket", client=client.key))
     last = max(tickets, key=lambda record: record.at, default=None)
     sentence = said[0].upper() + said[1:] + ("" if said[-1] in ".!?" else ".")
-    draft = body(desk, contact(client), (sentence,))
+    draft = body(desk, contact(client), (sentence,), client.key)
     text, worded = await polish(desk, "support", draft, guidance=task.guidance) if task.guidance else (draft, ())
     subject = str(last.data["subject"]) if last else ""
     mail = letter(

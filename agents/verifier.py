@@ -16,10 +16,15 @@ from decimal import Decimal, InvalidOperation
 from agents.base import ActionCall, Desk, Record, Task, parse_money
 from agents.directory import contact, named
 from agents.letter import day_words
+from agents.tone import Manner, manner_of, strays
 from agents.vat import CENT
 from memory.events import Json
 
 DUE_DAYS_MAX = 366  # a later due date is a typing slip
+POSTS = frozenset({"bluesky.post", "blog.publish"})
+OF_POSTS = frozenset(
+    {"exclamation", "emoji", "contraction", "word"}
+)  # what is said of letters and holds for posts, too
 TEXT_MAX = 20_000  # characters looked at
 
 _AMOUNT = re.compile(
@@ -67,12 +72,22 @@ def check(calls: Sequence[ActionCall], task: Task, desk: Desk) -> tuple[str, ...
             found += _promises(text, task)
             found += _links(text, task, desk)
         found += _files(call, desk)
+        found += _tone(call, desk)
     return tuple(dict.fromkeys(found))
 
 
 def _text(call: ActionCall) -> str:
     parts = [str(call.args[key]) for key in ("subject", "body", "text", "title") if isinstance(call.args.get(key), str)]
     return "\n".join(parts)[:TEXT_MAX] if not call.name.startswith("books.") else ""
+
+
+def _tone(call: ActionCall, desk: Desk) -> tuple[str, ...]:
+    if call.name == "mail.send":
+        return strays(str(call.args.get("body") or ""), manner_of(desk, call.client))
+    if call.name in POSTS:
+        manner = manner_of(desk)
+        return strays(_text(call), Manner(rules=tuple(rule for rule in manner.rules if rule.topic in OF_POSTS)))
+    return ()
 
 
 # ── papers ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
-from agents.base import Found, Record, Thought
+from agents.base import Found, Letter, Record, Thought
+from bot.letters import sent_letters
 from connectors.base import Action, Connector, Files, Json, Receipt, Risk
 from memory.database import Database
 from memory.events import Origin
@@ -79,6 +80,10 @@ class WorkDesk:
         """See `agents.base.Desk.balance`."""
         with self.database.read() as connection:
             return Books(connection).balance(account)
+
+    def letters(self, most: int) -> Sequence[Letter]:
+        """See `agents.base.Desk.letters`."""
+        return sent_letters(self.database, most)
 
     async def recall(self, query: str, *, client: str = "", k: int = 8) -> Sequence[Found]:
         """See `agents.base.Desk.recall`."""

@@ -80,6 +80,7 @@ FLOORS = (
         "absence",
         "lessons",
         "letters",
+        "letters",
     ),
     ("deciding", "deciding.house"),
     ("deciding.guards", "deciding.saying", "deciding.verdicts"),

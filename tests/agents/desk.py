@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from agents import discover
-from agents.base import ActionCall, Found, Intent, Proposal, Record, Task, Thought, Write, parse_money
+from agents.base import ActionCall, Found, Intent, Letter, Proposal, Record, Task, Thought, Write, parse_money
 from agents.plan import staff
 from connectors.base import Receipt, Workshop
 from connectors.invoices import Invoices
@@ -56,6 +56,7 @@ class PaperDesk:
         self.company = {**COMPANY, **company}
         self.books: dict[tuple[str, str], Record] = {}
         self.ledger: list[tuple[str, Decimal, str]] = []
+        self.sent: list[Letter] = []
         self.found: list[Found] = []
         self.thoughts: list[Thought] = []
         self.asked: list[tuple[str, str, Sequence[tuple[Origin, str]]]] = []
@@ -90,6 +91,9 @@ class PaperDesk:
             if name == account or name.startswith(account + ":"):
                 sums[currency] += amount
         return dict(sums)
+
+    def letters(self, most: int) -> Sequence[Letter]:
+        return self.sent[:most]
 
     async def recall(self, query: str, *, client: str = "", k: int = 8) -> Sequence[Found]:
         return self.found[:k]
