@@ -23,18 +23,23 @@ class Child:
     _reader: asyncio.Task[None] | None = None
     _ready: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def start(self) -> None:
-        """Start it; returns once it has said that it runs."""
-        given = {
+    @property
+    def surroundings(self) -> dict[str, str]:
+        """The whole environment of the process."""
+        return {
             "PATH": os.environ["PATH"],
             "OMP_NUM_THREADS": "1",
             "SOLOIST_HOME": str(self.home),
             "SOLOIST_PORT": "0",
             "REDIS_URL": "none",  # a killed house would leave its server behind
+            **self.environment,
         }
+
+    async def start(self) -> None:
+        """Start it; returns once it has said that it runs."""
         self._ready.clear()
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bot", "run", cwd=ROOT, env=given | self.environment,
+            sys.executable, "-m", "bot", "run", cwd=ROOT, env=self.surroundings,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         self._reader = asyncio.ensure_future(self._read())

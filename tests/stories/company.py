@@ -52,7 +52,7 @@ async def company(
     tmp_path: Path, name: str, says: str = "", environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[PaperHouse]:
     """A house whose model server is as the weather says: ``no model``, ``a model`` (which says ``says``), or a fault."""
-    environment = {"BLOG_FOLDER": str(_blog(tmp_path / "site")), "REDIS_URL": "none", **(environment or {})}
+    environment = {"BLOG_FOLDER": str(blog(tmp_path / "site")), "REDIS_URL": "none", **(environment or {})}
     if name == "no model":
         async with PaperHouse(tmp_path / "home", environment=environment) as house:
             yield house
@@ -76,7 +76,8 @@ async def _no_pause(seconds: float) -> None:
     del seconds
 
 
-def _blog(folder: Path) -> Path:
+def blog(folder: Path) -> Path:
+    """Make a git repository with a first commit."""
     subprocess.run(["git", "init", "-q", "-b", "main", folder], check=True)
     (folder / "README.md").write_text("A blog.\n")
     git = ["git", "-C", str(folder), "-c", "user.name=Anna", "-c", "user.email=anna@berg.example"]
