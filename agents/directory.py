@@ -67,6 +67,11 @@ def named(record: Record) -> str:
     return str(record.data.get("name") or record.key)
 
 
+def common_name(record: Record) -> str:
+    """``"Acme GmbH"`` → ``"Acme"``: as people call it."""
+    return _LEGAL.sub("", named(record)).strip()
+
+
 def instead(text: str, said: str, name: str, fallback: str) -> str:
     """Return the operator's sentence with one name put in place of another, for a button that says it again."""
     if text and said and re.search(re.escape(said), text, re.IGNORECASE):

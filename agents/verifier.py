@@ -8,18 +8,23 @@ words, the calls beside it. What it cannot place it names; it never corrects::
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
-from agents.base import ActionCall, Desk, Record, Task, parse_money
-from agents.directory import contact, named
+from agents.base import ActionCall, Desk, Record, Task, local_day, parse_money
+from agents.directory import common_name, contact, named
+from agents.letter import WEEKDAYS as WEEKDAY_NAMES
 from agents.letter import day_words
+from agents.mentions import amounts, days, hosts, marks, number, papers, quotes
 from agents.tone import Manner, manner_of, strays
 from agents.vat import CENT
 from memory.events import Json
 
+WEEKDAYS = frozenset(WEEKDAY_NAMES.values())
+NAME_MIN = 4  # letters of a name; shorter ones are words, too
 DUE_DAYS_MAX = 366  # a later due date is a typing slip
 POSTS = frozenset({"bluesky.post", "blog.publish"})
 OF_POSTS = frozenset(
@@ -27,18 +32,7 @@ OF_POSTS = frozenset(
 )  # what is said of letters and holds for posts, too
 TEXT_MAX = 20_000  # characters looked at
 
-_AMOUNT = re.compile(
-    r"(?<![\w.,])(\d{1,3}(?:,\d{3})+(?:\.\d{2})?|\d+(?:\.\d{2})?)\s?(EUR|USD|GBP|CHF|€|\$|£)"
-    r"|([€$£])\s?(\d[\d,]*(?:\.\d{2})?)"
-)
-_SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}
-_DAY = re.compile(
-    r"\b(\d{1,2})(?:st|nd|rd|th)? "
-    r"(January|February|March|April|May|June|July|August|September|October|November|December)(?:,? (\d{4}))?\b"
-)
-_WEEKDAY = re.compile(r"\b(Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday),? (?:the )?(?=\d)")
-_NUMBER = re.compile(r"\b(?:CN-)?20\d\d-\d{4,}\b")
-_LINK = re.compile(r"https?://([\w.-]+)[^\s]*")
+_AHEAD = re.compile(r"\b(?:by|until|before|no later than)\s*(?:\w+day,? )?(?:the )?$", re.IGNORECASE)
 _GREETING = re.compile(r"\A\s*(?:hello|hi|dear|hey)\s+([^\s,!.]+)", re.IGNORECASE)
 _PROMISE = re.compile(
     r"\b(guarantee[sd]?|free of charge|at no cost|for free|discount|refund(?:ed)?|money back|compensat\w+|we promise"
@@ -49,10 +43,7 @@ _BLANK = re.compile(
     r"\{\w+\}|\[(?:name|client|date|amount|your [^\]]*|insert [^\]]*)\]|\bTODO\b|\bXXX+\b|\blorem ipsum\b",
     re.IGNORECASE,
 )
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-    "December",
-)  # fmt: skip
+_DUE = re.compile(r"\bdue (?:on|by) (?:\w+day,? )?(?:the )?$", re.IGNORECASE)
 
 
 def check(calls: Sequence[ActionCall], task: Task, desk: Desk) -> tuple[str, ...]:
@@ -69,7 +60,10 @@ def check(calls: Sequence[ActionCall], task: Task, desk: Desk) -> tuple[str, ...
             found += _amounts(text, calls, task, desk)
             found += _numbers(text, calls, task, desk)
             found += _dates(text, desk)
+            found += _due_days(text, calls, desk)
+            found += _names(text, call, task, desk)
             found += _promises(text, task)
+            found += _citations(text, calls, task, desk)
             found += _links(text, task, desk)
         found += _files(call, desk)
         found += _tone(call, desk)
@@ -173,26 +167,21 @@ def _blanks(text: str) -> Iterator[str]:
 
 
 def _amounts(text: str, calls: Sequence[ActionCall], task: Task, desk: Desk) -> Iterator[str]:
-    named_here = list(_money_in(text))
+    named_here = list(amounts(text))
     if not named_here:
         return
-    known = {pair for source in _known_texts(calls, task, desk) for pair in _money_in(source)}
+    known = {pair for source in _known_texts(calls, task, desk) for pair in amounts(source)}
     bare = {value for source in (task.text, task.guidance) for value in _bare_numbers(source)}
     for value, currency in named_here:
         if (value, currency) not in known and value not in bare:
             yield f"It names {value:,.2f} {currency}, which is in no record of this client and not in your words."
 
 
-def _money_in(text: str) -> Iterator[tuple[Decimal, str]]:
-    for match in _AMOUNT.finditer(text):
-        digits, unit = (match[1], match[2]) if match[1] else (match[4], match[3])
-        yield Decimal(digits.replace(",", "")).quantize(CENT), _SIGNS.get(unit, unit)
-
-
 def _bare_numbers(text: str) -> Iterator[Decimal]:
-    for match in re.finditer(r"\d[\d,]*(?:\.\d+)?(k\b)?", text):
-        digits = match[0].rstrip("k").replace(",", "")
-        yield (Decimal(digits) * (1000 if match[1] else 1)).quantize(CENT)
+    for match in re.finditer(r"\d[\d.,’']*\d|\d", text):
+        kilo = text[match.end() : match.end() + 1] == "k"
+        with contextlib.suppress(InvalidOperation):
+            yield (number(match[0]) * (1000 if kilo else 1)).quantize(CENT)
 
 
 def _known_texts(calls: Sequence[ActionCall], task: Task, desk: Desk) -> Iterator[str]:
@@ -233,34 +222,77 @@ def _flat(value: Json) -> Iterator[str]:
 
 def _numbers(text: str, calls: Sequence[ActionCall], task: Task, desk: Desk) -> Iterator[str]:
     fresh = {write.key for call in calls for write in call.writes} | {str(call.args.get("number")) for call in calls}
-    for number in dict.fromkeys(_NUMBER.findall(text)):
-        known = desk.record("invoice", number) or desk.record("credit", number)
-        if known is None and number not in fresh and number not in task.text:
-            yield f"It names {number}, and there is no such paper."
+    for paper in papers(text):
+        known = desk.record("invoice", paper) or desk.record("credit", paper)
+        if known is None and paper not in fresh and paper not in task.text:
+            yield f"It names {paper}, and there is no such paper."
         elif known is not None:
             keys = {call.client for call in calls if call.client}
             if keys and known.data.get("client") not in keys:
                 owner = known.data.get("client_name") or known.data.get("client")
-                yield f"It names {number}, which belongs to {owner}."
+                yield f"It names {paper}, which belongs to {owner}."
 
 
 def _dates(text: str, desk: Desk) -> Iterator[str]:
-    today = desk.now.astimezone(desk.zone).date()
-    for match in _DAY.finditer(text):
-        year = int(match[3]) if match[3] else today.year
-        try:
-            day = date(year, _MONTHS.index(match[2]) + 1, int(match[1]))
-        except ValueError:
-            yield f"There is no {match[0]}."
+    today = local_day(desk)
+    for named_day in days(text, today):
+        day, words, before = named_day.day, named_day.words, text[: named_day.start]
+        if day is None:
+            yield f"There is no {words}."
             continue
-        before = list(_WEEKDAY.finditer(text[: match.start() + 1]))
-        if before and before[-1].end() == match.start() and f"{day:%A}" != before[-1][1]:
-            yield f"{match[0]} is a {day:%A}, not a {before[-1][1]}."
-        ahead = re.search(
-            r"\b(?:by|until|before|no later than)\s*(?:\w+day,? )?(?:the )?$", text[: match.start()], re.IGNORECASE
-        )
-        if ahead and day < today:
-            yield f"It sets a date that has passed: {match[0]}."
+        weekday = re.search(r"\b(\w+day),? (?:the )?$", before)
+        if weekday and weekday[1] in WEEKDAYS and f"{day:%A}" != weekday[1]:
+            yield f"{words} is a {day:%A}, not a {weekday[1]}."
+        if day < today and _AHEAD.search(before):
+            yield f"It sets a date that has passed: {words}."
+
+
+def _due_days(text: str, calls: Sequence[ActionCall], desk: Desk) -> Iterator[str]:
+    """A letter about an invoice names the day on which that invoice is due."""
+    due = {str(call.args.get("due") or "") for call in calls if call.name == "books.issue"}
+    due |= {str(record.data["due"]) for paper in papers(text) if (record := desk.record("invoice", paper))}
+    if not due - {""}:
+        return
+    for named_day in days(text, local_day(desk)):
+        if named_day.day and named_day.day.isoformat() not in due and _DUE.search(text[: named_day.start]):
+            known = " or ".join(day_words(day) for day in sorted(due - {""}))
+            yield f"It says due on {named_day.words}, and the invoice is due on {known}."
+
+
+def _names(text: str, call: ActionCall, task: Task, desk: Desk) -> Iterator[str]:
+    """What goes to one client names no other, unless the operator did."""
+    said = f"{task.text} {task.guidance}".casefold()
+    for client in desk.records("client") if call.client else ():
+        if client.key == call.client:
+            continue
+        for name in (common_name(client), contact(client)):
+            if (
+                len(name) >= NAME_MIN
+                and name.casefold() not in said
+                and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)
+            ):
+                yield f"It names {name}, which is another client's."
+
+
+def _citations(text: str, calls: Sequence[ActionCall], task: Task, desk: Desk) -> Iterator[str]:
+    """What is quoted was written by somebody, and a source that is cited is listed."""
+    for mark in marks(text):
+        yield f"It cites [{mark}], and lists no such source."
+    if quoted := list(quotes(text)):
+        earlier = (str(call.args.get("body") or "") for call in task.earlier)
+        known = _flat_words("\n".join([*_known_texts(calls, task, desk), task.item_text, *earlier, *_material(task)]))
+        for each in quoted:
+            if _flat_words(each) not in known:
+                yield f"It quotes what nobody wrote: {each[:80]!r}."
+
+
+def _material(task: Task) -> Iterator[str]:
+    for found in task.results.values():
+        yield from _flat(dict(found))
+
+
+def _flat_words(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold()))
 
 
 def _promises(text: str, task: Task) -> Iterator[str]:
@@ -272,8 +304,7 @@ def _promises(text: str, task: Task) -> Iterator[str]:
 
 def _links(text: str, task: Task, desk: Desk) -> Iterator[str]:
     own = {desk.company.get("website", ""), desk.company.get("email", "").rpartition("@")[2]} - {""}
-    for match in _LINK.finditer(text):
-        host = match[1].casefold()
+    for host in hosts(text):
         if host not in task.text.casefold() and not any(host in each or host.endswith("." + each) for each in own):
             yield f"It links to {host}, which is not yours and which you did not name."
 

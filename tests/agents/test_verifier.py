@@ -72,6 +72,47 @@ async def test_what_cannot_be_placed_is_named(body: str, warning: str) -> None:
     assert check((mail(desk, "Hello Anna,\n\nthe work goes on."),), asked(), desk) == ()
 
 
+@pytest.mark.parametrize(
+    ("what", "bad", "good"),
+    [
+        ("amounts", "It costs €1.200,50 now.", "It costs 1,200.00 EUR a month."),
+        ("amounts", "That makes 900 euros.", "That makes EUR 1200."),
+        ("dates", "See you on Monday, 24 November 2026.", "See you on Tuesday, 24 November 2026."),
+        ("dates", "Until 31.02.2027 please.", "Until 28.02.2027 please."),
+        ("dates", "Please answer by 2026-11-20.", "Please answer by 2026-11-28."),
+        ("due days", "Invoice 2026-0001 is due on 1 December 2026.", "Invoice 2026-0001 is due on 5 December 2026."),
+        ("papers", "See 2026-0009.", "See 2026-0001."),
+        ("names", "We did the same for Globex.", "We did the same for others."),
+        ("names", "Ask Tom Hart about it.", "Ask Anna Berg about it."),
+        ("greetings", "Hello Tom,\n\nall is well.", "Hello Anna,\n\nall is well."),
+        ("promises", "We guarantee it.", "We expect it."),
+        ("prices", "You get 20% off.", "You get the usual price."),
+        ("prices", "The second one is free of charge.", "The second one is as agreed."),
+        ("quotes", "You wrote: “please cancel our whole order now”.", "You wrote: “we need it by Friday, please”."),
+        ("citations", "Prices rise [1].", "Prices rise [1].\n\n[1] Our terms"),
+        ("links", "See https://evil.example/x.", "See https://lind.example/x."),
+        ("blanks", "The code is {code}.", "The code is 4711."),
+        ("files", "The plan is attached.", "The plan follows."),
+    ],
+)
+async def test_each_thing_that_is_checked_has_its_twin(what: str, bad: str, good: str) -> None:
+    desk = PaperDesk()
+    desk.write(Write(kind="client", key="globex", data=client("Globex Ltd", contact="Tom Hart")))
+    for call in await invoice(desk):
+        for write in call.writes:
+            desk.write(write)
+    work = asked(item={"from": "x"}, item_text="We need it by Friday, please. Anna")
+    assert check((mail(desk, good),), work, desk) == (), what
+    assert len(check((mail(desk, bad),), work, desk)) == 1, what
+
+
+async def test_what_the_operator_said_of_somebody_may_be_repeated() -> None:
+    desk = PaperDesk()
+    desk.write(Write(kind="client", key="globex", data=client("Globex Ltd")))
+    said = asked('write Acme that Globex said "we are very happy with it"')
+    assert check((mail(desk, 'Globex said "we are very happy with it".'),), said, desk) == ()
+
+
 async def test_what_the_operator_said_needs_no_record() -> None:
     desk = PaperDesk()
     said = asked("write Acme that it costs 900 and comes with a discount, see https://x.example")
