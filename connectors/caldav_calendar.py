@@ -11,29 +11,25 @@ Source: RFC 4791 (CalDAV), RFC 9110 13.1 (conditions), RFC 5546 (invitations).
 
 from __future__ import annotations
 
+import asyncio
 import base64
-import hashlib
 import os
-import re
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import quote, urljoin, urlsplit
-from xml.etree import ElementTree as ET
+from typing import Self
+from urllib.parse import urlsplit
 
 from connectors import caldav_events as events
 from connectors.base import (
     Connector,
     ConnectorError,
+    Deliver,
     Detail,
     EffectClass,
     Health,
     Json,
-    OutcomeUnknownError,
     Plumbing,
     Receipt,
     Recipients,
@@ -41,39 +37,20 @@ from connectors.base import (
     Risk,
     Setting,
     Subject,
-    TryLaterError,
     When,
     Workshop,
     action,
 )
+from connectors.caldav_collection import Collection
 from connectors.caldav_events import Meeting
-from connectors.client import Client
+from connectors.caldav_watch import Watch
+from connectors.client import Client, Pause
 from connectors.oauth import Bearer
 from connectors.oauth import settings as oauth_settings
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 STRETCH_MAX = timedelta(days=366)
 YEARS = 10 * 365 * 24 * 3600.0  # the mark stays in the event, so the key holds as long as the event does
-DAV, CAL = "{DAV:}", "{urn:ietf:params:xml:ns:caldav}"
-
-_PROPERTIES = (
-    b'<propfind xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><prop><resourcetype/><displayname/>'
-    b"<current-user-principal/><C:calendar-home-set/><C:supported-calendar-component-set/></prop></propfind>"
-)
-_QUERY = (
-    '<C:calendar-query xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><prop><getetag/><C:calendar-data/></prop>'
-    '<C:filter><C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT">{}</C:comp-filter></C:comp-filter>'
-    "</C:filter></C:calendar-query>"
-)
-
-
-@dataclass(frozen=True)
-class Kept:
-    """An event on the server."""
-
-    href: str
-    etag: str
-    content: bytes
 
 
 def _cancel(arguments: Mapping[str, Json], receipt: Receipt) -> tuple[str, Mapping[str, Json]]:
@@ -112,13 +89,23 @@ class Calendar(Connector):
         *oauth_settings("CALDAV", "the calendar (Google wants it)"),
     )  # fmt: skip
 
-    def __init__(self, workshop: Workshop, client: Client, *, url: str, user: str = "", organizer: str = "") -> None:
+    def __init__(
+        self,
+        workshop: Workshop,
+        client: Client,
+        *,
+        url: str,
+        user: str = "",
+        organizer: str = "",
+        pause: Pause = asyncio.sleep,
+    ) -> None:
         self._workshop = workshop
         self._client = client
         self._url = url
         self._user = user
         self._organizer = organizer
-        self._collection = ""
+        self._collection = Collection(client, url)
+        self.watch = Watch(self._collection, workshop.home, self.account, workshop.now, pause)
 
     @classmethod
     def open(cls, values: Mapping[str, str], workshop: Workshop) -> Self | None:
@@ -152,6 +139,10 @@ class Calendar(Connector):
     async def close(self) -> None:
         """Let go of connections."""
         await self._client.close()
+
+    async def listen(self, deliver: Deliver) -> None:
+        """Bring what is done to the calendar elsewhere, as ``calendar.moved``, ``.cancelled`` and ``.clash``."""
+        await self.watch.run(deliver)
 
     # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -227,7 +218,7 @@ class Calendar(Connector):
         """
         if method not in {"REQUEST", "CANCEL"}:
             raise RefusedError(f"{method!r} is neither REQUEST nor CANCEL.")
-        kept = await self._find(event)
+        kept = await self._collection.find(event)
         if title:
             meeting = self._meeting(event, title, start, end, attendees or [], where, zone, repeats)
         elif kept is None:
@@ -287,7 +278,7 @@ class Calendar(Connector):
         uid = event or f"{events.digest(key)}@soloist"
         meeting = self._meeting(uid, title, start, end, attendees or [], where, zone, repeats)
         content = events.compose(meeting, self._workshop.now(), key=key)
-        await self._create(uid, content, key)
+        await self._collection.create(uid, content, key)
         return Receipt(
             ref=uid,
             text=f"Booked {title}, {_when(meeting.start)} to {meeting.end:%H:%M}.",
@@ -332,14 +323,14 @@ class Calendar(Connector):
         first, last = events.moment(start, "beginning"), events.moment(end, "end")
         if last <= first:
             raise RefusedError(f"{title!r} would end before it begins. Correct the times.")
-        kept = await self._find(event)
+        kept = await self._collection.find(event)
         if kept is None:
             raise RefusedError(f"{title!r} is not in the calendar any more, so it cannot be moved.")
         mark = events.mark_of(events.read(kept.content), key)
         if mark is None:
             now = self._workshop.now()
             content, mark = events.moved(kept.content, first, last, now, key=key, occurrence=occurrence)
-            await self._change(kept, content, key, title)
+            await self._collection.change(kept, content, key, title)
         return Receipt(
             ref=event,
             text=f"Moved {title} to {_when(first)}.",
@@ -380,7 +371,7 @@ class Calendar(Connector):
             TryLaterError, OutcomeUnknownError: As `book`.
         """
         del attendees
-        kept = await self._find(event)
+        kept = await self._collection.find(event)
         copy = self._copy(key)
         if kept is None and not copy:
             raise RefusedError(f"{title!r} is not in the calendar, so there is nothing to cancel.")
@@ -389,9 +380,10 @@ class Calendar(Connector):
             copy = self._keep_copy(key, kept.content)
             if occurrence:
                 content = events.without(kept.content, occurrence, self._workshop.now(), key=key)
-                await self._change(kept, content, key, title)
+                await self._collection.change(kept, content, key, title)
             else:
-                await self._remove(kept, title)
+                self.watch.let_go(event)
+                await self._collection.remove(kept, title)
         at = _when(events.moment(occurrence or start, "time"))
         return Receipt(event, f"Cancelled {title}, {at}.", {"event": event, "copy": copy, "occurrence": occurrence})
 
@@ -422,18 +414,18 @@ class Calendar(Connector):
             TryLaterError, OutcomeUnknownError: As `book`.
         """
         if occurrence:
-            kept = await self._find(event)
+            kept = await self._collection.find(event)
             if kept is None:
                 raise RefusedError(f"{title!r} is not in the calendar any more.")
             if events.mark_of(events.read(kept.content), key) is None:
                 content = events.with_again(kept.content, occurrence, self._workshop.now(), key=key)
-                await self._change(kept, content, key, title)
+                await self._collection.change(kept, content, key, title)
         else:
             try:
                 content = self._workshop.files.get(copy)
             except KeyError as error:
                 raise RefusedError(f"{title!r} cannot be put back: {error}") from None
-            await self._create(event, content, key)
+            await self._collection.create(event, content, key)
         return Receipt(
             event, f"Put {title} back, {_when(events.moment(occurrence or start, 'time'))}.", {"event": event}
         )
@@ -441,8 +433,8 @@ class Calendar(Connector):
     async def health(self) -> Health:
         """Find the calendar and ask for its properties."""
         try:
-            where = await self._home()
-            found = await self._properties(where)
+            where = await self._collection.home()
+            found = await self._collection.properties(where)
         except RefusedError as error:
             return Health(ok=False, text=str(error), remedy="Check CALDAV_URL, CALDAV_USER and CALDAV_PASSWORD.")
         except ConnectorError as error:
@@ -474,92 +466,8 @@ class Calendar(Connector):
         first, last = events.moment(start, "beginning"), events.moment(end, "end")
         if not first < last <= first + STRETCH_MAX:
             raise RefusedError(f"From {start} to {end} is no stretch of at most a year.")
-        # A day around for the server, which may not know our zone; the cut is ours.
-        around = (first - timedelta(days=1), last + timedelta(days=1))
-        span = " ".join(
-            f'{name}="{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"' for name, at in zip(("start", "end"), around, strict=True)
-        )
-        kept = await self._query(f"<C:time-range {span}/>")
+        kept = await self._collection.between(first, last)
         return events.occurrences((each.content for each in kept), first, last)
-
-    async def _find(self, uid: str) -> Kept | None:
-        """Return the event where we would have put it, else by its id wherever another program put it."""
-        href = await self._href(uid)
-        answer = await self._client.request("GET", href, also=(HTTPStatus.NOT_FOUND, HTTPStatus.GONE))
-        if answer.status == HTTPStatus.OK:
-            return Kept(href, answer.headers.get("etag", ""), answer.content)
-        words = uid.replace("&", "&amp;").replace("<", "&lt;")
-        match = f'<C:prop-filter name="UID"><C:text-match collation="i;octet">{words}</C:text-match></C:prop-filter>'
-        # text-match finds substrings (RFC 4791, 9.7.5), so the id is compared again.
-        found = [each for each in await self._query(match) if events.meeting_of(each.content).uid == uid]
-        return found[0] if found else None
-
-    async def _query(self, condition: str) -> list[Kept]:
-        headers = {"Depth": "1", "Content-Type": "application/xml; charset=utf-8"}
-        content = _QUERY.format(condition).encode()
-        home = await self._home()
-        answer = await self._client.request("REPORT", home, content=content, headers=headers)
-        kept = []
-        for response in _xml(answer.content).iter(f"{DAV}response"):
-            data = response.find(f".//{CAL}calendar-data")
-            if data is not None and data.text:
-                href = _inside(home, response.findtext(f"{DAV}href", ""))
-                kept.append(Kept(href, response.findtext(f".//{DAV}getetag", ""), data.text.encode()))
-        return kept
-
-    async def _create(self, uid: str, content: bytes, key: str) -> None:
-        """Write a new event; one that our own earlier attempt wrote counts as written."""
-        href = await self._href(uid)
-        headers = {"Content-Type": "text/calendar; charset=utf-8", "If-None-Match": "*"}
-        there = (HTTPStatus.PRECONDITION_FAILED, HTTPStatus.CONFLICT)
-        answer = await self._client.request("PUT", href, content=content, headers=headers, repeatable=True, also=there)
-        if answer.status not in there:
-            return
-        kept = await self._seen(uid)
-        same = kept is not None and (
-            events.mark_of(events.read(kept.content), key) is not None
-            or events.meeting_of(kept.content) == events.meeting_of(content)
-        )
-        if not same:
-            raise RefusedError(f"Another event with the id {uid} is in the calendar, and was left as it is.")
-
-    async def _change(self, kept: Kept, content: bytes, key: str, title: str) -> None:
-        headers = {"Content-Type": "text/calendar; charset=utf-8", "If-Match": kept.etag or "*"}
-        answer = await self._client.request(
-            "PUT", kept.href, content=content, headers=headers, repeatable=True, also=(HTTPStatus.PRECONDITION_FAILED,)
-        )
-        if answer.status != HTTPStatus.PRECONDITION_FAILED:
-            return
-        now_there = await self._at(kept.href)
-        if now_there is None or events.mark_of(events.read(now_there.content), key) is None:
-            raise RefusedError(f"Somebody changed {title!r} at the same moment, so it was left alone. Ask again.")
-
-    async def _remove(self, kept: Kept, title: str) -> None:
-        also = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.PRECONDITION_FAILED)
-        answer = await self._client.request(
-            "DELETE", kept.href, headers={"If-Match": kept.etag or "*"}, repeatable=True, also=also
-        )
-        # Behind a first attempt that lost its answer, a 412 may only say that nothing is there any more.
-        if answer.status == HTTPStatus.PRECONDITION_FAILED and await self._at(kept.href) is not None:
-            raise RefusedError(f"Somebody changed {title!r} at the same moment, so it was left alone. Ask again.")
-
-    async def _seen(self, uid: str) -> Kept | None:
-        """Look behind a write: not being able to look leaves the outcome open."""
-        try:
-            return await self._find(uid)
-        except TryLaterError as error:
-            raise OutcomeUnknownError(str(error)) from None
-
-    async def _at(self, href: str) -> Kept | None:
-        try:
-            answer = await self._client.request("GET", href, also=(HTTPStatus.NOT_FOUND, HTTPStatus.GONE))
-        except TryLaterError as error:
-            raise OutcomeUnknownError(str(error)) from None
-        return Kept(href, answer.headers.get("etag", ""), answer.content) if answer.status == HTTPStatus.OK else None
-
-    async def _href(self, uid: str) -> str:
-        name = uid if re.fullmatch(r"[A-Za-z0-9@._-]{1,120}", uid) else hashlib.sha256(uid.encode()).hexdigest()
-        return urljoin(await self._home(), quote(name, safe="@._-") + ".ics")
 
     def _copy(self, key: str) -> str:
         path = self._workshop.home / "calendar" / events.digest(key)
@@ -576,86 +484,6 @@ class Calendar(Connector):
             os.fsync(stream.fileno())
         Path(temporary).replace(path)
         return digest
-
-    # ── finding the calendar ──────────────────────────────────────────────────────────────────────────────────────
-
-    async def _home(self) -> str:
-        """Return the calendar's own address: the one given, or the only one of the account it leads to."""
-        if self._collection:
-            return self._collection
-        place = self._url if self._url.endswith("/") else self._url + "/"
-        for _ in range(3):  # the server's root → the person → the folder of calendars
-            (own, *inner) = await self._properties(place, depth="1")
-            if own.calendar:
-                self._collection = own.href
-                return own.href
-            calendars = [each for each in inner if each.calendar]
-            if len(calendars) == 1:
-                self._collection = calendars[0].href
-                return self._collection
-            if calendars:
-                names = ", ".join(f"{each.name or 'unnamed'} ({each.href})" for each in calendars)
-                raise RefusedError(f"There are several calendars; set CALDAV_URL to the one you mean: {names}.")
-            onwards = own.home or own.principal
-            if not onwards or onwards == place:
-                break
-            place = onwards
-        raise RefusedError(f"At {self._url} is no calendar. Take the address from your calendar's settings page.")
-
-    async def _properties(self, place: str, depth: str = "0") -> list[_Place]:
-        headers = {"Depth": depth, "Content-Type": "application/xml; charset=utf-8"}
-        answer = await self._client.request("PROPFIND", place, content=_PROPERTIES, headers=headers)
-        found = [_place(each, place) for each in _xml(answer.content).iter(f"{DAV}response")]
-        own = urlsplit(place).path.rstrip("/")
-        found.sort(key=lambda each: urlsplit(each.href).path.rstrip("/") != own)  # the place itself comes first
-        if not found:
-            raise RefusedError(f"{place} answers, but not as a calendar server does.")
-        return [replace(found[0], href=place), *found[1:]]
-
-
-@dataclass(frozen=True)
-class _Place:
-    """One answer to the question what an address is."""
-
-    href: str
-    name: str
-    calendar: bool
-    principal: str
-    home: str
-
-
-def _place(response: ET.Element, base: str) -> _Place:
-    def inside(path: str) -> str:
-        found = response.findtext(f".//{path}/{DAV}href", "").strip()
-        return _inside(base, found) if found else ""
-
-    kinds = [each.get("name") for each in response.iter(f"{CAL}comp")]
-    return _Place(
-        href=_inside(base, response.findtext(f"{DAV}href", "")),
-        name=response.findtext(f".//{DAV}displayname", "") or "",
-        calendar=response.find(f".//{CAL}calendar") is not None and (not kinds or "VEVENT" in kinds),
-        principal=inside(f"{DAV}current-user-principal"),
-        home=inside(f"{CAL}calendar-home-set"),
-    )
-
-
-def _inside(base: str, href: str) -> str:
-    """Return an address the server gave, if it is on the same server: the password goes nowhere else."""
-    whole = urljoin(base, href.strip())
-    if urlsplit(whole)[:2] != urlsplit(base)[:2]:
-        raise RefusedError(
-            f"The calendar is at {whole}, another server; set CALDAV_URL to that address if it is yours."
-        )
-    return whole
-
-
-def _xml(content: bytes) -> Any:
-    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-        raise RefusedError("The calendar server answered with XML that declares things of its own; it was not read.")
-    try:
-        return ET.fromstring(content)  # noqa: S314 - no declarations, and the size is bounded by the client
-    except ET.ParseError:
-        raise RefusedError("The calendar server answered with something that is not XML. Check CALDAV_URL.") from None
 
 
 def _when(at: datetime) -> str:

@@ -12,9 +12,10 @@ Source: RFC 5545 (iCalendar), RFC 5546 (iTIP), RFC 6638 (scheduling), RFC 7986.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
@@ -30,6 +31,9 @@ PRODUCT = "-//Soloist//Calendar//EN"
 DONE = "X-SOLOIST-DONE"
 EVENTS_MAX = 2_000  # in one answer; a calendar with more in a fortnight is a mistake
 TEXT_MAX = 1_000
+TIMES_A_DAY_MAX = 24
+YEAR_MIN = 1970  # what happens every day or week since before then is a slip or an attack; birthdays are yearly
+_FREQUENCIES = frozenset({"YEARLY", "MONTHLY", "WEEKLY", "DAILY"})
 
 _ADDRESS = re.compile(r"[^\s<>;:,\"@]+@[^\s<>;:,\"@]+\.?[^\s<>;:,\"@]*")
 
@@ -70,6 +74,7 @@ class Occurrence:
     all_day: bool
     busy: bool
     recurring: bool
+    cancelled: bool = False  # still there, and marked as not taking place
 
 
 @dataclass(frozen=True)
@@ -237,6 +242,12 @@ def mark_of(calendar: Component, key: str) -> Mark | None:
     return None
 
 
+def marks_of(content: bytes) -> frozenset[str]:
+    """Return which changes of ours an event has been through; none for somebody else's."""
+    done = (each for event in read(content).walk("VEVENT") for each in _many(event.get(DONE)))
+    return frozenset(str(each).partition(" ")[0] for each in done)
+
+
 def moved(
     content: bytes, start: datetime, end: datetime, now: datetime, *, key: str, occurrence: str = ""
 ) -> tuple[bytes, Mark]:
@@ -361,7 +372,7 @@ def occurrences(contents: Iterable[bytes], start: datetime, end: datetime) -> li
     """
     found: list[Occurrence] = []
     for content in contents:
-        calendar = read(content)
+        calendar = _unrollable(read(content))
         recurring = any("RRULE" in each or "RDATE" in each for each in calendar.walk("VEVENT"))
         # One day around, because a date without hours lies in another day further east; then cut to the stretch.
         for event in recurring_ical_events.of(calendar).between(start - timedelta(days=1), end + timedelta(days=1)):
@@ -371,6 +382,29 @@ def occurrences(contents: Iterable[bytes], start: datetime, end: datetime) -> li
             if len(found) > EVENTS_MAX:
                 raise RefusedError(f"More than {EVENTS_MAX} events lie in that stretch; ask for a shorter one.")
     return sorted(found, key=lambda one: (one.start, one.uid))
+
+
+def _unrollable(calendar: Component) -> Component:
+    """Take away rules that nobody could sit through: unrolling one by the second would keep the house busy for minutes.
+
+    Whoever may write into a shared calendar can send such a thing; it is taken as its first time only.
+    """
+    for event in calendar.walk("VEVENT"):
+        rules = list(_many(event.get("RRULE")))
+        first = event.get("DTSTART")
+        ancient = first is not None and first.dt.year < YEAR_MIN
+        if any(_too_fine(rule) or (ancient and _often(rule)) for rule in rules):
+            event.pop("RRULE")
+    return calendar
+
+
+def _too_fine(rule: Mapping[str, Any]) -> bool:
+    parts = [len(list(_many(rule.get(name)))) or 1 for name in ("BYHOUR", "BYMINUTE", "BYSECOND")]
+    return str(next(_many(rule.get("FREQ")), "")).upper() not in _FREQUENCIES or math.prod(parts) > TIMES_A_DAY_MAX
+
+
+def _often(rule: Mapping[str, Any]) -> bool:
+    return str(next(_many(rule.get("FREQ")), "")).upper() in {"DAILY", "WEEKLY"}
 
 
 def _occurrence(event: Component, here: tzinfo, *, recurring: bool) -> Occurrence:
@@ -385,6 +419,7 @@ def _occurrence(event: Component, here: tzinfo, *, recurring: bool) -> Occurrenc
         all_day=not isinstance(event["DTSTART"].dt, datetime),
         busy=not cancelled and str(event.get("TRANSP", "OPAQUE")).upper() != "TRANSPARENT",
         recurring=recurring,
+        cancelled=cancelled,
     )
 
 

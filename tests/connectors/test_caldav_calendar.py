@@ -389,7 +389,7 @@ async def test_the_invitation_to_another_time_replaces_the_first(calendar):
     await calendar.move(event="a@soloist", title="x", **later, key="2")
 
     content = calendar._workshop.files.get(receipt.data["attachments"][0]["sha256"])
-    assert events.sequence_of(content) == events.sequence_of((await calendar._find("a@soloist")).content) == 1
+    assert events.sequence_of(content) == events.sequence_of((await calendar._collection.find("a@soloist")).content) == 1
     assert events.meeting_of(content).start == events.moment(later["start"], "")
 
 
@@ -416,11 +416,10 @@ async def test_the_calendar_is_found_from_the_servers_own_address(front, tmp_pat
 
 
 async def test_a_wrong_password_is_said_and_not_shown(front, tmp_path):
-    values = {
+    values = {setting.name: setting.default for setting in Calendar.settings} | {
         "CALDAV_URL": front.url + COLLECTION,
         "CALDAV_USER": USER,
         "CALDAV_PASSWORD": "hunter2-secret",
-        "CALDAV_ORGANIZER": "",
     }
     calendar = Calendar.open(values, Workshop(tmp_path, None, lambda: NOW))
     health = await calendar.health()
@@ -449,7 +448,7 @@ async def test_nobody_there_means_that_nothing_happened(tmp_path):
     ],
 )
 def test_a_password_is_kept_from_the_wrong_hands(tmp_path, url, words):
-    values = {"CALDAV_URL": url, "CALDAV_USER": "", "CALDAV_PASSWORD": "", "CALDAV_ORGANIZER": ""}
+    values = {setting.name: setting.default for setting in Calendar.settings} | {"CALDAV_URL": url}
     with pytest.raises(RefusedError, match=words):
         Calendar.open(values, Workshop(tmp_path, None, lambda: NOW))
     assert Calendar.open(values | {"CALDAV_URL": ""}, Workshop(tmp_path, None, lambda: NOW)) is None
@@ -497,3 +496,32 @@ async def test_the_twin_without_its_conditions_overwrites(calendar, front, behin
     monkeypatch.setattr(calendar._client, "request", unconditional)
     await calendar.book(**(MEETING | {"title": "Other"}), key="2", event="a@soloist")
     assert "Other" in next(iter(behind.kept().values()))
+
+
+@pytest.mark.parametrize(
+    ("start", "rule"),
+    [
+        ("20200303T100000Z", "FREQ=SECONDLY"),
+        ("20200303T100000Z", "FREQ=HOURLY"),
+        ("20200303T100000Z", "FREQ=DAILY;BYMINUTE=" + ",".join(map(str, range(60)))),
+        ("00010303T100000Z", "FREQ=DAILY"),
+    ],
+    ids=["seconds", "hours", "minutes", "since the year 1"],
+)
+def test_a_rule_nobody_could_sit_through_is_its_first_time_only(start, rule):
+    text = (
+        f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\nBEGIN:VEVENT\r\nUID:odd\r\nDTSTAMP:20260301T080000Z\r\n"
+        f"DTSTART:{start}\r\nDURATION:PT1H\r\nRRULE:{rule}\r\nSUMMARY:Odd\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+
+    assert events.occurrences([text.encode()], NOW, NOW + timedelta(days=300)) == []
+
+
+def test_a_birthday_of_long_ago_still_takes_place():
+    text = (
+        b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\nBEGIN:VEVENT\r\nUID:born\r\nDTSTAMP:20260301T080000Z\r\n"
+        b"DTSTART;VALUE=DATE:19500310\r\nRRULE:FREQ=YEARLY\r\nSUMMARY:Born\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+
+    (one,) = events.occurrences([text], NOW, NOW + timedelta(days=30))
+    assert one.start.day == 10

@@ -76,3 +76,25 @@ async def test_a_booking_whose_answers_were_lost_is_found_done_after_a_restart(t
             await hang_up(house)
         assert len(behind.kept()) == 1
         assert front.passed["PUT"] == 1
+
+
+async def test_a_meeting_that_was_moved_on_the_phone_is_told_and_the_books_follow_a_press(tmp_path, behind):
+    behind.clear()
+    async with PaperHouse(tmp_path / "home", environment=environment(behind.url)) as house:
+        await house.operator("book a meeting with Acme on Thursday at 3")
+        await house.press("Approve")
+        await house.later(minutes=10)
+        await until(house, "Booked Meeting with")
+        watch = house.machine.runner._staff.connectors["calendar"].watch
+        watch._tag = ""  # the watch's own five minutes are the machine's, which stands still here
+        await watch.look_once(house.machine.runner.arrived)
+        ((name, text),) = behind.kept().items()
+        behind.put(name, text.replace("T150000", "T170000").replace("T160000", "T180000"))
+        await watch.look_once(house.machine.runner.arrived)
+        await until(house, "Meeting with Acme GmbH is at Thu 5 March, 17:00 now")
+        assert "was moved in your calendar: Thu 5 March, 17:00, before Thu 5 March, 15:00." in str(house.card())
+        await house.press("Approve")
+        await house.later(minutes=1)
+        await house.operator("what's on 5 March?")
+        house.expects("17:00")
+        await hang_up(house)

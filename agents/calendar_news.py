@@ -1,0 +1,105 @@
+"""Calendar news: what was done to the calendar elsewhere, told to the operator, and put right in our books.
+
+The connector says what changed. Whether it is news is for the books: what they already say is none. The words in an
+event are whoever's wrote it; they are shown, and decide nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from agents.base import ActionCall, Agent, Choice, Desk, Proposal, Record, Task, Write
+from agents.letter import moment_words
+from agents.percept import NAME_MAX, line
+from memory.events import Json
+
+
+class CalendarNews(Agent):
+    """Hears what was done to the calendar elsewhere."""
+
+    hears = ("calendar.*",)
+    proposes = ("books.write",)
+
+    async def work(self, task: Task, desk: Desk) -> Proposal:
+        """Say what changed, and propose that our books follow."""
+        item = task.item or {}
+        title = line(str(item.get("title") or ""), NAME_MAX) or "an event without a title"
+        record = _meeting(str(item.get("event") or ""), desk)
+        match task.item_kind:
+            case "calendar.moved":
+                return _moved(title, item, record, desk)
+            case "calendar.cancelled":
+                return _cancelled(title, item, record, desk)
+            case "calendar.clash":
+                return _clash(title, item, desk)
+        return Proposal(say=f"Something happened to {title} in your calendar ({task.item_kind}).")
+
+
+def _meeting(event: str, desk: Desk) -> Record | None:
+    return next(iter(desk.records("meeting", event=event)), None)
+
+
+def _at(item: Mapping[str, Json], name: str, desk: Desk) -> datetime:
+    return datetime.fromisoformat(str(item[name])).astimezone(desk.zone)
+
+
+def _moved(title: str, item: Mapping[str, Json], record: Record | None, desk: Desk) -> Proposal:
+    start, end, was = (_at(item, name, desk) for name in ("start", "end", "was_start"))
+    said = f"{title} was moved in your calendar: {moment_words(start)}, before {moment_words(was)}."
+    if record is None:
+        return Proposal(say=said)
+    stands = datetime.fromisoformat(str(record.data["start"]))
+    if stands == start and record.data["status"] == "booked":
+        return Proposal()  # our books know
+    if stands != was:
+        return Proposal(say=f"{said} My books have it at {moment_words(stands.astimezone(desk.zone))}.")
+    data = {**record.data, "start": start.isoformat(), "end": end.isoformat()}
+    return _followed(said, f"{title} is at {moment_words(start)} now", record, data)
+
+
+def _cancelled(title: str, item: Mapping[str, Json], record: Record | None, desk: Desk) -> Proposal:
+    start = _at(item, "start", desk)
+    said = f"{title}, {moment_words(start)}, was taken out of your calendar."
+    if record is None:
+        return Proposal(say=said)
+    if record.data["status"] != "booked":
+        return Proposal()  # our books know
+    if datetime.fromisoformat(str(record.data["start"])) != start:
+        return Proposal(say=said)  # one time of a series: the rest of it stands
+    return _followed(said, f"{title} does not take place", record, {**record.data, "status": "cancelled"})
+
+
+def _followed(said: str, summary: str, record: Record, data: Mapping[str, Json]) -> Proposal:
+    guests = [str(each) for each in record.data.get("attendees") or ()]
+    reasons = (f"{', '.join(guests)} may not know; nobody is told by this.",) if guests else ()
+    call = ActionCall(
+        name="books.write",
+        args={"summary": summary},
+        writes=(Write(kind="meeting", key=record.key, data=dict(data)),),
+        needs={f"meeting:{record.key}": record.version},
+        client=str(record.data.get("client") or ""),
+    )
+    return Proposal(say=said, calls=(call,), reasons=reasons)
+
+
+def _clash(title: str, item: Mapping[str, Json], desk: Desk) -> Proposal:
+    mine = item.get("with")
+    start = _at(item, "start", desk)
+    said = f"New in your calendar: {title}, {moment_words(start)}."
+    if not isinstance(mine, dict):
+        return Proposal(say=said)
+    record = _meeting(str(mine.get("event") or ""), desk)
+    own = line(str(mine.get("title") or ""), NAME_MAX)
+    said = f"{said} It overlaps with {own}, {moment_words(_at(mine, 'start', desk))}."
+    client = desk.record("client", str(record.data.get("client") or "")) if record else None
+    if client is None:
+        return Proposal(say=said)
+    name = str(client.data.get("name") or client.key)
+    return Proposal(
+        say=said,
+        choices=(
+            Choice(label="Find another time", text=f"find a time for {name}"),
+            Choice(label="Cancel mine", text=f"cancel the meeting with {name}"),
+        ),
+    )

@@ -1,0 +1,100 @@
+"""Calendar news: what was done elsewhere is told once, and the books follow on a card."""
+
+import pytest
+
+from agents.base import Intent, Task
+from agents.calendar_news import CalendarNews
+from memory.events import Write
+from tests.agents.desk import PaperDesk
+
+EVENT = "2026-11-24-call@soloist"
+MEETING = {
+    "title": "Call with Acme", "start": "2026-11-24T15:00:00+01:00", "end": "2026-11-24T16:00:00+01:00",
+    "attendees": ["anna@acme.example"], "where": "", "client": "acme", "event": EVENT, "status": "booked",
+}  # fmt: skip
+MOVED = {
+    "event": EVENT, "title": "Call with Acme", "start": "2026-11-25T09:00:00+00:00", "end": "2026-11-25T10:00:00+00:00",
+    "was_start": "2026-11-24T14:00:00+00:00", "was_end": "2026-11-24T15:00:00+00:00",
+}  # fmt: skip
+GONE = {
+    "event": EVENT,
+    "title": "Call with Acme",
+    "start": "2026-11-24T14:00:00+00:00",
+    "end": "2026-11-24T15:00:00+00:00",
+}
+
+
+@pytest.fixture
+def desk():
+    made = PaperDesk(clients={"acme": {"name": "Acme GmbH", "status": "active"}})
+    made.write(Write(kind="meeting", key="call", data=MEETING))
+    return made
+
+
+def item(kind, data):
+    return Task(id="1", step="s1", intent=Intent(), item=data, item_kind=kind, item_text=str(data["title"]))
+
+
+async def test_a_meeting_moved_on_the_phone_is_told_and_the_books_follow(desk):
+    proposal = await CalendarNews().work(item("calendar.moved", MOVED), desk)
+
+    assert proposal.say == (
+        "Call with Acme was moved in your calendar: Wed 25 November, 10:00, before Tue 24 November, 15:00."
+    )
+    assert "may not know" in proposal.reasons[0]
+    (call,) = proposal.calls
+    assert call.needs == {"meeting:call": 1}
+    desk.confirm(proposal)
+    (record,) = desk.records("meeting")
+    assert record.data["start"] == "2026-11-25T10:00:00+01:00"
+    assert await CalendarNews().work(item("calendar.moved", MOVED), desk) == type(proposal)()
+
+
+async def test_a_meeting_taken_out_elsewhere_is_cancelled_in_the_books(desk):
+    proposal = await CalendarNews().work(item("calendar.cancelled", GONE), desk)
+    desk.confirm(proposal)
+
+    assert "was taken out of your calendar" in proposal.say
+    assert desk.records("meeting")[0].data["status"] == "cancelled"
+    assert not (await CalendarNews().work(item("calendar.cancelled", GONE), desk)).say
+
+
+async def test_one_time_of_a_series_leaves_the_record_alone(desk):
+    later = GONE | {"start": "2026-12-01T14:00:00+00:00"}
+    proposal = await CalendarNews().work(item("calendar.cancelled", later), desk)
+
+    assert not proposal.calls
+    assert "Tue 1 December" in proposal.say
+
+
+async def test_what_the_books_have_elsewhere_is_told_and_not_overwritten(desk):
+    odd = MOVED | {"was_start": "2026-11-20T14:00:00+00:00"}
+    proposal = await CalendarNews().work(item("calendar.moved", odd), desk)
+
+    assert not proposal.calls
+    assert "My books have it at Tue 24 November, 15:00." in proposal.say
+
+
+async def test_what_is_not_in_the_books_is_only_told(desk):
+    proposal = await CalendarNews().work(item("calendar.moved", MOVED | {"event": "other"}), desk)
+
+    assert not proposal.calls
+    assert "was moved" in proposal.say
+
+
+async def test_a_clash_names_both_and_offers_a_way_out(desk):
+    clash = {
+        "event": "x", "title": "Dentist\n\x1b[31m", "start": "2026-11-24T14:30:00+00:00", "end": "2026-11-24T15:30:00+00:00",
+        "with": {"event": EVENT, "title": "Call with Acme", "start": MEETING["start"], "end": MEETING["end"]},
+    }  # fmt: skip
+    proposal = await CalendarNews().work(item("calendar.clash", clash), desk)
+
+    assert proposal.say == (
+        "New in your calendar: Dentist [31m, Tue 24 November, 15:30. "
+        "It overlaps with Call with Acme, Tue 24 November, 15:00."
+    )
+    assert [choice.text for choice in proposal.choices] == [
+        "find a time for Acme GmbH",
+        "cancel the meeting with Acme GmbH",
+    ]
+    assert not proposal.calls
