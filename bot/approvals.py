@@ -402,7 +402,7 @@ def render(state: TaskState, card_id: str, view: View) -> Card:
 def _footer(opened: CardOpened, view: View) -> tuple[str, ...]:
     lines = []
     if opened.rule:
-        lines.append(f"Asked because {opened.rule}")
+        lines.append(f"Asked because {opened.rule.removeprefix('default: ')}")
     if opened.no_return:
         lines.append(f"Point of no return: {opened.no_return}")
     if opened.expires_at:

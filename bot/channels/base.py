@@ -15,6 +15,7 @@ What every channel owes:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -104,6 +105,12 @@ class Message:
     files: tuple[Attachment, ...] = ()
     reply_to: str = ""  # the platform's id of the message this answers
     instead: str = ""  # the reference of what stands there and is edited to say this, also after a restart
+
+
+def is_heading(lines: Sequence[str], at: int) -> bool:
+    """Whether a line of a digest heads others: the first one, and each above a line that starts with "- "."""
+    below = lines[at + 1] if at + 1 < len(lines) else ""
+    return bool(lines[at].strip()) and not lines[at].startswith("- ") and (at == 0 or below.startswith("- "))
 
 
 class NotWrittenError(Exception):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.channels.base import Button, Card, Message, Row
+from bot.channels.base import Button, Card, Message, Row, is_heading
 from bot.channels.slack import plain
 from bot.channels.slack.limits import (
     ACTIONS_MAX,
@@ -60,6 +60,7 @@ STATES = {
     "snoozed": "Put aside",
     "shadow": "Rehearsal: nothing here does anything",
 }
+DIVIDER: Block = {"type": "divider"}
 NEEDS_WHOLE = frozenset({"approve", "like", "again"})  # verbs that let something happen: only under the whole card
 
 
@@ -119,15 +120,37 @@ def waiting(sheet_: Sheet) -> Sheet:
 
 def message(said: Message) -> tuple[Part, ...]:
     """Return words as messages; buttons stand under the last."""
-    lines = [f"• {line[2:]}" if line.startswith("- ") else line for line in said.text.split("\n")]
-    text = plain.prose("\n".join(lines))
-    blocks = [_section(piece) for piece in _solid(plain.pieces(text, PIECE_MAX))] or [_section("…")]
+    blocks = _letter(said.text) if said.kind == "digest" else _paragraphs(said.text.split("\n"))
     pages = _pages(blocks)
     buttons = [_button(button, number) for number, button in enumerate(said.buttons[:ACTIONS_MAX])]
     if buttons:
         pages[-1].append({"type": "actions", "block_id": f"said:{said.id}"[:BLOCK_ID_MAX], "elements": buttons})
     title = {"problem": "⚠ ", "question": "? "}.get(said.kind, "")
     return tuple(Part(plain.cut(title + plain.mrkdwn(_joined(page)), FALLBACK_MAX), tuple(page)) for page in pages)
+
+
+def _paragraphs(lines: Sequence[str]) -> list[Block]:
+    text = plain.prose("\n".join(f"• {line[2:]}" if line.startswith("- ") else line for line in lines))
+    return [_section(piece) for piece in _solid(plain.pieces(text, PIECE_MAX))] or [_section("…")]
+
+
+def _letter(text: str) -> list[Block]:
+    """Return a digest: its date as a heading, its sections with bold titles."""
+    lines = text.split("\n")
+    blocks: list[Block] = [{"type": "header", "text": _plain(plain.label(lines[0], HEADER_MAX))}]
+    below: list[str] = []
+    for at, line in enumerate(lines[1:], 1):
+        if not is_heading(lines, at):
+            below.append(line)
+            continue
+        blocks += _solid_paragraphs(below)
+        blocks.append({"type": "section", "text": _label(line)})
+        below = []
+    return [*blocks, *_solid_paragraphs(below)]
+
+
+def _solid_paragraphs(lines: Sequence[str]) -> list[Block]:
+    return _paragraphs("\n".join(lines).strip("\n").split("\n")) if any(line.strip() for line in lines) else []
 
 
 # ── the pieces of a card ──────────────────────────────────────────────────────────────────────────────────────────
@@ -186,10 +209,11 @@ def _text(card: Card, body: str, *, on_card: bool, in_file: bool) -> list[Block]
     if not card.body:
         return []
     if on_card:
-        return _labelled("Text", body)
+        return [DIVIDER, *_labelled("Text", body), DIVIDER]
     start = plain.fitting(body, BODY_START)
     where = "as a file in this card's thread" if in_file else "in this card's thread"
     return [
+        DIVIDER,
         *_labelled("Text", f"{start}…"),
         *_context([f"These are the first {len(start):,} of {len(body):,} characters. The whole text stands {where}."]),
     ]
@@ -217,7 +241,7 @@ def _words(card: Card) -> list[Block]:
         blocks += _labelled("In the agent's words, not facts", note)
     why = []
     if card.confidence_pct:
-        why.append(f"Confidence {card.confidence_pct} %")
+        why.append(f"{card.confidence_pct} % sure")
     if card.reasons:
         why.append(plain.cut("Because " + "; ".join(plain.prose(line) for line in card.reasons), WORDS_MAX))
     if card.sources:

@@ -79,7 +79,7 @@ def form(card: Card, ticket: Ticket) -> Block:
         "type": "modal",
         "callback_id": FORM,
         "private_metadata": ticket.to_json(),
-        "title": _plain(plain.label(f"Edit {card.id}", VIEW_TITLE_MAX)),
+        "title": _plain(plain.label(f"Edit card {card.id}", VIEW_TITLE_MAX)),
         "close": _plain("Close"),
         "blocks": blocks[:BLOCKS_PER_VIEW],
     }

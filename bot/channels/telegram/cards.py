@@ -35,6 +35,7 @@ STATES = {
 }  # fmt: skip
 KINDS = {"unknown": "❓ Nobody knows whether this happened.", "stuck": "⚠ This is stuck.", "approval": "", "shadow": ""}
 
+_EMPTY_LINE: Block = (Span(""),)
 _MARKED = re.compile(rf"^[{CARD_MARK}{DRAFT_MARK}]\ufe0f? (\S+) ·")
 
 
@@ -65,12 +66,12 @@ def show(card: Card) -> Shown:
     facts, rest, footer = _facts(card), _rest(card), _footer(card)
     in_order = [block for _, block in facts]
     room = TEXT_MAX - HEAD_MAX - len(END) - 2
-    whole = pack([*in_order, *body, *rest, *footer], room - TAIL_MAX)
+    whole = pack(_apart(in_order, body, [*rest, *footer]), room - TAIL_MAX)
     approvable = True
     if len(whole) == 1:
         parts = whole
     else:
-        last = pack([*in_order, *footer], room - TAIL_MAX)
+        last = pack(_apart(in_order, footer), room - TAIL_MAX)
         if len(last) > 1:
             # What decides comes last, next to the buttons.
             last = _tail_heavy([*(block for _, block in sorted(facts, key=lambda fact: fact[0])), *footer], room)
@@ -84,6 +85,14 @@ def show(card: Card) -> Shown:
         file,
         f"{CARD_MARK} {card.id} · the whole text, {len(card.body)} characters",
     )
+
+
+def _apart(*sections: list[Block]) -> list[Block]:
+    """Join sections with an empty line between them: facts, the text, what speaks for it."""
+    joined: list[Block] = []
+    for section in filter(None, sections):
+        joined += [_EMPTY_LINE, *section] if joined else section
+    return joined
 
 
 def ending(card: Card) -> str:
@@ -109,8 +118,8 @@ def _message(card: Card, part: tuple[Span, ...], number: int, count: int) -> tup
     if count > 1:
         head = (*head, Span(f" · part {number} of {count}"))
     if number < count:
-        return (*head, Span("\n"), *part, Span(f"\n{END}"))
-    return (*head, Span("\n"), *part, *_tail(card, count))
+        return (*head, Span("\n\n"), *part, Span(f"\n{END}"))
+    return (*head, Span("\n\n"), *part, *_tail(card, count))
 
 
 def _tail(card: Card, count: int) -> Block:
@@ -127,8 +136,8 @@ def _tail(card: Card, count: int) -> Block:
         typed = typed_only(card.buttons)
         if typed:
             spans += [Span("\nOr type: "), *_loud(_clipped(" · ".join(one_line(b.text) for b in typed), 200))]
-    assert length(spans) <= TAIL_MAX, "the tail of a card outgrew its room"
-    return tuple(spans)
+    assert length(spans) < TAIL_MAX, "the tail of a card outgrew its room"
+    return (Span("\n"), *spans) if spans else ()
 
 
 def _loud(text: str) -> Block:
@@ -144,7 +153,8 @@ def _facts(card: Card) -> list[tuple[bool, Block]]:
     for row in card.rows:
         facts.append((_is_vital(row), _row(row, again=_is_vital(row) and row.label in ("", before))))
         before = row.label or before
-    facts += [(False, (Span("Changed: ", "b"), *tame(_named(change)))) for change in card.changes]
+    for number, change in enumerate(card.changes):
+        facts.append((False, (Span("│ ") if number else Span("Changed: ", "b"), *tame(_named(change)))))
     return facts or [(False, (Span("(nothing to show)"),))]
 
 
@@ -184,7 +194,7 @@ def _rest(card: Card) -> list[Block]:
         blocks.append((Span("Because: ", "b"), *tame(_named("; ".join(card.reasons)))))
     blocks += [(Span("From memory: ", "b"), *tame(_named(source))) for source in card.sources]
     if card.confidence_pct:
-        blocks.append((Span(f"Sure to {card.confidence_pct} %", "i"),))
+        blocks.append((Span(f"{card.confidence_pct} % sure", "i"),))
     return blocks
 
 

@@ -26,7 +26,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from telegram import Update
 
-from bot.channels.base import Card, Ear, Message, NotWrittenError, UndeliverableError
+from bot.channels.base import Card, Ear, Message, NotWrittenError, UndeliverableError, is_heading
 from bot.channels.telegram import drafts
 from bot.channels.telegram.cards import CARD_MARK, DRAFT_MARK, Shown, ending, show
 from bot.channels.telegram.clock import Clock, WallClock
@@ -36,7 +36,7 @@ from bot.channels.telegram.lanes import ORDINARY, URGENT, Lanes
 from bot.channels.telegram.pairing import Pairing, PairingStore
 from bot.channels.telegram.presses import Keyboard, keyboard, typed_only
 from bot.channels.telegram.reveal import one_line, prose
-from bot.channels.telegram.spans import TEXT_MAX, Block, Span, html, pack, tame
+from bot.channels.telegram.spans import TEXT_MAX, Block, Span, html, pack, styled, tame
 from bot.channels.telegram.webhook import Webhook, route
 from bot.channels.telegram.wire import (
     ADDRESS,
@@ -527,6 +527,8 @@ def _said(message: Message, sentences: Sequence[str]) -> list[str]:
     # Money is set with no-break spaces, which need no sign in our own words.
     lines = text.replace("\u00a0", " ").replace("\u202f", " ").split("\n")
     blocks = [tame(prose(f"• {line[2:]}" if line.startswith("- ") else line), commands=True) for line in lines]
+    if message.kind == "digest":
+        blocks = [styled(block, "b") if is_heading(lines, at) else block for at, block in enumerate(blocks)]
     if text.startswith((CARD_MARK, DRAFT_MARK)):
         blocks[0] = (Span("· "), *blocks[0])  # only cards and drafts start with their mark
     return [html(part) for part in pack(blocks, TEXT_MAX)]

@@ -14,6 +14,7 @@ Source: core.telegram.org/bots/api#inlinekeyboardbutton.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Literal
@@ -126,6 +127,10 @@ def typed_only(buttons: tuple[Button, ...]) -> tuple[Button, ...]:
 def keyboard(buttons: tuple[Button, ...], *, has_reasons: bool = False) -> Keyboard:
     """Return the buttons two in a row, choices with long labels each on a row of its own."""
     keys = [made for button in buttons if (made := key(button, has_reasons=has_reasons)) is not None][:KEYS_MAX]
+    return _in_pairs(keys)
+
+
+def _in_pairs(keys: Sequence[Key]) -> Keyboard:
     rows: list[tuple[Key, ...]] = []
     for made in keys:
         short = len(made.label) <= LABEL_MAX // 3
@@ -147,11 +152,11 @@ def card_keyboard(card: Card) -> Keyboard:
 
 def reasons_keyboard(handle: str, reasons: tuple[str, ...]) -> Keyboard:
     """Return one-tap reasons for a rejection. The number of the reason is in the button, its words are its label."""
-    rows = [
-        (Key(label_of(reason), data(".", "reject", handle, str(number))),)
+    keys = [
+        Key(label_of(reason), data(".", "reject", handle, str(number)))
         for number, reason in enumerate(reasons[:REASONS_MAX])
     ]
-    return (*rows, (Key("No reason", data(".", "reject", handle), "danger"), _back(handle)))
+    return (*_in_pairs(keys), (Key("No reason", data(".", "reject", handle), "danger"), _back(handle)))
 
 
 def snooze_keyboard(handle: str, now: datetime, zone: ZoneInfo) -> Keyboard:

@@ -24,6 +24,7 @@ Style = Literal["", "b", "i", "code", "pre"]
 # text: an outside link on a card must not be one tap away.
 _LIVE = re.compile(r"://|\.[^\W\d_]{2}")
 _WORDS = re.compile(r"(\s+)")
+_STOPS = ".,;:!?)"  # after an address they are the sentence's, and nothing can be tapped by them
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,9 @@ def tame(text: str, *, commands: bool = False) -> Block:
             if loose:
                 spans.append(Span("".join(loose)))
                 loose = []
-            spans.append(Span(word, "code"))
+            live = word.rstrip(_STOPS) or word
+            spans.append(Span(live, "code"))
+            loose.append(word[len(live) :])
         else:
             loose.append(word)
         before = word or before
