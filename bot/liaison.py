@@ -9,11 +9,12 @@ from sqlalchemy import select
 
 from bot import batch
 from bot.chronicle import Chronicle, Outcome, name_of
-from bot.effects import Press, Start, Tell
+from bot.deciding.saying import RESTED
+from bot.effects import Press, Rouse, Start, Tell, Wake, unpack
 from bot.staff import Staff
 from connectors.base import Json
 from memory.events import Actor, Answered, MessageReceived, Place, Pressed, WokeUp
-from memory.log import Tx
+from memory.log import Tx, orders
 from memory.projections import effects
 
 
@@ -120,11 +121,24 @@ class Liaison:
 
         await self._chronicle.write(work)
 
-    async def rouse(self, task: int, key: str) -> None:
-        """Wake every task whose effects were waiting for a pause to end."""
+    async def rouse(self, task: int, key: str, order: Rouse) -> None:
+        """Wake every task that waited for a pause, or for the operator's return, to end."""
+        if order.scope == "rest":
+            await self._rested()
+            await self._chronicle.answer(task, WokeUp(order=key, reason="roused"))
+            return
         query = select(effects.c.task).where(effects.c.status == "prepared").distinct()
         with self._staff.database.read() as connection:
             waiting = [row.task for row in connection.execute(query)]
         for other in waiting:
             await self._chronicle.answer(other, WokeUp(order="", reason="resumed"))
         await self._chronicle.answer(task, WokeUp(order=key, reason="roused"))
+
+    async def _rested(self) -> None:
+        """Show now what waited for the end of a rest."""
+        query = select(orders).where(orders.c.kind == "Wake")
+        with self._staff.database.read() as connection:
+            rows = [(row.task, row.id, unpack(row.body)) for row in connection.execute(query)]
+        for waiting, number, wake in rows:
+            if isinstance(wake, Wake) and wake.reason == RESTED:
+                await self._chronicle.answer(waiting, WokeUp(order=number, reason=RESTED, data=wake.data))

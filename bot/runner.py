@@ -350,7 +350,7 @@ class Runner:
             case Start():
                 await self._liaison.start(task, key, order)
             case Rouse():
-                await self._liaison.rouse(task, key)
+                await self._liaison.rouse(task, key, order)
             case Remember():
                 if self._staff.remember is not None:
                     try:

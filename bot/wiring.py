@@ -30,6 +30,7 @@ from bot.briefing import Briefing
 from bot.channels import web
 from bot.channels.base import Channel
 from bot.chronicle import replayed
+from bot.deciding.hearing import COMMANDS
 from bot.doctor import Finding
 from bot.explaining import ExplainLog
 from bot.history import History
@@ -425,11 +426,12 @@ def _small_embedder(home: Path) -> embed.OnnxEmbedder | None:
 def help_lines(minds: Mapping[str, Agent]) -> list[tuple[str, str]]:
     """Return command and help of everything that can be said with a slash, the house's own words first."""
     intents = [*control.CONTROL, *(intent for agent in minds.values() for intent in agent.intents)]
-    return [
+    said = [
         (f"/{intent.command}", (intent.__doc__ or "").strip().partition("\n")[0])
         for intent in intents
         if intent.command
     ]
+    return [*said[: len(control.CONTROL)], *COMMANDS, *said[len(control.CONTROL) :]]
 
 
 def connector_kinds() -> list[type[Connector]]:

@@ -410,6 +410,7 @@ class Said(Event, frozen=True, kw_only=True):
     files: tuple[Attachment, ...] = ()
     kind: Literal["answer", "receipt", "question", "problem", "digest", "notice"] = "answer"
     undo: str = ""  # the effect an Undo button would take back
+    at_once: bool = False  # also in quiet hours: the operator named this moment
 
 
 class Delivered(Event, frozen=True, kw_only=True):

@@ -23,7 +23,8 @@ def approve(state: TaskState, event: Pressed, standing: CardState, house: House)
             )
         )
 
-    if opened.expires_at and house.now >= opened.expires_at and opened.on_expiry == "cancel":
+    runs_out = house.runs_out(opened)
+    if runs_out and house.now >= runs_out and opened.on_expiry == "cancel":
         return [settled("expired"), Reply(text="This card has run out. Nothing was done; ask again for a fresh one.")]
     if not guards.as_shown(opened.calls, opened.fingerprint):
         return [

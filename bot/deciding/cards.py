@@ -9,7 +9,7 @@ from bot import approvals
 from bot.agreement import Agreement
 from bot.deciding import progress, verdicts
 from bot.deciding.house import CLOCK, House
-from bot.deciding.saying import mend, say, show_card
+from bot.deciding.saying import RESTED, mend, say, show_card
 from bot.effects import Close, Effect, Record, Wake
 from bot.policy import Verdict
 from bot.state import CardState, TaskState
@@ -36,7 +36,7 @@ def drawn(
         fingerprint=fingerprint(calls),
         rule=verdict.rule,
         kind="shadow" if verdict.ruling == "shadow" else "approval",
-        expires_at=approvals.expires_at(calls, house.actions, house.policy, house.now),
+        expires_at=approvals.expires_at(calls, house.actions, house.policy, house.there_from()),
         on_expiry=house.policy.on_expiry,
         say=event.say,
         no_return="; ".join(
@@ -64,7 +64,9 @@ def opened(state: TaskState, event: CardOpened, house: House) -> list[Effect]:
     orders: list[Effect] = [
         Close(order=key)
         for key, order in state.open.items()
-        if isinstance(order, Wake) and order.reason in {"expire", "remind"} and order.data.get("card") == event.card
+        if isinstance(order, Wake)
+        and order.reason in {"expire", "remind", RESTED}
+        and order.data.get("card") == event.card
     ]
     # Copies of the draft before give up their buttons: there is one place to press, and it shows what would be done.
     orders += mend(state, event.card, former=True)
@@ -89,7 +91,7 @@ def settled(state: TaskState, event: Settled, house: House) -> list[Effect]:
         Close(order=key)
         for key, order in state.open.items()
         if isinstance(order, Wake)
-        and order.reason in {"expire", "remind", "snooze"}
+        and order.reason in {"expire", "remind", "snooze", RESTED}
         and order.data.get("card") == event.card
     ]
     mended = mend(state, event.card)
@@ -105,6 +107,9 @@ def settled(state: TaskState, event: Settled, house: House) -> list[Effect]:
 def expire(state: TaskState, card: CardState, house: House) -> list[Effect]:
     """A card that ran out is cancelled, reminded of or held, as the policy says; never approved."""
     opened = card.opened
+    due = house.runs_out(opened)
+    if due and due > house.now:  # nobody was there to decide
+        return [Wake(reason="expire", due=due, data={"card": opened.card})]
     match opened.on_expiry:
         case "cancel":
             settled = Settled(card=opened.card, revision=opened.revision, how="expired", by=CLOCK)

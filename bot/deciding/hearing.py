@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot import batch, grants
-from bot.deciding import granting, pausing
+from bot import absence, batch, grants
+from bot.deciding import granting, pausing, resting
 from bot.deciding.house import House
 from bot.deciding.saying import say
 from bot.effects import Effect, LookUp, Press, Record, Start, Tell, Understand
@@ -18,6 +18,13 @@ QUESTIONS = frozenset({
 
 ANSWER = "answer"
 """Not an intent anybody declares: the reader found that a message answers a question of a task that waits."""
+
+COMMANDS = (
+    ("/grants", "List what is approved in advance, and end it."),
+    ("/away", 'Rest: "away until Monday". Nothing is sent to you by itself, and no card runs out.'),
+    ("/back", "End the rest; what waited comes now."),
+)
+"""What is taken here from exact words alone, for `/help`."""
 
 OPERATOR_ONLY = frozenset({"resume", "forget", "undo", "remember", "grants"})
 """What a delegate cannot say. Anybody on the list may stop everything; only the operator lets it go on."""
@@ -42,6 +49,8 @@ def message(state: TaskState, event: MessageReceived, house: House) -> list[Effe
         return [LookUp(question="grants")]
     if revoked := grants.revoked(event.text):
         return granting.revoke(state, revoked, house)
+    if word := absence.said(event.text, house.now, house.zone, house.policy.digest_at):
+        return resting.heard(state, word, house)
     if batch.items_in(event.text):
         return [Press(verb="approve", card=event.text)]
     return [Understand(text=event.text)]

@@ -9,10 +9,12 @@ from decimal import Decimal
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from bot import absence
+from bot.absence import Absence
 from bot.approvals import Roster, View
-from bot.policy import Policy
+from bot.policy import Policy, quiet_until
 from connectors.base import Action, Json
-from memory.events import Actor, Granted, Origin, Place
+from memory.events import Actor, CardOpened, Granted, Origin, Place
 
 SOLOIST = Actor(platform="soloist", user="soloist", origin=Origin.SYSTEM)
 CLOCK = Actor(platform="clock", user="clock", origin=Origin.SYSTEM)
@@ -90,6 +92,34 @@ class House:
     def view(self) -> View:
         """Return what rendering a card needs."""
         return View(self.actions, self.secret, self.zone, self.now)
+
+    def absence(self) -> Absence | None:
+        """Return the operator's newest absence, past or present."""
+        known = self.ledgers.standing(absence.KIND, absence.KEY)
+        return absence.of(known.data) if known else None
+
+    def rests_until(self) -> datetime | None:
+        """Return until when what can wait does, None when the operator is there: quiet hours, or away."""
+        away, quiet = self.absence(), quiet_until(self.policy, self.now, self.zone)
+        ends = [away.until] if away and away.covers(self.now) else []
+        return max([*ends, *([quiet] if quiet else [])], default=None)
+
+    def there_from(self) -> datetime:
+        """Return from when on somebody can decide: now, or the return from an absence."""
+        away = self.absence()
+        return away.until if away and away.covers(self.now) else self.now
+
+    def is_away(self) -> bool:
+        """Whether the operator is away now."""
+        away = self.absence()
+        return away is not None and away.covers(self.now)
+
+    def runs_out(self, card: CardOpened) -> datetime | None:
+        """Return when a card runs out: not while the operator is away."""
+        if card.expires_at is None:
+            return None
+        away = self.absence()
+        return away.postponed(card.expires_at) if away else card.expires_at
 
     def client_name(self, key: str) -> str:
         """Return a client's name as the books have it, the key where they have none."""

@@ -39,7 +39,7 @@ def reminder(effect: str, text: str, due: datetime, every: str) -> Wake:
 
 def remind(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
     """Say it, and come again when it has a rule; what the machine slept through is said once."""
-    told = say(state, f"Reminder: {event.data.get('text')}", kind="notice", home=True)
+    told = say(state, f"Reminder: {event.data.get('text')}", kind="notice", home=True, at_once=True)
     effect, rule = state.effects.get(str(event.data.get("effect", ""))), str(event.data.get("every") or "")
     if effect is None or "when" not in event.data:  # ordered by an older version
         return [*told, *progress.end_if_over(state)]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from bot.approvals import may_press
 from bot.deciding.house import House
-from bot.effects import Effect, Record, Show
+from bot.effects import Effect, Record, Show, Wake
 from bot.state import TaskState
-from memory.events import Answered, Choice, Ended, HourStruck, Origin, Place, Said
+from memory.events import Answered, Choice, Ended, HourStruck, MessageReceived, Origin, Place, Said
+
+RESTED = "rested"
+"""Why a task wakes when quiet hours or an absence are over."""
 
 
 def say(
@@ -18,8 +22,14 @@ def say(
     undo: str = "",
     home: bool = False,
     at: Place | None = None,
+    at_once: bool = False,
 ) -> list[Effect]:
-    """Say something where the task was begun, or ``at`` another place; ``home`` says it wherever the operator is."""
+    """Say something where the task was begun.
+
+    Args:
+        home: Wherever the operator is, instead; this waits for the end of quiet hours unless it is to come ``at_once``.
+        at: At this place, instead.
+    """
     said = Said(
         message="",  # named after its line when it is written
         text=text,
@@ -28,6 +38,7 @@ def say(
         files=files,
         kind=kind,  # type: ignore[arg-type]
         undo=undo,
+        at_once=at_once,
     )
     return [Record(event=said)]
 
@@ -48,7 +59,13 @@ def first_line(text: str) -> str:
 
 
 def show_message(event: Said, house: House) -> list[Effect]:
-    """Show a message where it belongs."""
+    """Show a message where it belongs; what nobody waits for comes when the operator's rest is over."""
+    until = None if event.place or event.at_once else house.rests_until()
+    if event.kind == "digest":
+        if house.is_away():
+            return []  # coming back shows the letter of that day
+    elif until:
+        return [Wake(reason=RESTED, due=until, data={"message": event.message})]
     reply_to = event.place.message if event.place else ""
     return [
         Show(
@@ -63,11 +80,31 @@ def show_message(event: Said, house: House) -> list[Effect]:
 
 
 def show_card(state: TaskState, card: str, house: House) -> list[Effect]:
-    """Show a card in the place it belongs to and on every other channel of the operator."""
+    """Show a card in the place it belongs to and on every other channel of the operator.
+
+    One that the operator did not ask for waits for the end of a rest; delegates who may decide it get it meanwhile.
+    """
+    until = None if isinstance(state.heard, MessageReceived) else house.rests_until()
+    if until:
+        waits = Wake(reason=RESTED, due=until, data={"card": card})
+        return [waits, *_show_delegates(state, card, house)]
     delegated = state.actor is not None and state.actor.origin is Origin.DELEGATE
     return [
         Show(what=card, channel=place.channel, conversation=place.conversation, thread=place.thread)
         for place in _where(state.place, house, everywhere=True, delegated=delegated)
+    ]
+
+
+def _show_delegates(state: TaskState, card: str, house: House) -> list[Effect]:
+    """While the operator is away: bring a card to every delegate who could settle it."""
+    if not house.is_away():
+        return []
+    opened = state.cards[card].opened
+    served = {home.channel for home in house.homes}
+    return [
+        Show(what=card, channel=person.platform, conversation=person.user)
+        for person in house.roster.people
+        if person.role is Origin.DELEGATE and person.platform in served and not may_press(person, opened)
     ]
 
 

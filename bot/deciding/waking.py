@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot import approvals
-from bot.deciding import cards, fortunes, pausing, planning, progress, recurring, restoring, starting
+from bot.deciding import cards, fortunes, pausing, planning, progress, recurring, restoring, saying, starting
 from bot.deciding.house import House
 from bot.deciding.saying import say, show_card
 from bot.effects import Effect, Record
@@ -15,6 +15,7 @@ def woke(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
     """Do what fell due, unless it is settled in the meantime."""
     card = state.cards.get(str(event.data.get("card", "")))
     effect = state.effects.get(str(event.data.get("effect", "")))
+    message = state.said.get(str(event.data.get("message", "")))
     match event.reason:
         case "expire" if card and card.state == "pending":
             return cards.expire(state, card, house)
@@ -31,6 +32,10 @@ def woke(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
                 *show_card(state, card.opened.card, house),
                 *say(state, f"Back as you asked: card {card.opened.card}.", kind="notice"),
             ]
+        case saying.RESTED if card and card.state == "pending":
+            return show_card(state, card.opened.card, house)
+        case saying.RESTED if message:
+            return saying.show_message(message, house)
         case "window" | "retry" if effect and effect.status == "prepared":
             return starting.start(effect, house)
         case "answer":
