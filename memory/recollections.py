@@ -1,7 +1,7 @@
 # ruff: noqa: S608 - what is put into SQL here are integers of ours and column names; texts go in as parameters
 """What was said and what we know, one row each: the tables under `memory.recall`, and the SQL that touches them.
 
-Five tables and one full-text index, all in the one database:
+Six tables and one full-text index, all in the one database:
 
 - ``recollections``: one short text with who, where, when, whose, and for how long it holds. ``pending`` is the
   embedding queue.
@@ -9,7 +9,8 @@ Five tables and one full-text index, all in the one database:
 - ``recollection_sources``: which recollections a summary was made from.
 - ``recollection_tombstones``: what was forgotten, as a keyed number that says nothing about the text.
 - ``recollection_settings``: the key of those numbers, the embedder's stamp, the centre of the bit codes.
-- ``recollections_fts``: FTS5 over text and scope, without a second copy of the text, kept by triggers.
+- ``recollection_changes``: how often each namespace changed, for answers that are kept for a while.
+- ``recollections_fts``: FTS5 over text and scope, without a second copy of the text.
 
 Every function here takes a connection inside a transaction of `memory.database.Database`.
 """
@@ -24,6 +25,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    MetaData,
     Row,
     String,
     Table,
@@ -129,27 +132,47 @@ settings = Table(
     Column("value", LargeBinary, nullable=False),
 )
 
-# Without content of its own: the text is stored once. FTS5 is then told what to take out, which the triggers do.
+changes = Table(
+    "recollection_changes",
+    metadata,
+    Column("scope", String, primary_key=True),  # the token of a namespace, which says nothing about its name
+    Column("count", Integer, nullable=False),
+)
+
+# Without content of its own: the text is stored once. FTS5 is then told what to take out, which a trigger does. What to
+# put in it is told by `insert`, for all records at once: a trigger would make it write to its tables for each of them,
+# eight times the work.
 _FULL_TEXT = """
 CREATE VIRTUAL TABLE recollections_fts
 USING fts5(text, scope, content='', tokenize='porter unicode61 remove_diacritics 2')
-"""
-_TOLD = """
-CREATE TRIGGER recollections_told AFTER INSERT ON recollections BEGIN
-INSERT INTO recollections_fts(rowid, text, scope) VALUES (new.id, new.text, new.scope); END
 """
 _GONE = """
 CREATE TRIGGER recollections_gone BEFORE DELETE ON recollections BEGIN
 INSERT INTO recollections_fts(recollections_fts, rowid, text, scope)
 VALUES ('delete', old.id, old.text, old.scope); END
 """
+# A change in a namespace is counted in the transaction that makes it, whoever makes it.
+_COUNTED = """
+CREATE TRIGGER IF NOT EXISTS recollections_changed_{name} AFTER {what} ON recollections BEGIN
+INSERT INTO recollection_changes(scope, count) VALUES ({row}.scope, 1)
+ON CONFLICT(scope) DO UPDATE SET count = count + 1; END
+"""
+_CHANGES = (("in", "INSERT", "new"), ("on", "UPDATE", "new"), ("out", "DELETE", "old"))
 
 
 @event.listens_for(recollections, "after_create")
 def _create_full_text(_: Table, tx: Connection, **__: object) -> None:
     if tx.dialect.name == "sqlite":
-        for statement in (_FULL_TEXT, _TOLD, _GONE):
+        for statement in (_FULL_TEXT, _GONE):
             tx.exec_driver_sql(statement)
+
+
+@event.listens_for(metadata, "after_create")
+def _count_changes(_: MetaData, tx: Connection, **__: object) -> None:
+    if tx.dialect.name == "sqlite":
+        tx.exec_driver_sql("DROP TRIGGER IF EXISTS recollections_told")  # what `insert` does now
+        for name, what, row in _CHANGES:
+            tx.exec_driver_sql(_COUNTED.format(name=name, what=what, row=row))
 
 
 class RecordError(ValueError):
@@ -260,11 +283,13 @@ def moment(value: int | None) -> datetime | None:
     return None if value is None else EPOCH + value * MICROSECOND
 
 
+@lru_cache(maxsize=4096)
 def space_number(client: str) -> int:
     """Return the namespace as 32 bits: for the index, which may err by a collision because every row is checked."""
     return int.from_bytes(hashlib.blake2b(client.encode(), digest_size=4).digest(), "big")
 
 
+@lru_cache(maxsize=4096)
 def scope_token(client: str) -> str:
     """Return the FTS5 token of a namespace. Digits only: the stemmer leaves them alone."""
     digest = hashlib.blake2b(client.encode(), digest_size=8).digest()
@@ -276,14 +301,20 @@ def scope_token(client: str) -> str:
 
 def setting(tx: Connection, name: str) -> bytes:
     """Return a setting, b"" when there is none."""
-    row = tx.execute(text("SELECT value FROM recollection_settings WHERE name = :name"), {"name": name}).first()
-    return b"" if row is None else bytes(row.value)
+    row = tx.exec_driver_sql("SELECT value FROM recollection_settings WHERE name = ?", (name,)).first()
+    return b"" if row is None else bytes(row[0])
 
 
 def keep_setting(tx: Connection, name: str, value: bytes) -> None:
     """Write a setting."""
-    tx.execute(text("DELETE FROM recollection_settings WHERE name = :name"), {"name": name})
-    tx.execute(settings.insert(), {"name": name, "value": value})
+    tx.exec_driver_sql("INSERT OR REPLACE INTO recollection_settings(name, value) VALUES (?, ?)", (name, value))
+
+
+def change_count(tx: Connection, clients: Iterable[str]) -> int:
+    """Return how often these namespaces changed so far: an answer from them is old once this is another number."""
+    tokens = json.dumps([scope_token(client) for client in clients])
+    query = "SELECT SUM(count) FROM recollection_changes WHERE scope IN (SELECT value FROM json_each(?))"
+    return int(tx.exec_driver_sql(query, (tokens,)).scalar() or 0)
 
 
 def secret(tx: Connection) -> bytes:
@@ -311,6 +342,7 @@ _INSERT = (
     "valid_from, valid_to, origin, author, key, source, spans, superseded_by, contests, pending) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?)"
 )
+_TELL = "INSERT INTO recollections_fts(rowid, text, scope) SELECT id, text, scope FROM recollections WHERE id >= ? ORDER BY id"
 
 
 def insert(tx: Connection, records: Sequence[Record], rows: npt.NDArray[np.float16] | None = None) -> list[int]:
@@ -327,7 +359,7 @@ def insert(tx: Connection, records: Sequence[Record], rows: npt.NDArray[np.float
     key = secret(tx)
     numbers = [_checked(record, key) for record in records]
     known = _known_numbers(tx, numbers)
-    last = tx.execute(text("SELECT seq FROM sqlite_sequence WHERE name = 'recollections'")).scalar() or 0
+    last = tx.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'recollections'").scalar() or 0
     fresh: list[tuple[Any, ...]] = []
     kept: list[tuple[int, bytes]] = []
     ids: list[int] = []
@@ -344,6 +376,7 @@ def insert(tx: Connection, records: Sequence[Record], rows: npt.NDArray[np.float
             kept.append((last, rows[row].tobytes()))
     if fresh:
         tx.exec_driver_sql(_INSERT, fresh)
+        tx.exec_driver_sql(_TELL, (fresh[0][0],))  # no id is higher than those of this write
     if kept:
         tx.exec_driver_sql("INSERT INTO recollection_vectors(id, vector) VALUES (?, ?)", kept)
     made = {(id_, source) for id_, record in zip(ids, records, strict=True) for source in record.made_from if id_}
@@ -576,8 +609,9 @@ def _rare(tx: Connection, words: Sequence[str], most: int) -> list[str]:
 
     Counting a record takes 25 ns, scoring it 600: a word that is everywhere costs most and says least.
     """
-    count = text("SELECT COUNT(*) FROM recollections_fts WHERE recollections_fts MATCH :match")
-    counted = sorted((tx.execute(count, {"match": f'text : "{word}"'}).scalar() or 0, word) for word in words)
+    counted = sorted((_count(tx, word, most + 1), word) for word in words)
+    if counted and counted[0][0] > most:  # all of them are everywhere: the rarest will do
+        counted = sorted((_count(tx, word, -1), word) for word in words)[:1]
     kept: list[str] = []
     total = 0
     for records, word in counted:
@@ -587,6 +621,12 @@ def _rare(tx: Connection, words: Sequence[str], most: int) -> list[str]:
         if records:
             kept.append(word)
     return kept
+
+
+def _count(tx: Connection, word: str, most: int) -> int:
+    """Return how many records a word stands in, counting no further than ``most``; -1 is all of them."""
+    few = "SELECT COUNT(*) FROM (SELECT 1 FROM recollections_fts WHERE recollections_fts MATCH ? LIMIT ?)"
+    return tx.exec_driver_sql(few, (f'text : "{word}"', most)).scalar() or 0
 
 
 def neighbours(tx: Connection, ids: Sequence[int], reach: int, scope: Scope) -> list[tuple[int, int, int]]:
