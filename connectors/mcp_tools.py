@@ -33,13 +33,12 @@ import json
 import os
 import re
 import threading
-import tomllib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from connectors.base import (
     Action,
@@ -57,7 +56,8 @@ from connectors.base import (
     TryLaterError,
     Workshop,
 )
-from connectors.client import Redactor
+from connectors.client import Breaker, Monotonic, Redactor
+from connectors.mcp_servers import Declared, Server, read_servers
 
 CONNECT_S = 20.0  # a program may have to start first
 CALL_S = 60.0
@@ -65,36 +65,6 @@ TOOLS_MAX = 200  # of one server
 TEXT_MAX = 20_000  # characters of an answer that are kept
 SHOWN_MAX = 300
 NO_RETURN = "once the tool has been called; what it does then is its own affair"
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-
-_SERVER = re.compile(r"[a-z][a-z0-9_]{0,30}")
-
-
-@dataclass(frozen=True)
-class Declared:
-    """What the operator says about one tool."""
-
-    risk: Risk = Risk.OUTSIDE
-    key: str = ""  # the argument that carries our stable key
-    roles: Mapping[str, Role] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Server:
-    """One server of ``connectors.toml``."""
-
-    name: str
-    command: tuple[str, ...] = ()
-    url: str = ""
-    env: Mapping[str, str] = field(default_factory=dict, repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    tools: Mapping[str, Declared | None] = field(default_factory=dict)  # None: off
-
-    @property
-    def redact(self) -> Redactor:
-        """Blanks out what the operator gave this server."""
-        given = [*self.env.values(), *self.headers.values()]
-        return Redactor([*given, *(each.partition(" ")[2] for each in given)])
 
 
 @dataclass(frozen=True)
@@ -119,11 +89,16 @@ class Mcp(Connector):
     _made: ClassVar[Mapping[str, Action]] = {}
 
     def __init__(
-        self, workshop: Workshop, servers: Mapping[str, Server], seen: Mapping[str, Mapping[str, Tool]]
+        self,
+        workshop: Workshop,
+        servers: Mapping[str, Server],
+        seen: Mapping[str, Mapping[str, Tool]],
+        monotonic: Monotonic = time.monotonic,
     ) -> None:
         self._workshop = workshop
         self._servers = servers
         self._seen = seen
+        self.breakers = {name: Breaker(name, monotonic=monotonic) for name in servers}
 
     @classmethod
     def open(cls, values: Mapping[str, str], workshop: Workshop) -> Mcp | None:
@@ -176,13 +151,27 @@ class Mcp(Connector):
         return Health(ok=not remedies, text="MCP: " + "; ".join(words) + ".", remedy=" ".join(remedies))
 
     async def call(self, server: Server, tool: str, key: str, arguments: Mapping[str, Json]) -> Receipt:
-        """Call one tool, if it is still what it was.
+        """Call one tool, if it is still what it was; a server that failed a few times in a row is let rest.
 
         Raises:
             RefusedError: It has changed, the arguments do not fit, or it said no.
             TryLaterError: The server does not answer; nothing was called.
             OutcomeUnknownError: It was called and gave no answer.
         """
+        breaker = self.breakers[server.name]
+        breaker.check()
+        try:
+            receipt = await self._called(server, tool, key, arguments)
+        except RefusedError:
+            breaker.succeeded()  # it is alive enough to say no
+            raise
+        except ConnectorError:
+            breaker.failed()
+            raise
+        breaker.succeeded()
+        return receipt
+
+    async def _called(self, server: Server, tool: str, key: str, arguments: Mapping[str, Json]) -> Receipt:
         was = self._seen[server.name][tool]
         declared = server.tools.get(tool) or Declared()
         given = _arguments(was, arguments, declared, key)
@@ -210,61 +199,7 @@ class Mcp(Connector):
         raise TryLaterError(f"{told}. Nothing was called.")
 
 
-# ── servers and tools ─────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def read_servers(path: Path) -> dict[str, Server]:
-    """Return the servers of a ``connectors.toml``; none when there is no file.
-
-    Raises:
-        RefusedError: A line makes no sense; the message says which.
-    """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise RefusedError(f"connectors.toml cannot be read: {error}.") from None
-    found = table.get("mcp", {})
-    if not isinstance(found, dict) or not all(isinstance(each, dict) for each in found.values()):
-        raise RefusedError("connectors.toml: each MCP server is a table of its own, such as [mcp.notes].")
-    return {name: _server(name, each) for name, each in found.items()}
-
-
-def _server(name: str, table: Mapping[str, Any]) -> Server:
-    where = f"connectors.toml, [mcp.{name}]"
-    if not _SERVER.fullmatch(name):
-        raise RefusedError(f"{where}: a name has small letters, digits and _ only.")
-    if unknown := set(table) - {"command", "url", "env", "headers", "tools"}:
-        raise RefusedError(f"{where}: {sorted(unknown)[0]!r} is not known here.")
-    command, url = table.get("command", []), table.get("url", "")
-    if bool(command) == bool(url):
-        raise RefusedError(f"{where}: give either a command or a url.")
-    if not isinstance(command, list) or not all(isinstance(part, str) for part in command) or not isinstance(url, str):
-        raise RefusedError(f'{where}: a command is a list, such as ["uvx", "notes-server"].')
-    parts = urlsplit(url)
-    if url and parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
-        raise RefusedError(f"{where}: the url must begin with https://.")
-    for what in ("env", "headers"):
-        if not all(isinstance(value, str) for value in table.get(what, {}).values()):
-            raise RefusedError(f"{where}: every value of {what} is a text.")
-    tools = {tool: _declared(f"{where}, {tool}", said) for tool, said in table.get("tools", {}).items()}
-    return Server(name, tuple(command), url, table.get("env", {}), table.get("headers", {}), tools)
-
-
-def _declared(where: str, said: Any) -> Declared | None:
-    if said == "off":
-        return None
-    table = said if isinstance(said, dict) else {"risk": said}
-    try:
-        unknown = set(table) - {"risk", "key", "roles"}
-        if unknown:
-            raise ValueError(sorted(unknown)[0])
-        roles = {str(name): Role(role) for name, role in table.get("roles", {}).items()}
-        return Declared(Risk(table.get("risk", Risk.OUTSIDE)), str(table.get("key", "")), roles)
-    except (ValueError, TypeError, AttributeError) as error:
-        risks = ", ".join(Risk)
-        raise RefusedError(f"{where}: {error}. A tool is {risks}, off, or a table of risk, key and roles.") from None
+# ── actions ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _with_tools(cls: type[Mcp], servers: Mapping[str, Server], seen: Mapping[str, Mapping[str, Tool]]) -> type[Mcp]:

@@ -389,7 +389,9 @@ async def test_the_invitation_to_another_time_replaces_the_first(calendar):
     await calendar.move(event="a@soloist", title="x", **later, key="2")
 
     content = calendar._workshop.files.get(receipt.data["attachments"][0]["sha256"])
-    assert events.sequence_of(content) == events.sequence_of((await calendar._collection.find("a@soloist")).content) == 1
+    assert (
+        events.sequence_of(content) == events.sequence_of((await calendar._collection.find("a@soloist")).content) == 1
+    )
     assert events.meeting_of(content).start == events.moment(later["start"], "")
 
 

@@ -12,7 +12,9 @@ import uvicorn
 from agents.base import ActionCall, Proposal
 from bot.testing import PaperAgent, PaperHouse
 from connectors.base import EffectClass, OutcomeUnknownError, RefusedError, Risk, Role, TryLaterError, Workshop
-from connectors.mcp_tools import Mcp, read_servers
+from connectors.client import FAILURES_MAX, REST_S, Breaker
+from connectors.mcp_servers import read_servers
+from connectors.mcp_tools import Mcp
 from tests.counterparts.mcp_notes import notes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,6 +105,31 @@ async def test_a_tool_that_breaks_off_leaves_the_outcome_open(there):
     with pytest.raises(OutcomeUnknownError, match="did not answer"):
         await use(there.open(), "mcp.notes.die", text="done")
     assert there.lines() == ["- done"]
+
+
+async def test_a_server_that_fails_is_let_rest_and_one_call_tries_it_after_that(there):
+    mcp = there.open()
+    clock = [0.0]
+    mcp.breakers["notes"] = Breaker("notes", monotonic=lambda: clock[0])
+    (server,) = mcp._servers.values()
+    gone = type(server)(server.name, (sys.executable, "-c", "raise SystemExit(3)"), tools=server.tools)
+    for _ in range(FAILURES_MAX):
+        with pytest.raises(TryLaterError, match="Nothing was called"):
+            await mcp.call(gone, "search", "", {"query": "milk"})
+    with pytest.raises(TryLaterError, match="rests"):
+        await use(mcp, "mcp.notes.search", query="milk")
+
+    clock[0] += REST_S + 1
+    await use(mcp, "mcp.notes.search", query="milk")
+    assert mcp.breakers["notes"].state == "closed"
+
+
+async def test_a_tool_that_says_no_is_no_failure_of_its_server(there):
+    mcp = there.open()
+    for _ in range(FAILURES_MAX + 1):
+        with pytest.raises(RefusedError, match="takes no"):
+            await use(mcp, "mcp.notes.search", nonsense="x")
+    assert mcp.breakers["notes"].state == "closed"
 
 
 async def test_a_server_that_is_gone_means_that_nothing_was_called(there):

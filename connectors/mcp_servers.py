@@ -1,0 +1,98 @@
+"""The MCP servers of ``connectors.toml``: what the operator says about each, and about its tools. See `connectors.mcp_tools`."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from connectors.base import RefusedError, Risk, Role
+from connectors.client import Redactor
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_SERVER = re.compile(r"[a-z][a-z0-9_]{0,30}")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What the operator says about one tool."""
+
+    risk: Risk = Risk.OUTSIDE
+    key: str = ""  # the argument that carries our stable key
+    roles: Mapping[str, Role] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server of ``connectors.toml``."""
+
+    name: str
+    command: tuple[str, ...] = ()
+    url: str = ""
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    tools: Mapping[str, Declared | None] = field(default_factory=dict)  # None: off
+
+    @property
+    def redact(self) -> Redactor:
+        """Blanks out what the operator gave this server."""
+        given = [*self.env.values(), *self.headers.values()]
+        return Redactor([*given, *(each.partition(" ")[2] for each in given)])
+
+
+def read_servers(path: Path) -> dict[str, Server]:
+    """Return the servers of a ``connectors.toml``; none when there is no file.
+
+    Raises:
+        RefusedError: A line makes no sense; the message says which.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise RefusedError(f"connectors.toml cannot be read: {error}.") from None
+    found = table.get("mcp", {})
+    if not isinstance(found, dict) or not all(isinstance(each, dict) for each in found.values()):
+        raise RefusedError("connectors.toml: each MCP server is a table of its own, such as [mcp.notes].")
+    return {name: _server(name, each) for name, each in found.items()}
+
+
+def _server(name: str, table: Mapping[str, Any]) -> Server:
+    where = f"connectors.toml, [mcp.{name}]"
+    if not _SERVER.fullmatch(name):
+        raise RefusedError(f"{where}: a name has small letters, digits and _ only.")
+    if unknown := set(table) - {"command", "url", "env", "headers", "tools"}:
+        raise RefusedError(f"{where}: {sorted(unknown)[0]!r} is not known here.")
+    command, url = table.get("command", []), table.get("url", "")
+    if bool(command) == bool(url):
+        raise RefusedError(f"{where}: give either a command or a url.")
+    if not isinstance(command, list) or not all(isinstance(part, str) for part in command) or not isinstance(url, str):
+        raise RefusedError(f'{where}: a command is a list, such as ["uvx", "notes-server"].')
+    parts = urlsplit(url)
+    if url and parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+        raise RefusedError(f"{where}: the url must begin with https://.")
+    for what in ("env", "headers"):
+        if not all(isinstance(value, str) for value in table.get(what, {}).values()):
+            raise RefusedError(f"{where}: every value of {what} is a text.")
+    tools = {tool: _declared(f"{where}, {tool}", said) for tool, said in table.get("tools", {}).items()}
+    return Server(name, tuple(command), url, table.get("env", {}), table.get("headers", {}), tools)
+
+
+def _declared(where: str, said: Any) -> Declared | None:
+    if said == "off":
+        return None
+    table = said if isinstance(said, dict) else {"risk": said}
+    try:
+        unknown = set(table) - {"risk", "key", "roles"}
+        if unknown:
+            raise ValueError(sorted(unknown)[0])
+        roles = {str(name): Role(role) for name, role in table.get("roles", {}).items()}
+        return Declared(Risk(table.get("risk", Risk.OUTSIDE)), str(table.get("key", "")), roles)
+    except (ValueError, TypeError, AttributeError) as error:
+        risks = ", ".join(Risk)
+        raise RefusedError(f"{where}: {error}. A tool is {risks}, off, or a table of risk, key and roles.") from None
