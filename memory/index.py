@@ -39,7 +39,8 @@ WIDE_MIN, WIDE_SHARE = 16_000, 40  # by Hamming distance: at least so many, or a
 CANDIDATES = 1_500  # of those by the numbers of the question against their bits; to be scored again
 TAIL_SHARE = 8  # a new generation when the tail is an eighth of it: bounds both replay and rewriting
 SUFFIX = ".bin"
-FORM = 1  # of the file and of the bits; another form is made anew from the store
+STEPS = np.float32(4096)  # of a number up to 1: two such and a float's 24 bits are used up
+FORM = 2  # of the file and of the bits; another form is made anew from the store
 
 
 class TornIndexError(Exception):
@@ -133,9 +134,21 @@ class _Tail:
 
 
 def bits(vectors: Floats, centre: Floats) -> Bits:
-    """Return one bit a dimension: on which side of the centre, after spreading. Shape (n, dims / 8)."""
-    turn = spread(len(centre))
-    return np.packbits(vectors @ turn > centre @ turn, axis=1)
+    """Return one bit a dimension: on which side of the centre, after spreading. Shape (n, dims / 8).
+
+    A record has the same bits whether it comes alone or among thousands. The last digits of a product depend on how
+    many rows are multiplied at once, so both sides are whole numbers, small enough for every sum to be exact.
+    """
+    away = vectors - centre
+    lengths = np.sqrt(np.square(away).sum(axis=1, keepdims=True))
+    away *= STEPS / np.where(lengths > 0, lengths, 1)
+    return np.packbits(np.rint(away, out=away) @ _whole_turn(len(centre)) > 0, axis=1)
+
+
+@lru_cache(maxsize=4)
+def _whole_turn(dims: int) -> Floats:
+    turned: Floats = np.rint(spread(dims) * STEPS)
+    return turned
 
 
 @lru_cache(maxsize=4)

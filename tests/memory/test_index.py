@@ -80,6 +80,19 @@ def test_the_order_in_which_records_come_changes_nothing(tmp_path) -> None:
     assert set(other.near(vectors[0], 10) % 2) == {0}
 
 
+def test_a_record_has_the_same_bits_alone_and_among_others() -> None:
+    """Rows that lie just on the border, where the last digit of a product decides."""
+    rng = np.random.default_rng(9)
+    vectors = np.sign(rng.standard_normal((4_000, 64))).astype(np.float32)
+    many = bits(vectors, np.zeros(64, np.float32))
+    for size in (1, 3, 7, 16, 61, 500):
+        few = np.concatenate([bits(vectors[n : n + size], np.zeros(64, np.float32)) for n in range(0, 4_000, size)])
+        assert (few == many).all(), size
+    # The twin: of these rows a plain product tells hundreds of signs by its last digit alone.
+    doubtful = np.abs(vectors.astype(np.float64) @ spread(64).astype(np.float64)) < 1e-6
+    assert doubtful.sum() > 100
+
+
 def stamp_of(index, count):
     return Stamp("paper-1", index.dims, count, count, 0, 0, ())
 
