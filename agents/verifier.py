@@ -33,6 +33,8 @@ OF_POSTS = frozenset(
 TEXT_MAX = 20_000  # characters looked at
 
 _AHEAD = re.compile(r"\b(?:by|until|before|no later than)\s*(?:\w+day,? )?(?:the )?$", re.IGNORECASE)
+# ISO 13616, as it is printed; in small letters only where nothing else looks like it.
+_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:\s?[A-Z\d]{4}){2,7}(?:\s?[A-Z\d]{1,3})?\b|\b[a-z]{2}\d{13,32}\b")
 _GREETING = re.compile(r"\A\s*(?:hello|hi|dear|hey)\s+([^\s,!.]+)", re.IGNORECASE)
 _PROMISE = re.compile(
     r"\b(guarantee[sd]?|free of charge|at no cost|for free|discount|refund(?:ed)?|money back|compensat\w+|we promise"
@@ -65,6 +67,7 @@ def check(calls: Sequence[ActionCall], task: Task, desk: Desk) -> tuple[str, ...
             found += _promises(text, task)
             found += _citations(text, calls, task, desk)
             found += _links(text, task, desk)
+            found += _accounts(text, call, task, desk)
         found += _files(call, desk)
         found += _tone(call, desk)
     return tuple(dict.fromkeys(found))
@@ -307,6 +310,17 @@ def _links(text: str, task: Task, desk: Desk) -> Iterator[str]:
     for host in hosts(text):
         if host not in task.text.casefold() and not any(host in each or host.endswith("." + each) for each in own):
             yield f"It links to {host}, which is not yours and which you did not name."
+
+
+def _accounts(text: str, call: ActionCall, task: Task, desk: Desk) -> Iterator[str]:
+    """A bank account that came with somebody's words is how money is led astray."""
+    client = desk.record("client", call.client) if call.client else None
+    said = [desk.company.get("iban", ""), task.text, task.guidance, *_flat(dict(client.data) if client else {})]
+    known = [re.sub(r"\s", "", each).upper() for each in said]
+    for match in _IBAN.finditer(text):
+        account = re.sub(r"\s", "", match[0]).upper()
+        if not any(account in each for each in known):
+            yield f"It names the bank account {account}, which is not yours and which you did not name."
 
 
 def _files(call: ActionCall, desk: Desk) -> Iterable[str]:

@@ -91,6 +91,7 @@ async def test_what_cannot_be_placed_is_named(body: str, warning: str) -> None:
         ("quotes", "You wrote: “please cancel our whole order now”.", "You wrote: “we need it by Friday, please”."),
         ("citations", "Prices rise [1].", "Prices rise [1].\n\n[1] Our terms"),
         ("links", "See https://evil.example/x.", "See https://lind.example/x."),
+        ("accounts", "Please pay to DE99 9999 9999 9999 9999 99.", "Please pay to DE02 1203 0000 0000 2020 51."),
         ("blanks", "The code is {code}.", "The code is 4711."),
         ("files", "The plan is attached.", "The plan follows."),
     ],
