@@ -50,6 +50,7 @@ ROWS = (
     Row("T8", "test_t08_cards", 2_000, 20_000, "payloads on each channel"),
     Row("T9", "test_t09_forgery", 10, 200, "times every kind"),
     Row("T12", "test_t12_exfiltration", 200, 2_000, "messages on each channel"),
+    Row("T10", "test_t10_injection", 800, 15_000, "documents"),
     Row("T13", "test_t13_malformed", 2_500, 100_000, "lines and presses"),
     Row("T14", "test_t14_replay", 100, 1_000, "captures"),
     Row("T15", "test_t15_storms", 500, 10_000, "sends"),
