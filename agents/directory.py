@@ -99,10 +99,10 @@ def whom(task: Task, said: str, nearby: Sequence[Record]) -> Proposal:
     if nearby:
         fallback = task.intent.id().replace("_", " ") + " {name}"
         return Proposal(ask=f"Which client do you mean by {said!r}?", choices=which(nearby, task.text, said, fallback))
-    return Proposal(
-        ask=f"I know no client called {said!r}. Add them first, for example: add client {said}, billing@their-domain. "
-        "Then ask me again.",
-    )
+    unknown = f"I know no client called {said!r}."
+    if "email" in type(task.intent).model_fields:
+        return Proposal(ask=f"{unknown} Tell me their e-mail address, and I go on.")
+    return Proposal(ask=f"{unknown} Add them first, for example: add client {said}, billing@their-domain.")
 
 
 def the_client(said: str, task: Task, desk: Desk) -> Record | Proposal:
@@ -137,7 +137,7 @@ def no_address(client: Record) -> Proposal:
     """Return the question for a client's address."""
     name = named(client)
     return Proposal(
-        ask=f"I have no e-mail address for {name}. Tell me: update {name} email their@address. Then ask again."
+        ask=f"I have no e-mail address for {name}. Tell me: update {name} email their@address."
     )
 
 

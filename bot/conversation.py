@@ -19,7 +19,7 @@ from bot.control import CONTROL, EXACT
 from bot.deciding.hearing import ANSWER
 from bot.intents import Scene
 from bot.reading.fit import fit
-from bot.reading.followup import WORDS_MAX, Before, Heard, and_what, changes_card, same_for
+from bot.reading.followup import WORDS_MAX, Before, Heard, Leaning, address_given, and_what, changes_card, same_for
 from bot.state import TaskState
 from connectors.base import Json
 from memory.database import Database
@@ -73,7 +73,7 @@ class Conversation:
                 slots: dict[str, Json] = {"card": before.card, "reason": text.strip()}
                 return Understood(order="", intent=REVISE, slots=slots, confidence_pct=100, tier="pattern",
                                   evidence=(f"words on card {before.card}, the last one shown here",))  # fmt: skip
-            if number == 0 and (again := same_for(heard, before) or and_what(heard, before)):
+            if number == 0 and (again := _again(heard, before)):
                 name = before.intent.id()
                 return Understood(order="", intent="" if again.ask else name, slots=dict(again.slots or {}), ask=again.ask,
                                   confidence_pct=100, tier="pattern", evidence=(f"leans on {before.text[:80]!r}",),
@@ -99,7 +99,9 @@ class Conversation:
             intent = self._intents.get(meant)
             if intent is None or meant in EXACT or not isinstance(said.heard, MessageReceived):
                 return
-            yield Before(intent, self._slots(said, intent, scene), said.heard.text, _card(said))
+            last = [*said.said.values()][-1:]
+            asked = any(each.kind == "question" for each in last)
+            yield Before(intent, self._slots(said, intent, scene), said.heard.text, _card(said), asked)
 
     def _heard(self, state: TaskState, now: datetime) -> Iterator[int]:
         query = select(turns).where(turns.c.task != state.id, turns.c.kind == "heard").order_by(turns.c.n.desc())
@@ -120,6 +122,10 @@ class Conversation:
                     read = fit(intent, words, spans, scene.now, scene.zone, scene.currency, {name: words})
                     slots |= {name: read.slots[name]} if name in read.slots else {}
         return slots
+
+
+def _again(heard: Heard, before: Before) -> Leaning | None:
+    return address_given(heard, before) or same_for(heard, before) or and_what(heard, before)
 
 
 def _here(said: TaskState, place: Place | None, now: datetime) -> bool:

@@ -28,6 +28,7 @@ _SAME = re.compile(
 _AND = re.compile(r"^(?:and|what about|how about|and what about|and how about)\s+(?P<rest>.+?)\s*\?$", re.IGNORECASE)
 _NEVER_THE_SAME = frozenset({"invoice", "email"})
 """Kinds of values that belong to one client: another client's are asked for."""
+_HERE_IT_IS = frozenset("it s its is here that the their his her address email e mail ok sure please".split())  # noqa: SIM905
 _STYLE = re.compile(
     r"^(?:please\s+)?make (?:it|that|this|the (?:text|mail|letter|post|tone))\s+(?:(?:a (?:bit|little)|much|more|less|sound)\s+)*"
     r"(?:short|long|friendl|formal|inform|warm|polite|crisp|clear|casual|simple|simpler|direct|personal|sharp|soft|nic|kind)\w*"
@@ -52,12 +53,14 @@ class Before:
         slots: As they stand now, changes made on its card included.
         text: Its words.
         card: The card that waits because of it, "" when none or several do.
+        asked: Whether it was answered by a question.
     """
 
     intent: type[Intent]
     slots: Mapping[str, Json]
     text: str
     card: str = ""
+    asked: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,19 @@ def changes_card(heard: Heard, intent: type[Intent]) -> bool:
     if not values or len(values) != len(heard.spans):
         return False
     return bool(_CHANGING & set(words)) and set(words) <= _SMALL and "?" not in text
+
+
+def address_given(heard: Heard, before: Before) -> Leaning | None:
+    """Return the request that was asked about with the address that was missing, None when the message is more than one."""
+    open_slots = [
+        slot for slot, kind in slots_of(before.intent).items() if kind == "email" and slot not in before.slots
+    ]
+    found = [slot for slot in heard.spans if slot.kind == "email"]
+    if not before.asked or len(open_slots) != 1 or len(found) != 1 or len(heard.spans) != 1:
+        return None
+    if set(_words(heard.text, found)) - _HERE_IT_IS:
+        return None
+    return Leaning(slots={**before.slots, open_slots[0]: found[0].text})
 
 
 def same_for(heard: Heard, before: Before) -> Leaning | None:

@@ -97,3 +97,23 @@ async def test_the_negative_twin_without_the_conversation_it_is_asked_back(house
     house.reader._real._conversation.leans = lambda *_: None  # type: ignore[attr-defined]
     await house.operator("make it 1,500 instead")
     assert amount(house, card) == "1,428.00 EUR"
+
+
+async def test_who_is_on_no_book_is_served_once_their_address_is_told(house: PaperHouse) -> None:
+    await house.operator("invoice Bob 500 for the logo")
+    assert "I know no client called 'Bob'. Tell me their e-mail address" in house.channel.words[-1]
+    await house.operator("it's bob@bob.example")
+    (card,) = house.channel.cards.values()
+    assert "bob@bob.example" in str(card.rows)
+    assert "595.00 EUR" in str(card.rows)
+    assert "NEW" in str(card.rows)
+
+
+async def test_an_address_nobody_asked_for_begins_nothing(house: PaperHouse) -> None:
+    await house.operator("who is Acme?")
+    await house.operator("bob@bob.example")
+    assert not house.channel.cards
+    await house.operator("invoice Bob 500 for the logo")
+    await house.operator("remember that the logo is green")
+    await house.operator("bob@bob.example")
+    assert not house.channel.cards, "another request stands in between"
