@@ -318,7 +318,7 @@ class Memory:
             question = read(query, self._known_names(tx), at)
             vector = None
             if index is not None and vectors is not None and query.strip():
-                vector = vectors.embedder.embed([question.topic])[0]
+                vector = vectors.question(question.topic)
             among = rows_of.in_scope(tx, scope) if scope.narrows() else None
             search = Search(tx, self.weights, question, index, vector, scope, at, mode, among)
             hits = search.best(k)
@@ -329,6 +329,16 @@ class Memory:
                 hits = Search(tx, self.weights, question, index, vector, scope, at, mode, among).best(k)
             pending = self._waiting(tx) if index is not None else 0
         return Hits(hits, lexical_only=vector is None, note=note, pending=pending)
+
+    def sequence(self, clients: Sequence[str]) -> str:
+        """Return what changes with every write to these namespaces, and when the index does.
+
+        For whoever keeps answers for a while: read it before asking, keep the answer under it, and an answer found
+        under it again is as good as new. Only the weight of rare words may move with what others write meanwhile.
+        """
+        index = self._vectors.changes if self._vectors else 0
+        with self.database.read() as tx:
+            return f"{index}:{rows_of.change_count(tx, clients)}"
 
     def _known_names(self, tx: Connection) -> list[str]:
         if self._names is None:

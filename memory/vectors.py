@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +18,14 @@ from sqlalchemy import Connection
 from memory import recollections as rows_of
 from memory.database import Database
 from memory.embed import Embedder
+from memory.heap import give_back
 from memory.index import EXACT_MAX, Batch, Segment, Stamp, TornIndexError, VectorIndex, bits, build, sweep
 
 DRAIN_BATCH = 256  # texts embedded between two writes
 REPLAY_BATCH = 20_000  # vectors read from the store at a time: 30 MB
+QUESTIONS_MAX = 256  # whose vectors are kept: the same one is asked of several kinds and scopes, and again
+CALM_SHARE = 64  # in a quiet moment a tail of more than this part becomes a generation: the next start reads less
+CALM_PART = 4  # and of more than this part of `exact_max`
 
 
 class Vectors:
@@ -43,6 +47,8 @@ class Vectors:
         self.note = ""
         # Held over commit and index together, so that both tell the same story.
         self.change = threading.RLock()
+        self.changes = 0  # of the index; with the store's own count it tells whether an answer is old
+        self.question = lru_cache(QUESTIONS_MAX)(self._question)
         self._step = step
         self._exact_max = exact_max
         self._gone: set[int] = set()
@@ -60,6 +66,7 @@ class Vectors:
                     (min(DRAIN_BATCH, limit - done),),
                 ).fetchall()
             if not rows:
+                self._settle()
                 break
             vectors = self.embedder.embed([row[2] for row in rows]).astype(np.float16)
             self._step("queue: embedded")
@@ -72,6 +79,24 @@ class Vectors:
             done += len(rows)
         return done
 
+    def _question(self, topic: str) -> npt.NDArray[np.float32]:
+        """Return the vector of a question; `question` keeps the last ones."""
+        vector: npt.NDArray[np.float32] = self.embedder.embed([topic])[0]
+        vector.setflags(write=False)
+        return vector
+
+    def _settle(self) -> None:
+        """Make a generation of a long tail while nothing waits."""
+        with self.change:
+            index = self.index
+            most = self._exact_max // CALM_PART
+            if (
+                index is not None
+                and index.centre is not None
+                and len(index.tail) > max(most, len(index.sealed) // CALM_SHARE)
+            ):
+                self._seal(index)
+
     def admit(self, ids: Sequence[int], clients: Sequence[str], rows: npt.NDArray[np.float16]) -> None:
         """Add records whose vectors are committed. Called with the change lock held."""
         index = self.index
@@ -79,12 +104,15 @@ class Vectors:
             return
         spaces = np.array([rows_of.space_number(client) for client in clients], np.uint32)
         index.add(np.array(ids, np.uint32), spaces, rows.astype(np.float32))
+        self.changes += 1
         if index.needs_seal:
             self._seal(index)
 
     def drop(self, ids: Sequence[int]) -> None:
         """Take records out at once, on disk too. Called with the change lock held, after their rows are gone."""
         self._gone.update(ids)
+        self.changes += 1
+        self.question.cache_clear()  # a question may hold the name that was forgotten
         index = self.index
         if index is not None and index.drop(ids):
             self._seal(index)
@@ -145,6 +173,8 @@ class Vectors:
     def _serve(self, index: VectorIndex) -> None:
         self.index = index
         self.note = ""
+        self.changes += 1
+        give_back()
         if index.needs_seal:
             with self.change:
                 self._seal(index)
