@@ -137,7 +137,7 @@ def no_address(client: Record) -> Proposal:
     """Return the question for a client's address."""
     name = named(client)
     return Proposal(
-        ask=f"I have no e-mail address for {name}. Tell me: update {name} email their@address."
+        ask=f"I have no e-mail address for {name}. Tell me and I go on, or have me keep it: update {name} email their@address."
     )
 
 
