@@ -16,7 +16,7 @@ from sqlalchemy import and_, func, or_, select
 
 from agents import analytics, monitor
 from agents.monitor import Alarm
-from bot import approvals, batch, grants
+from bot import approvals, batch, grants, habits
 from bot.agreement import EDITED, REJECTED, UNCHANGED, UNDONE
 from bot.approvals import View
 from bot.channels.base import Card, Home
@@ -346,6 +346,8 @@ class History:
                     "\n".join(["In force:", *(f"- {line}" for line in lines)]) if lines else "No grants are in force."
                 )
                 return _answered(text, grants.endings(list(self._grants_in_force())))
+            case "habits":
+                return self._habits()
             case "budget":
                 lines = self.budget_lines()
                 text = (
@@ -371,6 +373,34 @@ class History:
     def _grants_in_force(self) -> dict[str, Granted]:
         house = self.state(HOUSE)
         return grants_in_force(house.grants, house.grant_uses, self._now())
+
+    def _habits(self) -> Answered:
+        """Return what drafts follow because the operator always had it so, each with a button to end it."""
+        with self._database.read() as connection:
+            books = Books(connection)
+            names = {each.key: str(each.data.get("name") or each.key) for each in books.all("client")}
+            kept = [
+                (
+                    delta.key,
+                    name,
+                    habits.words(delta.key, name, each["value"], names.get(client, client)),
+                    each["cards"],
+                )
+                for delta in books.all(habits.DELTA)
+                for client in [delta.key.partition(":")[2]]
+                for name, each in delta.data["fields"].items()
+            ] + [
+                (each.key, step, habits.words(each.key, step, habits.LEFT_OUT, ""), [])
+                for each in books.all(habits.PREFERENCE)
+                if each.key.startswith(habits.PLAYBOOK)
+                for step in each.data.get("dropped", [])
+            ]
+        if not kept:
+            return _answered("No habits yet. When you change drafts the same way twice, I ask whether to keep it.")
+        lines = [f"- {told}" + (f" (from {', '.join(cards[-4:])})" if cards else "") for _, _, told, cards in kept]
+        return _answered(
+            "\n".join(["Because you always had it so:", *lines]), habits.endings(each[:3] for each in kept)
+        )
 
     def help_text(self) -> str:
         """Return what can be said, one line each."""

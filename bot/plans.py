@@ -48,11 +48,10 @@ _FIELD = re.compile(r"(?P<name>[a-z_]+)\s*(?::|=|\bto\b|\bis\b)?\s*(?P<value>\S.
 
 @dataclass(frozen=True)
 class Edit:
-    """What an answer does to a plan. ``dropped`` names what was left out; ``problem`` says what is wrong with it."""
+    """What an answer does to a plan; ``problem`` says what is wrong with it."""
 
     what: Literal["go", "end", "change", "wrong", "unclear"]
     steps: tuple[Step, ...] = ()
-    dropped: tuple[str, ...] = ()
     problem: str = ""
 
 
@@ -107,7 +106,7 @@ def _without(steps: Sequence[Step], numbers: Sequence[int]) -> Edit:
     freed = tuple(
         msgspec.structs.replace(step, needs=tuple(need for need in step.needs if need not in gone)) for step in kept
     )
-    return Edit("change", freed, dropped=tuple(sorted(gone)))
+    return Edit("change", freed)
 
 
 def _at_or_field(steps: Sequence[Step], number: int, rest: str, now: datetime, zone: ZoneInfo) -> Edit:

@@ -14,7 +14,7 @@ from msgspec import field
 from msgspec.structs import replace
 
 from bot.agreement import EDITED, REJECTED, UNCHANGED, UNDONE
-from bot.effects import Lasting, Show, unpack
+from bot.effects import Delegate, Lasting, Show, unpack
 from connectors.base import Json
 from memory.events import (
     ActionCall,
@@ -146,14 +146,20 @@ def apply(state: TaskState, line: Line) -> TaskState:
 
 def with_orders(state: TaskState, line: Line) -> TaskState:
     """Return the state with the line in its place and its orders open: the second half of `apply`."""
-    open_orders = state.open
+    open_orders, edits = state.open, state.edits
     answered = getattr(line.event, "order", "")
     if answered or line.ordered.given or line.ordered.closed:
         gone = {answered, *line.ordered.closed}
         open_orders = {key: order for key, order in open_orders.items() if key not in gone}
-        given = ((row.id, unpack(row.body)) for row in line.ordered.given)
+        given = [(row.id, unpack(row.body)) for row in line.ordered.given]
         open_orders.update((key, order) for key, order in given if _is_answered(order, state))
-    return replace(state, seq=line.seq, head=line.hash, at=line.at, began=state.began or line.at, open=open_orders)
+        for _, order in given:
+            # An edit counts once a draft was ordered with it: that of a press which was refused never does.
+            if isinstance(order, Delegate) and order.card and order.edits:
+                edits = with_item(edits, order.card, order.edits)
+    return replace(
+        state, seq=line.seq, head=line.hash, at=line.at, began=state.began or line.at, open=open_orders, edits=edits
+    )
 
 
 def _is_answered(order: Lasting, state: TaskState) -> bool:
@@ -217,10 +223,7 @@ def with_event(state: TaskState, line: Line) -> TaskState:  # noqa: PLR0915 - a 
                 cards=with_item(state.cards, event.card, CardState(event, former=_former(state, event.card))),
             )
         case Pressed():
-            edits = state.edits
-            if event.edits:
-                edits = with_item(edits, event.card, {**edits.get(event.card, {}), **event.edits})
-            return replace(state, presses=state.presses + 1, edits=edits, yeses=_with_yes(state, event))
+            return replace(state, presses=state.presses + 1, yeses=_with_yes(state, event))
         case Settled():
             card = state.cards[event.card]
             changed = replace(card, state=event.how, settled=event, settled_at=line.at, snoozed_until=None)

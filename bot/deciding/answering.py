@@ -27,11 +27,12 @@ def answer_for_effect(state: TaskState, event: Pressed, standing: CardState, hou
     effect = state.effects.get(opened.effect)
     if effect is None:  # a card found open in a restored backup
         return _answer_for_restored(state, event, standing, settled, house)
+    off = fortunes.looks_off(state, opened.effect)
     match event.verb:
         case "arrived" if opened.kind == "unknown":
             text = f"{fortunes.says(effect, house)}: confirmed by you."
             confirmed = Confirmed(effect=opened.effect, text=text, how="operator")
-            return [settled, Record(event=confirmed), Reply(text="Noted: it arrived.")]
+            return [settled, *off, Record(event=confirmed), Reply(text="Noted: it arrived.")]
         case "again":
             refusal = not_again(effect, house)
             if refusal:
@@ -42,10 +43,10 @@ def answer_for_effect(state: TaskState, event: Pressed, standing: CardState, hou
                 if call.name.startswith("books.")
                 else [Record(event=Sending(effect=opened.effect, attempt=effect.attempt + 1, at=house.now))]
             )
-            return [settled, *again, Reply(text="Sending it again.")]
+            return [settled, *off, *again, Reply(text="Sending it again.")]
         case "drop" | "reject":
             dropped = Dropped(effect=opened.effect, reason="Let go by you.", by=event.actor)
-            return [settled, Record(event=dropped), Reply(text="Dropped.")]
+            return [settled, *off, Record(event=dropped), Reply(text="Dropped.")]
         case "snooze":
             until = event.until or house.now + timedelta(hours=1)
             return [Record(event=Snoozed(card=event.card, until=until, by=event.actor)), Reply(text="Put aside.")]

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from bot import approvals
 from bot.agreement import Agreement
-from bot.deciding import progress, verdicts
+from bot.deciding import learning, progress, verdicts
 from bot.deciding.house import CLOCK, House
 from bot.deciding.saying import RESTED, mend, say, show_card
 from bot.effects import Close, Effect, Record, Wake
@@ -43,7 +43,7 @@ def drawn(
             dict.fromkeys(house.actions[call.name].no_return for call in calls if house.actions[call.name].no_return)
         ),
         confidence_pct=event.confidence_pct,
-        reasons=(*event.reasons, *_evidence(calls, house)),
+        reasons=(*event.reasons, *learning.told(state, event, house), *_evidence(calls, house)),
         sources=event.sources,
         warnings=event.warnings,
         changes=approvals.changes(before.opened.calls, calls, house.actions) if before else (),
@@ -96,7 +96,7 @@ def settled(state: TaskState, event: Settled, house: House) -> list[Effect]:
     ]
     mended = mend(state, event.card)
     if event.how == "approved" or event.how == "superseded":  # noqa: PLR1714 - read as the two words
-        return [*closing, *mended]
+        return [*closing, *mended, *learning.from_card(state, event, house)]
     if progress.in_a_plan(state):
         return [*closing, *mended, *progress.advance(state, house)]  # what does not depend on it goes on
     summary = {"denied": "rejected", "expired": "ran out", "cancelled": "cancelled"}[event.how]

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 
 from bot import approvals, books
 from bot.deciding import progress, recurring, starting
-from bot.deciding.house import House
+from bot.deciding.house import SOLOIST, House
 from bot.deciding.saying import mend, say
-from bot.effects import Effect, Perform, Record, Wake
-from bot.state import FINAL, EffectState, TaskState
+from bot.effects import Close, Effect, Perform, Record, Wake
+from bot.state import FINAL, CardState, EffectState, TaskState
 from connectors.base import EffectClass, Json
-from memory.events import BecameUnknown, CardOpened, Confirmed, Dropped, Failed
+from memory.events import BecameUnknown, CardOpened, Confirmed, Dropped, Failed, Settled
 
 MEMORY_MAX_S = 10 * 365 * 86400.0  # no service remembers a key for longer, whatever it declares
 
@@ -21,7 +21,7 @@ def confirmed(state: TaskState, event: Confirmed, house: House) -> list[Effect]:
     effect = state.effects[event.effect]
     call = effect.prepared.call
     orders: list[Effect] = [Record(event=entry) for entry in books.enter(call, event.effect, house.ledgers)]
-    orders += mend(state, effect.prepared.card)
+    orders += [*mend(state, effect.prepared.card), *_answered(state, event.effect, "It was found: it had arrived.")]
     if effect.prepared.compensates:
         return orders
     if call.name == "books.remind":
@@ -42,7 +42,7 @@ def confirmed(state: TaskState, event: Confirmed, house: House) -> list[Effect]:
 def failed(state: TaskState, event: Failed, house: House) -> list[Effect]:
     """Wait for the next attempt, or bring it to the operator when there is none."""
     effect = state.effects[event.effect]
-    mended = mend(state, effect.prepared.card)
+    mended = mend(state, effect.prepared.card) + _answered(state, event.effect, "It had not arrived.")
     if event.again_at:
         data: dict[str, Json] = {"effect": event.effect, "card": effect.prepared.card}
         return [Wake(reason="retry", due=event.again_at, data=data), *mended]
@@ -64,10 +64,36 @@ def failed(state: TaskState, event: Failed, house: House) -> list[Effect]:
 
 
 def unknown(state: TaskState, event: BecameUnknown) -> list[Effect]:
-    """Nobody knows whether it happened: ask the operator."""
+    """Nobody knows whether it happened: ask the operator, and look once more where that may tell."""
+    asked = [] if _questions(state, event.effect) else [_asked_about(state, event.effect, event.reason)]
+    data: dict[str, Json] = {"effect": event.effect}
+    later = [Wake(reason="look", due=event.look_at, data=data)] if event.look_at else []
+    return [*asked, *later, *mend(state, state.effects[event.effect].prepared.card)]
+
+
+def _questions(state: TaskState, effect_id: str) -> list[CardState]:
+    return [card for card in state.pending() if (card.opened.kind, card.opened.effect) == ("unknown", effect_id)]
+
+
+def _answered(state: TaskState, effect_id: str, how: str) -> list[Effect]:
+    """What a later look has found out is no question any more."""
     return [
-        _asked_about(state, event.effect, event.reason),
-        *mend(state, state.effects[event.effect].prepared.card),
+        Record(
+            event=Settled(
+                card=card.opened.card, revision=card.opened.revision, how="superseded", by=SOLOIST, reason=how
+            )
+        )
+        for card in _questions(state, effect_id)
+    ]
+
+
+def looks_off(state: TaskState, effect_id: str) -> list[Effect]:
+    """Call off every look for an effect: somebody has said what became of it, and a late find is a bystander's word."""
+    return [
+        Close(order=key)
+        for key, order in state.open.items()
+        if (isinstance(order, Perform) and order.look and order.effect == effect_id)
+        or (isinstance(order, Wake) and order.reason == "look" and order.data.get("effect") == effect_id)
     ]
 
 
@@ -116,8 +142,11 @@ def interrupted(effect: EffectState, house: House) -> list[Effect]:
         case EffectClass.KEYED:
             action = house.actions.get(prepared.call.name)
             since = house.now - (effect.first_sent_at or house.now)
-            if action is None or since < timedelta(seconds=min(action.key_window_s, MEMORY_MAX_S)):
+            tired = action is not None and action.find is not None and effect.attempt >= action.attempts_max
+            if action is None or (since < timedelta(seconds=min(action.key_window_s, MEMORY_MAX_S)) and not tired):
                 return [Perform(effect=prepared.effect, attempt=effect.attempt)]
+            if action.find:
+                return [Perform(effect=prepared.effect, attempt=effect.attempt, look=True)]
             reason = "Soloist stopped while this was being sent, and the service has forgotten its key since."
             return [Record(event=BecameUnknown(effect=prepared.effect, reason=reason))]
         case EffectClass.RECONCILABLE:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from bot.deciding import cards, guards, progress, starting, verdicts
+from bot.deciding import cards, guards, learning, progress, starting, verdicts
 from bot.deciding.house import House
 from bot.deciding.saying import say
 from bot.effects import Delegate, Effect, Record, Remember, Reply, Tally
@@ -47,6 +47,8 @@ def proposed(state: TaskState, event: Proposed, house: House) -> list[Effect]:
         revision = state.planned.revision + 1 if state.planned else 1
         plan = Planned(goal=state.title, steps=steps, source=f"agent:{event.agent}", revision=revision)
         return [*remember, *said, Record(event=plan)]
+    if habit := learning.missing(state, event, house):
+        return [Delegate(step=event.step, card=event.card, edits={**event.edits, **habit})]
     if not event.calls:
         said = say(state, event.say, choices=event.choices, files=event.files) if event.say else []
         return [*remember, *said, *progress.advance(state, house)]

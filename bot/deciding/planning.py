@@ -1,15 +1,14 @@
-"""A plan that is shown, edited and let go; what was left out of it is kept as a preference. Pure."""
+"""A plan that is shown, edited, let go or dropped. Pure."""
 
 from __future__ import annotations
 
 from bot import plans
-from bot.deciding import progress
+from bot.deciding import learning, progress
 from bot.deciding.house import House
 from bot.deciding.saying import say
 from bot.effects import Delegate, Effect, Record
 from bot.state import TaskState
-from connectors.base import Json
-from memory.events import Ended, Planned, Recorded, WokeUp, Write
+from memory.events import Ended, Planned, WokeUp
 
 
 def planned(state: TaskState, event: Planned, house: House) -> list[Effect]:
@@ -49,17 +48,5 @@ def _edited(state: TaskState, text: str, house: House) -> list[Effect]:
         ]
     source = plans.APPROVED if edit.what == "go" else plans.EDITED
     fresh = Planned(goal=plan.goal, steps=edit.steps, source=source, revision=plan.revision + 1)
-    return [*_preference(state, edit.dropped, house), Record(event=fresh)]
-
-
-def _preference(state: TaskState, dropped: tuple[str, ...], house: House) -> list[Effect]:
-    """Keep what was left out of a playbook, so that the planner proposes it that way the next time."""
-    book = next((str(p.results["playbook"]) for p in state.proposed.values() if p.results.get("playbook")), "")
-    if not book or not dropped:
-        return []
-    key = f"playbook-{book}"
-    standing = house.ledgers.standing("preference", key)
-    before = standing.data.get("dropped", []) if standing else []
-    data: dict[str, Json] = {"playbook": book, "dropped": sorted({*before, *dropped}), "why": "you left it out"}
-    write = Write(kind="preference", key=key, data=data)
-    return [Record(event=Recorded(write=write, version=house.ledgers.version("preference", key) + 1))]
+    learned = learning.from_plan(state, edit.steps, house) if edit.what == "go" else []
+    return [*learned, Record(event=fresh)]

@@ -55,7 +55,7 @@ def pressed(state: TaskState, event: Pressed, house: House) -> list[Effect]:
             )
             return [Record(event=settled), Reply(text="Rejected. Nothing was done.")]
         case "edit" | "revise":
-            edits = dict(state.edits.get(event.card, {}))
+            edits = {**state.edits.get(event.card, {}), **event.edits}
             return [
                 Delegate(step=opened.step, guidance=event.reason, edits=edits, card=event.card),
                 Reply(text="Changing the draft; the new card follows."),

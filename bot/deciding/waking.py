@@ -6,7 +6,7 @@ from bot import approvals
 from bot.deciding import cards, fortunes, pausing, planning, progress, recurring, restoring, saying, starting
 from bot.deciding.house import House
 from bot.deciding.saying import say, show_card
-from bot.effects import Effect, Record
+from bot.effects import Effect, Perform, Record
 from bot.state import TaskState
 from memory.events import Ended, WokeUp
 
@@ -48,6 +48,8 @@ def woke(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
             return recurring.remind(state, event, house)
         case "interrupted" if effect and effect.status == "sending":
             return fortunes.interrupted(effect, house)
+        case "look" | "interrupted" if effect and effect.status == "unknown":
+            return [Perform(effect=effect.prepared.effect, attempt=effect.attempt, look=True)]
         case "restored":
             return restoring.restored(state)
         case "told" | "started" | "remembered":

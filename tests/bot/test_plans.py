@@ -11,7 +11,6 @@ import pytest
 from agents.base import ActionCall, Agent, Choice, Intent, Proposal, Step, Task
 from bot import plans
 from bot.testing import PaperHouse
-from memory.projections import Books
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -70,18 +69,6 @@ async def test_another_request_in_between_is_not_an_answer(house: PaperHouse) ->
     house.expects("Nothing is stuck.")
     assert await house.press("Drop the plan") == "Drop the plan"
     house.expects("The plan is dropped. Nothing of it was done.")
-
-
-async def test_what_was_left_out_is_left_out_the_next_time_and_said(house: PaperHouse) -> None:
-    await house.operator("run the playbook post about our new service")
-    await house.operator("drop step 2")
-    await house.operator("drop the plan")
-    with house.machine.database.read() as connection:
-        kept = Books(connection).standing("preference", "playbook-post")
-    assert kept is not None
-    assert kept.data["dropped"] == ["publish"]
-    await house.operator("run the playbook post about our other service")
-    house.expects("Without publish, as you had it before.")
 
 
 # ── a question in the middle ──────────────────────────────────────────────────────────────────────────────────────
