@@ -127,7 +127,6 @@ class Remembering:
         self._vectorless = True  # there may be records without a vector
         self._overdue = 0.0  # when they wait no longer for a lull, by the loop's clock
         self._generation = secrets.token_hex(4)
-        self._writes = 0
 
     # ── the agents' desks ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -136,7 +135,9 @@ class Remembering:
 
         What was merely said where no client is named stays out: it may be about another one.
         """
-        key = json.dumps(["recall", self._generation, self._writes, query, client, k])
+        # A write to what may be read here makes another key: an old answer is never found again, and runs out.
+        sequence = await asyncio.to_thread(self.memory.sequence, (client, ""))
+        key = json.dumps(["recall", self._generation, sequence, query, client, k])
         if (kept := await self.context.get(key)) is not None:
             return [_found(json.loads(row)) for row in json.loads(kept)]
         try:
@@ -190,7 +191,7 @@ class Remembering:
             await asyncio.to_thread(self.memory.remember, [record_of(each) for each in records])
         except (StorageError, RecordError, ValueError, TypeError) as error:
             raise RememberError(error) from error
-        self._writes += 1
+        self.wrote()
 
     # ── following history ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -267,7 +268,6 @@ class Remembering:
         """Load the model, and recall by meaning from here on. Blocks."""
         self.memory = self._with_model()
         self.loading = False
-        self._writes += 1
 
     def _with_model(self) -> Memory:
         embedder = self._load()
@@ -340,7 +340,6 @@ class Remembering:
                 self._write(tx, lessons, again=again)
 
             self.database.write_now(work)
-            self._writes += 1
             self._vectorless = True
 
     def _names_in(self, tx: Connection) -> Names:
@@ -383,8 +382,7 @@ class Remembering:
     # ── forgetting ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def wrote(self) -> None:
-        """Something was written past this object: answers kept for a while are old, and vectors may be wanted."""
-        self._writes += 1
+        """Something was written past this object: vectors may be wanted."""
         self._vectorless = True
         self._poke.set()
 
@@ -392,7 +390,6 @@ class Remembering:
         """Let go of everything short-lived after something was forgotten; returns whether that is certain."""
         async with self._session:
             self._turns.clear()
-            self._writes += 1
             self._generation = secrets.token_hex(4)
             for forget in self.also_forget:
                 forget()
