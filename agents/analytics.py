@@ -22,6 +22,7 @@ from agents.slots import Period
 from memory.events import Json
 
 DAYS_DEFAULT = 30
+INVOICED, RECEIVED, GRID, INK = "#8fbfab", "#1f6f54", "#e4e2da", "#4a4a45"  # the console's own
 WEEKS_SHOWN_MAX = 26  # bars in one picture
 MINUTES_BY_HAND: Mapping[str, int] = {
     "invoice": 12, "credit": 15, "payment": 4, "proposal": 40, "ticket": 10, "meeting": 8, "reminder": 2, "post": 25,
@@ -239,19 +240,24 @@ def _picture(period: Period, issued: list[Record], paid: list[Record], desk: Des
     figure = Figure(figsize=(7, 3), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    for shift, records, field, on, label in (
-        (-0.2, issued, "net", "issued", "invoiced before VAT"),
-        (0.2, paid, "amount", "day", "received"),
+    for shift, colour, records, field, on, label in (
+        (-0.2, INVOICED, issued, "net", "issued", "invoiced before VAT"),
+        (0.2, RECEIVED, paid, "amount", "day", "received"),
     ):
         heights = []
         for first in weeks:
             inside = [r for r in records if first <= _on(r, on) < first + timedelta(days=7)]
             heights.append(float(_total(inside, field).get(currency, Decimal(0))))
-        axes.bar([i + shift for i in range(len(weeks))], heights, width=0.4, label=label)
+        axes.bar([i + shift for i in range(len(weeks))], heights, width=0.38, label=label, color=colour)
     axes.set_xticks(range(len(weeks)), [f"{first.day} {first:%b}" for first in weeks], rotation=45, ha="right")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set_ylabel(currency)
-    axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, colors=INK)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(GRID)
+    axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1), labelcolor=INK, borderaxespad=0)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
     content = buffer.getvalue()
