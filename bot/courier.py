@@ -16,6 +16,8 @@ from bot.effects import Show
 from bot.staff import Catalogue, Staff
 from bot.state import TaskState
 from memory.events import CardOpened, Delivered, MessageReceived, Place, Pressed, Proposed, Said
+from memory.log import Tx
+from memory.shown import Standing, shown
 
 log = logging.getLogger("soloist.courier")
 
@@ -101,7 +103,8 @@ class Courier:
             if self._chronicle.state(task).cards[order.what] is not state.cards[order.what]:
                 await self._converge(task, order.what, channel, place, ref)
         else:
-            self._staff.log.close_order(key)
+            standing = Standing(place.channel, place.conversation, ref, place.thread, task, order.what)
+            self._staff.log.transact(lambda tx: _said(tx, key, None if order.ref else standing))
             if not order.ref:
                 await self._work_is_over(task, channel, place)
 
@@ -212,3 +215,10 @@ class Courier:
                     await channel.ask(place, card)
                 else:
                     await channel.settle(place, "", card)
+
+
+def _said(tx: Tx, key: str, standing: Standing | None) -> None:
+    """Close the order, and keep where the words stand: forgetting overwrites them there (`bot.copies`)."""
+    tx.close(key)
+    if standing is not None:
+        tx.put(shown, {**standing._asdict(), "due": 0})

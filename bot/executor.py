@@ -11,6 +11,7 @@ import msgspec
 
 from bot.channels.base import NotWrittenError
 from bot.chronicle import Chronicle
+from bot.deciding.fortunes import MEMORY_MAX_S
 from bot.effects import Perform
 from bot.staff import Catalogue, Staff
 from connectors.base import (
@@ -154,7 +155,8 @@ class Executor:
     ) -> Event:
         """What follows an unknown outcome is the effect's class: the same key again, a look, or the operator."""
         now = self._staff.now()
-        in_window = first_sent_at is None or now - first_sent_at < timedelta(seconds=action.key_window_s)
+        window = timedelta(seconds=min(action.key_window_s, MEMORY_MAX_S))
+        in_window = first_sent_at is None or now - first_sent_at < window
         if action.effect is EffectClass.KEYED and in_window and order.attempt < action.attempts_max:
             again = now + timedelta(seconds=self._pause(order.attempt, None))
             text = f"{reason} Asking again with the same key, which cannot do it twice."

@@ -1,15 +1,25 @@
-"""Forgetting for good: what will go stands on a card, and after the button it is gone from everything.
+"""Forgetting for good: what goes, what stays and why stand on a card, and after the button it is gone.
 
-Long-term memory, its index and full-text words, Redis, exports, mails in the outbox folder, imported files, canonical
-records and the words in history itself (`memory.erased`). What cannot go is said on the card: what the law wants kept,
-what stands in chats and in backups elsewhere.
+| where | what happens |
+| --- | --- |
+| long-term memory, its index, full-text words, write-ahead log | gone, byte by byte (`memory.erasure`) |
+| Redis, the explain log | emptied whole |
+| history, records, cards, outbox orders | the words go, the chain holds (`memory.erased`) |
+| a task with ledger entries | talk about it goes; invoice, payment, receipt and their letter stay: tax law wants them kept |
+| ids of mails and messages that tell copies apart | a keyed digest takes their place, a second copy is still known |
+| our words and cards in Slack and Telegram | overwritten there (`bot.copies`), also when the platform was away |
+| exports, outbox mails, inbox files, attachments | deleted |
+| what the operator wrote in a chat, files and mail that were sent | stay: out of a bot's reach |
+| backups and homes of before | stay; a restore forgets it again (`memory.tombstones`, `memory.erased`) |
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +34,8 @@ from memory.erased import (
     Strike,
     again,
     erase,
+    erase_on_the_books,
+    hide_inputs,
     on_the_books,
     own_words,
     sentences,
@@ -36,7 +48,9 @@ from memory.log import Log, Tx
 from memory.projections import Books, Version
 from memory.recall import Known, Scope
 from memory.replay import Rows, mend_task
+from memory.shown import make_due, places
 
+FOREVER_S = 10 * 365 * 86400.0  # doing it again is always the same as once; a span that a date can be reckoned with
 SHOWN = 12  # lines of what will go that are written out on the card; the rest is counted
 FOLDERS = ("exports", "outbox", "inbox-files")
 """In the home: made from what is remembered, or handed in to be."""
@@ -79,6 +93,7 @@ class Keeper(Connector):
         self._home = home
         self._rows = rows
         self._drop_beliefs = drop_beliefs
+        self.overwrite: Callable[[], None] = lambda: None  # `bot.copies.Copies.poke`: something is due in chats
 
     # ── what would go ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -155,23 +170,35 @@ class Keeper(Connector):
     def _preview(self, doomed: Sequence[Known], strike: Strike) -> str:
         database = self._log.database
         tasks, kept = set(tasks_with(database, strike)), on_the_books(database)
-        lines = [f"{len(doomed)} record{'s' * (len(doomed) != 1)} in long-term memory:"]
+        lines = ["GOES for good:", f"{_several(len(doomed), 'record')} in long-term memory" + ":" * bool(doomed)]
         lines += [f"- {' '.join(record.text.split())[:120]}" for record in doomed[:SHOWN]]
         if len(doomed) > SHOWN:
             lines.append(f"- and {len(doomed) - SHOWN} more")
-        lines.append(f"The words in {len(tasks - kept)} tasks of history, and in the records they wrote.")
+        lines.append(f"The words in {_several(len(tasks - kept), 'task')} of history, and in the records they wrote.")
+        with database.read() as tx:
+            if standing := Counter(place.channel.capitalize() for place in places(tx, tasks)):
+                where = ", ".join(f"{count} in {channel}" for channel, count in sorted(standing.items()))
+                lines.append(f"My words and cards in chats are overwritten: {where}.")
         if files := [path.relative_to(self._home).as_posix() for path in self._files_with(strike)]:
-            lines.append(f"{len(files)} files: {', '.join(files[:SHOWN])}")
+            lines.append(f"{_several(len(files), 'file')}: {', '.join(files[:SHOWN])}")
+        lines += ["", "STAYS, and why:"]
         if bound := sorted(tasks & kept):
             lines.append(
-                f"STAYS: {len(bound)} task{'s' * (len(bound) != 1)} with entries in the ledger "
-                f"({', '.join(map(str, bound[:SHOWN]))}). Tax law wants invoices and payments kept."
+                f"- Invoices and payments in {_several(len(bound), 'task')} ({', '.join(map(str, bound[:SHOWN]))}): "
+                "tax law wants them kept, with the letters they went out with. What was said about them goes."
             )
-        lines.append("STAYS: what was shown in Slack, Telegram and mail. Delete it there.")
         lines.append(
-            "STAYS in backups and old homes made before. A restore forgets it again; delete the files to be rid of it."
+            "- What you wrote in Slack or Telegram, and files sent there: I may not delete those. Delete them there."
         )
+        lines.append("- Mail that was sent, with those who have it.")
+        lines.append(f"- {self._older()} A restore forgets it again; delete the files to be rid of it.")
         return "\n".join(lines)
+
+    def _older(self) -> str:
+        """Say which copies of before there are."""
+        backups = sorted(path.name for path in (self._home / "backups").glob("*") if path.is_file())
+        names = f" ({', '.join(backups[-3:])})" if backups else ""
+        return f"{_several(len(backups), 'backup')} in {self._home / 'backups'}{names}, and backups or old homes elsewhere."
 
     def _files_with(self, strike: Strike) -> Iterator[Path]:
         for folder in FOLDERS:
@@ -188,7 +215,7 @@ class Keeper(Connector):
         EffectClass.KEYED,
         says="forget {what} for good",
         no_return="at once: nothing brings it back",
-        key_window_s=float("inf"),
+        key_window_s=FOREVER_S,
         timeout_s=600.0,
     )
     async def forget(
@@ -218,6 +245,7 @@ class Keeper(Connector):
                 f"Forgetting broke off ({error}). Press 'again': what is gone stays gone."
             ) from error
         certain = await self._memory.forgotten()
+        self.overwrite()
         text = (
             f"Forgotten: {_several(gone, 'record')}, the words in {_several(tasks, 'task')}, {_several(files, 'file')}."
         )
@@ -239,26 +267,45 @@ class Keeper(Connector):
             path.unlink(missing_ok=True)
             files += 1
         bound = on_the_books(database)
-        tasks = [task for task in tasks_with(database, strike) if task not in bound and task != own]
-        self.erase_tasks(tasks, strike)
+        touched = [task for task in tasks_with(database, strike) if task != own]
+        self.erase_tasks([task for task in touched if task not in bound], strike)
+        self.erase_tasks([task for task in touched if task in bound], strike, talk=True)
+        self._hide_inputs(strike)
         memory.scrub()
-        return gone, len(tasks), files
+        return gone, len(touched), files
 
-    def erase_tasks(self, tasks: Sequence[int], strike: Strike, *, whole: bool = False) -> None:
-        """Take words out of the history of these tasks, and out of everything that is made from it."""
+    def erase_tasks(self, tasks: Sequence[int], strike: Strike, *, whole: bool = False, talk: bool = False) -> None:
+        """Take words out of the history of these tasks, and out of everything that is made from it.
+
+        Args:
+            tasks: Whose history.
+            strike: What goes.
+            whole: All words of these tasks go.
+            talk: Only what was said goes; what the law wants kept stays.
+        """
         kept = ErasedFile(self._memory.folder)
         for task in tasks:
-            self._forget_attachments(task, strike)
+            if not talk:
+                self._forget_attachments(task, strike)
 
             def work(tx: Tx, task: int = task) -> list[dict[str, Any]]:
-                changed = erase(tx, task, strike, whole=whole)
+                changed = erase_on_the_books(tx, task, strike) if talk else erase(tx, task, strike, whole=whole)
                 if changed:
                     mend_task(tx, task, self._rows)
+                    make_due(tx.connection, [task])
                     spent_pages(tx)
                 self._drop_beliefs()
                 return changed
 
             kept.add(self._log.transact(work).result())
+
+    def _hide_inputs(self, strike: Strike) -> None:
+        def work(tx: Tx) -> None:
+            if hide_inputs(tx, strike, partial(self._log.hidden_id, tx.connection)):
+                self._log.forgot_inputs = True
+                spent_pages(tx)
+
+        self._log.transact(work).result()
 
     def _forget_attachments(self, task: int, strike: Strike) -> None:
         """Delete files that came with the person's own message, or speak of them in plain text."""
@@ -279,6 +326,7 @@ class Keeper(Connector):
         for name in names:
             self._memory.memory.forget(person=name)
         self.erase_tasks([task], strike, whole=True)  # the card showed what was to go
+        self.overwrite()
         self._memory.memory.scrub()
 
 

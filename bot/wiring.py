@@ -30,6 +30,7 @@ from bot.briefing import Briefing
 from bot.channels import web
 from bot.channels.base import Channel
 from bot.chronicle import replayed
+from bot.copies import Copies
 from bot.deciding.hearing import COMMANDS
 from bot.doctor import Finding
 from bot.explaining import ExplainLog
@@ -109,6 +110,7 @@ class Machine:
     remembering: Remembering | None = None
     gateway: Gateway | None = None
     briefing: Briefing | None = None
+    copies: Copies | None = None
     warm: Callable[[], None] = lambda: None  # gets slow things ready in the background
 
     def close(self) -> None:
@@ -286,13 +288,16 @@ def _build(
     runner = tell.runner = Runner(staff)
     remembering.turn = runner.quiet
     history.explained = explained.of_task
+    copies = Copies(database, staff.channels, runner.state_now, runner.courier.card)
+    staff.beside = {**staff.beside, "copies": copies.run}
+    keeper.overwrite = copies.poke
     history.actions = runner.actions
     history.company = given.company
     history.message = runner.message
     history.state = runner.state_now
     machine = Machine(given, database, log, files, runner, history, page, board.notices)
     machine.remembering = remembering
-    machine.gateway, machine.briefing = gateway, briefing
+    machine.gateway, machine.briefing, machine.copies = gateway, briefing, copies
     machine.notices += broken(given.home / "playbooks")
     machine.closers.append(remember.context.close)
     if understanding is not None:

@@ -18,7 +18,7 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from sqlalchemy import select, text
 
 from memory.database import Database
 from memory.line import SEAL_BYTES, seal
-from memory.log import Tx, events, orders
+from memory.log import Tx, events, inbox, orders
 from memory.projections import ledger
 
 MARK = "[forgotten]"
@@ -137,6 +137,8 @@ def erase(tx: Tx, task: int, strike: Strike, *, whole: bool = False) -> list[dic
     changed = []
     for row in rows:
         body, ordered = json.loads(row.body), json.loads(row.orders)
+        # A receipt is counts and numbers of ours: what it names goes, and that it happened stays to be read.
+        told = row.type == "Said" and body.get("kind") == "receipt"
         given = [[*order[:3], _written(_without(json.loads(order[3]), strike, theirs))] for order in ordered[0]]
         now = {
             "task": task,
@@ -144,7 +146,7 @@ def erase(tx: Tx, task: int, strike: Strike, *, whole: bool = False) -> list[dic
             "hash": row.hash.hex(),
             "actor": strike.out_of(row.actor),
             "cause": strike.out_of(row.cause),
-            "body": _written(_without(body, strike, theirs)),
+            "body": _written(_without(body, strike, theirs and not told)),
             "orders": _written([given, *ordered[1:]]),
             "seal": seal(row._asdict()).hex(),
         }
@@ -152,6 +154,63 @@ def erase(tx: Tx, task: int, strike: Strike, *, whole: bool = False) -> list[dic
             _rewrite(tx, now)
             changed.append(now)
     return changed
+
+
+def erase_on_the_books(tx: Tx, task: int, strike: Strike) -> list[dict[str, Any]]:
+    """Take words out of what was *said* in a task that entered something in the ledger; what the law wants kept stays.
+
+    Invoices, payments and their receipts stand in calls, records, entries and receipts, which are not touched.
+    """
+    tx.flush()
+    query = select(events).where(events.c.task == task, events.c.type.in_(SAID)).order_by(events.c.seq)
+    changed = []
+    for row in tx.connection.execute(query).all():
+        body = json.loads(row.body)
+        ordered = json.loads(row.orders)
+        struck = {name: strike.out_of(value) if name in SAID[row.type] else value for name, value in body.items()}
+        given = [[*order[:3], _only_said(order[1], order[3], strike)] for order in ordered[0]]
+        if struck != body or given != ordered[0]:
+            now = {
+                "task": task, "seq": row.seq, "hash": row.hash.hex(), "actor": row.actor, "cause": row.cause,
+                "body": _written(struck), "orders": _written([given, *ordered[1:]]), "seal": seal(row._asdict()).hex(),
+            }  # fmt: skip
+            _rewrite(tx, now)
+            changed.append(now)
+    return changed
+
+
+def _only_said(kind: str, body: str, strike: Strike) -> str:
+    fields = {"Understand": {"text"}, "Start": {"text"}, "Press": {"reason"}, "Delegate": {"guidance"}}.get(kind)
+    if fields is None:
+        return body
+    order = json.loads(body)
+    return _written({name: strike.out_of(value) if name in fields else value for name, value in order.items()})
+
+
+SAID: Mapping[str, frozenset[str]] = {
+    "MessageReceived": frozenset({"text"}),
+    "Understood": frozenset({"others", "evidence", "assumed", "ask", "choices", "rest"}),
+    "Planned": frozenset({"goal"}),
+    "Proposed": frozenset({"say", "reasons", "sources", "warnings", "ask", "choices", "remember"}),
+    "CardOpened": frozenset({"say", "reasons", "sources", "warnings"}),
+    "Pressed": frozenset({"reason"}),
+    "Settled": frozenset({"reason"}),
+    "Said": frozenset({"choices"}),
+}
+"""Which fields of an event are talk about a matter and not the matter itself."""
+
+
+def hide_inputs(tx: Tx, strike: Strike, hidden: Callable[[str], str]) -> int:
+    """Put digests in the place of input ids that hold what is struck; a second copy of an input is still known."""
+    tx.flush()
+    count = 0
+    for row in tx.connection.execute(select(inbox)).all():
+        if strike.finds(row.event_id):
+            there = (inbox.c.platform == row.platform) & (inbox.c.account == row.account)
+            there &= inbox.c.event_id == row.event_id
+            tx.connection.execute(inbox.update().where(there).values(event_id=hidden(row.event_id)))
+            count += 1
+    return count
 
 
 def _without(value: Any, strike: Strike, theirs: bool) -> Any:  # noqa: FBT001 - which of two ways, decided above

@@ -92,6 +92,7 @@ FLOORS = (
     ("deciding.hearing", "deciding.presses", "deciding.waking"),
     ("conductor",),
     ("channels",),
+    ("copies",),
     ("desk", "explaining", "briefing", "conversation", "history", "reader", "demo", "remembering", "spending"),
     ("keeper", "papers", "staff"),
     ("chronicle",),

@@ -320,6 +320,13 @@ class Street:
         await self.house.later(**span)
         await self.settled()
 
+    async def forgotten(self) -> None:
+        """Wait until what was forgotten is overwritten where it stood."""
+        await self.house.remembered()
+        assert self.house.machine.copies is not None
+        assert await self.house.machine.copies.overwrite() == 0
+        await self.settled()
+
     async def restart(self) -> None:
         """Stop as a shutdown does, and come back; all phones are connected again."""
         await self.house.stop()

@@ -200,6 +200,26 @@ async def long_work_becomes_its_answer(there: Street) -> None:
     assert phone.name == "telegram" or answer.ref == hint.ref
 
 
+async def what_is_forgotten_is_overwritten_in_the_chat(there: Street) -> None:
+    """The words that I showed go from the platform as well; what the operator wrote, and the receipt, stay."""
+    phone = there.phone
+    await phone.says("remember that Bob Miller prefers mornings")
+    await phone.says("email Acme: Bob Miller starts on Monday, the plan is attached")
+    await phone.presses("Reject", await card(phone, "Bob Miller"))
+    await phone.says("/recall Bob Miller" if phone.name == "telegram" else "what do you remember about Bob Miller")
+    ours = [each for each in await phone.seen() if "Bob Miller" in each.text]
+    assert ours
+    await phone.says("forget Bob Miller")
+    asked = await card(phone, "GOES for good")
+    assert f"in {phone.name.capitalize()}" in asked.text
+    assert "STAYS" in asked.text
+    assert await phone.presses("Approve", asked) == "Approved."
+    await there.forgotten()
+    left = [each.text for each in await phone.seen() if "Bob Miller" in each.text]
+    assert not left, left
+    assert "Forgotten: " in (await words(phone))
+
+
 STORIES = (
     the_invoice_whole,
     a_reply_to_the_card_edits_it,
@@ -209,4 +229,5 @@ STORIES = (
     files_come_in,
     long_work_becomes_its_answer,
     an_old_button_works_after_a_restart,
+    what_is_forgotten_is_overwritten_in_the_chat,
 )
