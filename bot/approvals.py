@@ -485,6 +485,8 @@ def outcome(state: TaskState, card_id: str, view: View) -> str:
             return f"Ran out {when} without an answer. Nothing was done."
         case "cancelled":
             return f"Cancelled {when}{reason}. Nothing was done."
+        case "superseded" if standing.opened.kind == "unknown" and reason:
+            return f"No question any more, {when}{reason}."
         case "superseded":
             return f"Replaced by a newer version {when}{reason}."
         case _:

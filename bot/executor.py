@@ -30,6 +30,8 @@ log = logging.getLogger("soloist.executor")
 
 RETRY_FIRST_S, RETRY_MAX_S = 5.0, 3600.0
 WRITE_AGAIN_S = 2.0
+LOOK_AGAIN_S = 900.0  # where a look failed because the service was away
+LOOKED_FOR = timedelta(days=1)  # after the first attempt; then only the operator can say
 
 
 class Executor:
@@ -56,7 +58,7 @@ class Executor:
             return
         event = await self._touch(order, key, action, connector, effect.prepared.key, call.args, effect.first_sent_at)
         event = self._redacted(event)
-        if isinstance(event, Failed) and effect.maybe and event.again_at is None:
+        if isinstance(event, Failed) and effect.maybe and event.again_at is None and not order.look:
             # This attempt did nothing, but an earlier one may have.
             event = BecameUnknown(effect=order.effect, order=key, reason=event.reason)
         await self._write_for_sure(task, event, actor=f"connector:{connector.service}")
@@ -106,7 +108,8 @@ class Executor:
                 reason = str(error)
                 if not isinstance(error, OutcomeUnknownError):
                     reason = f"Looking whether it arrived failed: {reason}"
-                return BecameUnknown(effect=order.effect, order=key, reason=reason)
+                again = self._look_again(error, first_sent_at)
+                return BecameUnknown(effect=order.effect, order=key, reason=reason, look_at=again)
             return self._did_not(order, key, action, error, first_sent_at)
         except TimeoutError as error:
             return self._not_known(order, key, action, str(error) or "It did not answer in time.", first_sent_at)
@@ -150,6 +153,18 @@ class Executor:
             case _:
                 return Failed(effect=order.effect, order=key, reason=str(error))
 
+    def _look_again(self, error: ConnectorError, first_sent_at: datetime | None) -> datetime | None:
+        """When a further look may tell what this one could not; None: only the operator can."""
+        now = self._staff.now()
+        match error:
+            case OutcomeUnknownError():
+                wait_s = error.look_again_s
+            case TryLaterError() if first_sent_at and now - first_sent_at < LOOKED_FOR:
+                wait_s = max(LOOK_AGAIN_S, error.retry_after_s or 0.0)
+            case _:
+                wait_s = None
+        return None if wait_s is None else now + timedelta(seconds=wait_s)
+
     def _not_known(
         self, order: Perform, key: str, action: Action, reason: str, first_sent_at: datetime | None
     ) -> Event:
@@ -161,7 +176,7 @@ class Executor:
             again = now + timedelta(seconds=self._pause(order.attempt, None))
             text = f"{reason} Asking again with the same key, which cannot do it twice."
             return Failed(effect=order.effect, order=key, reason=text, again_at=again, maybe=True)
-        if action.effect is EffectClass.RECONCILABLE and not order.look:
+        if action.find and not order.look:
             return WokeUp(order=key, reason="interrupted", data={"effect": order.effect})
         return BecameUnknown(effect=order.effect, order=key, reason=reason)
 

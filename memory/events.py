@@ -359,11 +359,12 @@ class Failed(Event, frozen=True, kw_only=True):
 
 
 class BecameUnknown(Event, frozen=True, kw_only=True):
-    """Nobody knows whether it happened."""
+    """Nobody knows whether it happened. ``look_at`` says when looking once more may tell."""
 
     effect: str
     order: str = ""
     reason: str
+    look_at: datetime | None = None
 
 
 class Dropped(Event, frozen=True, kw_only=True):
