@@ -35,7 +35,7 @@ from agents.base import Thought
 from agents.budget import Ledger, Price, Refusal, Reservation, UnpricedModelError, Warned, tokens_worst
 from agents.failure import WAIT_MAX_S, CallFailedError, broken_stream, read_failure
 from agents.question import JSON_FORM, Answer, Explained, Messages, Question, Stream, in_words
-from agents.quoting import messages, redact
+from agents.quoting import messages, redact, unfinished
 from agents.tiers import Breakers, Model, Tiers
 from memory.events import ModelCalled, Origin
 
@@ -151,6 +151,11 @@ class Gateway:
         """Return whether any model is set up: where none is, nothing need be looked up for it."""
         return any(self._tiers.models.values())
 
+    @property
+    def _hidden(self) -> tuple[str, ...]:
+        """What must not leave the house, nor stand in a chat."""
+        return (*self._secrets, *self._tiers.secrets)
+
     async def close(self) -> None:
         """Let go of connections."""
         await self._litellm.close()
@@ -195,7 +200,7 @@ class Gateway:
             The answer, or why there is none in `Thought.problem`: then use the template.
         """
         chosen = self._tiers.tier_for(purpose, tier)
-        secrets = (*self._secrets, *self._tiers.secrets)
+        secrets = self._hidden
         sent = messages(prompt, material, secrets=secrets, form=JSON_FORM if schema else "")
         shown = stream if schema is None else None
         question = Question(purpose, chosen, task, workflow, origin, agent, schema, shown, max_tokens, temperature)
@@ -277,7 +282,7 @@ class Gateway:
         if not isinstance(thought, Thought):
             return None
         if question.stream is not None:
-            await question.stream(thought.text)
+            await question.stream(redact(thought.text, self._hidden))
         nothing = Reservation("", question.wanted(model, Decimal(0), 0))
         await self._settle(nothing, question.called(model, (0, 0), Decimal(0), cached=True))
         return thought
@@ -298,8 +303,8 @@ class Gateway:
                 except CallFailedError as error:
                     attempt.learn(error)
                     raise
-        if question.stream is not None and attempt.stream is None:
-            await question.stream(answer.text)
+        if question.stream is not None:
+            await question.stream(redact(answer.text, self._hidden))
         return answer
 
     async def _call(self, attempt: _Attempt) -> Answer:
@@ -333,14 +338,14 @@ class Gateway:
         return answer
 
     async def _listen(self, attempt: _Attempt) -> Answer:
-        answer = Answer("", 0, 0)
+        answer, shown = Answer("", 0, 0), ""
         timeout_s = self._given_timeout_s or self._tiers.timeout_s
         try:
             async with asyncio.timeout(timeout_s), aclosing(self._litellm.answers(attempt)) as answers:
-                async for now in answers:
-                    if attempt.stream is not None and now.text != answer.text:
-                        await attempt.stream(now.text)
-                    answer = now
+                async for answer in answers:
+                    if attempt.stream is not None and (begun := unfinished(answer.text, self._hidden)) != shown:
+                        shown = begun
+                        await attempt.stream(shown)
         except TimeoutError as error:
             raise CallFailedError(f"no answer within {timeout_s:g} s", charged=True) from error
         return answer

@@ -90,6 +90,20 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     return TOKEN_SHAPES.sub(HIDDEN, text)
 
 
+def unfinished(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return what may be shown of a text that is still being written, redacted.
+
+    Its last word is held back, and so is what could be the beginning of a secret of several words: what is not whole
+    cannot be told from innocent text.
+    """
+    shown = text[: max(text.rfind(mark) for mark in " \n\t") + 1]
+    for secret in secrets:
+        ends = range(min(len(secret) - 1, len(shown)), 0, -1) if len(secret.split()) > 1 else ()
+        cut = next((length for length in ends if shown.endswith(secret[:length])), 0)
+        shown = shown[: len(shown) - cut]
+    return redact(shown, secrets)
+
+
 def _spellings(secret: str) -> tuple[str, ...]:
     return (
         secret,

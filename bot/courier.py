@@ -9,13 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
+from agents.question import Stream
 from bot import approvals
 from bot.channels.base import Button, Card, Channel, Message, Onlooker, UndeliverableError
 from bot.chronicle import Chronicle, Outcome
 from bot.effects import Show
 from bot.staff import Catalogue, Staff
 from bot.state import TaskState
-from memory.events import CardOpened, Delivered, MessageReceived, Place, Pressed, Proposed, Said
+from bot.writing import Writing
+from memory.events import CardOpened, Delivered, MessageReceived, Origin, Place, Pressed, Proposed, Said
 from memory.log import Tx
 from memory.shown import Standing, shown
 
@@ -152,6 +154,40 @@ class Courier:
                 await channel.say(place, Message(f"{task}.w", WORKING, "notice", reply_to=place.message))
                 self._working[task] = (place.channel, place.conversation)
 
+    def writing(self, task: int, key: str) -> Stream | None:
+        """Return what shows a model's words while this order is worked on, or None where nobody may watch.
+
+        Only the operator's own chat sees it, on a channel that says how often it may be edited (``edit_every_s``).
+        """
+        state = self._chronicle.state(task)
+        place = state.place
+        channels = (*self._staff.channels.values(), *self._staff.live)
+        channel = next((each for each in channels if place and each.name == place.channel), None)
+        every_s: float | None = getattr(channel, "edit_every_s", None)
+        home = channel.home() if channel else None
+        own = home is not None and place is not None and home.conversation == place.conversation
+        if not own or every_s is None or self.group is None or state.origin is not Origin.OPERATOR:
+            return None
+        assert channel is not None
+        assert place is not None
+
+        async def show(text: str) -> float | None:
+            return await self._show_writing(task, key, text, channel, place)
+
+        return Writing(show, every_s, self.group.create_task)
+
+    async def _show_writing(self, task: int, key: str, text: str, channel: Channel, place: Place) -> float | None:
+        async with self.lanes.setdefault((place.channel, place.conversation, ""), asyncio.Lock()):
+            if key not in self._chronicle.state(task).open:
+                return None
+            message = Message(f"{task}.w", self._staff.redact(text), "notice", reply_to=place.message)
+            try:
+                await channel.say(place, message)
+            except UndeliverableError as error:
+                return None if error.forever else (error.retry_after_s or 0.0)
+            self._working[task] = (place.channel, place.conversation)
+        return 0.0
+
     async def _work_is_over(self, task: int, channel: Channel, place: Place) -> None:
         """The answer is a card, or has files: what said that it takes a while says where to look."""
         if self._working.get(task) == (place.channel, place.conversation):
@@ -186,20 +222,27 @@ class Courier:
         for card, fresh in changed.items():
             await self._push_card(task, card, fresh=fresh)
         for said in words:
-            await self._push_message(said)
+            await self._push_message(task, said)
 
     async def _push_heard(self, task: int, heard: MessageReceived) -> None:
         for channel in self._staff.live:
             if isinstance(channel, Onlooker):
                 await channel.overhear(str(task), heard.text, heard.files, heard.place)
 
-    async def _push_message(self, said: Said) -> None:
+    async def _push_message(self, task: int, said: Said) -> None:
         message = self.message(said)
         for channel in self._staff.live:
             place = said.place or channel.home()
             if place is not None:
                 with contextlib.suppress(UndeliverableError):
-                    await channel.say(place, message)
+                    await channel.say(place, replace(message, id=self._in_place_of(task, channel) or message.id))
+
+    def _in_place_of(self, task: int, channel: Channel) -> str:
+        """Return the id of what was shown there while it was being written; it is over now."""
+        if self._working.get(task, ("",))[0] != channel.name:
+            return ""
+        del self._working[task]
+        return f"{task}.w"
 
     async def _push_card(self, task: int, card_id: str, *, fresh: bool) -> None:
         state = self._chronicle.state(task)
@@ -213,6 +256,8 @@ class Courier:
             with contextlib.suppress(UndeliverableError):
                 if fresh and card.state in {"pending", "shadow"}:
                     await channel.ask(place, card)
+                    if written := self._in_place_of(task, channel):
+                        await channel.say(place, Message(written, WORKED, "notice"))
                 else:
                     await channel.settle(place, "", card)
 

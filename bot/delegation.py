@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import msgspec
 
 from agents import verifier
 from agents.base import Agent, Desk, Intent, Proposal, Task, Thought
+from agents.question import Stream
 from bot import approvals
 from bot.chronicle import Chronicle
 from bot.desk import Think, WorkDesk, no_model, recall_nothing
@@ -30,16 +31,26 @@ _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 class Delegation:
     """Carries out `Delegate`."""
 
-    def __init__(self, staff: Staff, catalogue: Catalogue, chronicle: Chronicle) -> None:
+    def __init__(
+        self,
+        staff: Staff,
+        catalogue: Catalogue,
+        chronicle: Chronicle,
+        writing: Callable[[int, str], Stream | None] = lambda _task, _key: None,
+    ) -> None:
+        """Take the staff, and what shows a model's words while they are written: `bot.courier.Courier.writing`."""
         self._staff = staff
         self._catalogue = catalogue
         self._chronicle = chronicle
+        self._writing = writing
 
     async def delegate(self, task: int, key: str, order: Delegate) -> None:
         """Have a step worked on; the proposal is an event."""
         state = self._chronicle.state(task)
         step = next(step for step in (state.planned.steps if state.planned else ()) if step.id == order.step)
-        agent = self._staff.agents[step.agent]
+        # Whose an intent is may have changed since the plan was made; a plan that waited goes on with today's agents.
+        name = self._catalogue.owners.get(step.intent, step.agent)
+        agent = self._staff.agents[name]
         edits = dict(order.edits)
         if order.guidance and step.intent in self._catalogue.intents:
             read = self._staff.reader.edits_in(
@@ -53,7 +64,7 @@ class Delegation:
         except ValueError as error:
             text = f"I cannot use that: {_plain(error)}"
             await self._chronicle.answer(
-                task, Proposed(order=key, step=step.id, agent=step.agent, problem=text, card=order.card)
+                task, Proposed(order=key, step=step.id, agent=name, problem=text, card=order.card)
             )
             return
         thoughts: list[Thought] = []
@@ -68,16 +79,17 @@ class Delegation:
             recall_with=self._staff.recall or recall_nothing,
             think_with=_noting(self._staff.think or no_model, thoughts),
             task=str(task),
-            agent=step.agent,
+            agent=name,
             origin=state.origin,
             card=order.card,
             playbooks=self._staff.playbooks,
+            stream=self._writing(task, key),
         )
         proposal, warnings = await _checked(agent, work, desk, thoughts)
         event = Proposed(
             order=key,
             step=step.id,
-            agent=step.agent,
+            agent=name,
             say=proposal.say,
             calls=approvals.overlay(proposal.calls, edits),
             edits=edits,
@@ -94,7 +106,7 @@ class Delegation:
             card=order.card,
             remember=tuple(dict(record) for record in proposal.remember),
         )
-        await self._chronicle.answer(task, event, actor=f"agent:{step.agent}")
+        await self._chronicle.answer(task, event, actor=f"agent:{name}")
 
     def _work(self, state: TaskState, step: Step, order: Delegate, edits: Mapping[str, Json]) -> Task:
         heard = state.heard

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from agents.base import Found, Letter, Record, Thought
+from agents.question import Stream
 from bot.letters import sent_letters
 from connectors.base import Action, Connector, Files, Json, Receipt, Risk
 from memory.database import Database
@@ -55,6 +56,7 @@ class WorkDesk:
     origin: Origin
     card: str = ""  # the card this is a new draft of; what it holds is free for it
     playbooks: Path | None = None  # the operator's own
+    stream: Stream | None = None  # shows a model's words while they are written
 
     def record(self, kind: str, key: str) -> Record | None:
         """See `agents.base.Desk.record`."""
@@ -115,6 +117,7 @@ class WorkDesk:
             origin=self.origin,
             workflow=self.agent,
             agent=self.agent,
+            **({"stream": self.stream} if self.stream and schema is None else {}),
         )
 
     async def use(self, name: str, **args: Json) -> Receipt:

@@ -86,7 +86,7 @@ class Runner:
         self.chronicle.committed = self.dispatch
         self.courier = Courier(staff, self.catalogue, self.chronicle)
         self.executor = Executor(staff, self.catalogue, self.chronicle)
-        self.delegation = Delegation(staff, self.catalogue, self.chronicle)
+        self.delegation = Delegation(staff, self.catalogue, self.chronicle, self.courier.writing)
         self._liaison = Liaison(staff, self.chronicle)
         self._timekeeper = Timekeeper(staff, self.chronicle)
         self._group: asyncio.TaskGroup | None = None

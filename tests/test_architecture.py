@@ -94,7 +94,7 @@ FLOORS = (
     ("channels",),
     ("copies",),
     ("desk", "explaining", "briefing", "conversation", "history", "reader", "demo", "remembering", "spending"),
-    ("keeper", "papers", "staff"),
+    ("keeper", "papers", "staff", "writing"),
     ("chronicle",),
     ("courier", "delegation", "epoch", "executor", "liaison", "timekeeper"),
     ("librarian", "runner", "switchboard"),

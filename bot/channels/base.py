@@ -213,7 +213,11 @@ class Onlooker(Protocol):
 
 
 class Channel(Protocol):
-    """A place where the operator is."""
+    """A place where the operator is.
+
+    One whose messages can be edited says how often, in seconds, as ``edit_every_s``: then the operator can watch a model
+    write (`bot.writing`). Without it there is nothing to watch.
+    """
 
     name: str
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.quoting import HIDDEN, RULE, messages, quote_material, redact, visible
+from agents.quoting import HIDDEN, RULE, messages, quote_material, redact, unfinished, visible
 from memory.events import Origin
 
 LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
@@ -125,3 +125,11 @@ def test_sixty_canaries_in_fifty_thousand_lines_leave_no_trace() -> None:
 
     for start in range(0, len(lines), 50):
         assert "canary-" not in redact("\n".join(lines[start : start + 50]), canaries)
+
+
+def test_of_an_unfinished_text_only_what_is_whole_is_shown() -> None:
+    assert unfinished("Dear An") == "Dear "
+    assert unfinished("Dear") == ""
+    assert unfinished("my key sk-abcdefghijklmnop1 ") == "my key [secret] "
+    assert unfinished("it is blue moon ", ["blue moon tonight"]) == "it is "
+    assert unfinished("it is blue moons ", ["blue moon tonight"]) == "it is blue moons "

@@ -188,3 +188,15 @@ async def test_a_step_that_stops_the_plan_stops_it(house: PaperHouse) -> None:
     await begun(house, Broken())
     house.expects("No spade.")
     assert not house.channel.cards
+
+
+async def test_a_plan_that_waited_is_worked_on_by_whoever_answers_the_intent_today(house: PaperHouse) -> None:
+    builder = Builder(on_fail="ask")
+    builder.asked = 1
+    house.runner._staff.agents = {**house.runner._staff.agents, "mason": builder}
+    await begun(house, builder)
+    house.runner._staff.agents = {n: a for n, a in house.runner._staff.agents.items() if n != "builder"}
+    for intent in ("dig", "paint"):  # its plan says "builder" all the same
+        house.runner.catalogue.owners[intent] = "mason"
+    house.runner.catalogue.proposes["mason"] = builder.proposes
+    house.expects("Dug: here.")

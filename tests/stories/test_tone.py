@@ -32,4 +32,5 @@ async def test_a_draft_that_strays_is_sent_back_once(tmp_path: Path, second: str
             assert any("Tone: it has 2 exclamation marks" in each for each in house.card().warnings) is told
             await approve(house)
             ends_well(house)
-            await house.runner._staff.think.__self__.close()  # type: ignore[union-attr]
+            assert house.machine.gateway
+            await house.machine.gateway.close()

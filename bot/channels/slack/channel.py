@@ -87,6 +87,7 @@ class Slack:
     """
 
     name = "slack"
+    edit_every_s = 1.5  # chat.update takes about 50 a minute, for all of a workspace
 
     def __init__(
         self,

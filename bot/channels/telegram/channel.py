@@ -77,6 +77,7 @@ class Telegram:
     """The operator's Telegram (`bot.channels.base.Channel`)."""
 
     name = "telegram"
+    edit_every_s = 3.0  # 20 a minute where it is a group; 1 a second elsewhere, which its answers share
 
     def __init__(
         self,

@@ -85,6 +85,7 @@ class Web:
     """
 
     name = "web"
+    edit_every_s = 0.25  # its own page: no faster than one can read along
 
     def __init__(
         self,
