@@ -14,7 +14,7 @@ from bot.effects import Press, Rouse, Start, Tell, Wake, unpack
 from bot.staff import Staff
 from connectors.base import Json
 from memory.events import Actor, Answered, MessageReceived, Place, Pressed, WokeUp
-from memory.log import Tx, orders
+from memory.log import HOUSE, Tx, orders
 from memory.projections import effects
 
 
@@ -97,6 +97,14 @@ class Liaison:
             state = self._chronicle.believed(tx, task)
             if key not in state.open:
                 return Outcome(task)
+            if order.task != HOUSE and order.task not in self._chronicle.states and not tx.history(order.task):
+                # Nothing is begun under a number that nobody gave: the next task would find it taken.
+                none = WokeUp(
+                    order=key,
+                    reason="notice",
+                    data={"text": f"There is no task {order.task}. /tasks lists the newest."},
+                )
+                return self._chronicle.advance(tx, task, none, actor="soloist", cause=key)
             told = self._chronicle.advance(tx, order.task, order.event, actor=name_of(state.actor), cause=key)
             data: dict[str, Json] = {"reply": told.replies[0]} if told.replies else {}
             own = self._chronicle.advance(

@@ -23,6 +23,7 @@ from memory.events import Choice, HourStruck, ItemArrived, Step
 
 EDITED = "operator"  # `Planned.source` of an edited plan
 APPROVED = "approved"  # and of one that may run
+ITS_OWN = 2  # revisions of a task that began by itself: the item or hour, and the playbook it stands for
 CHOICES = (Choice(label="Go ahead", text="go"), Choice(label="Drop the plan", text="drop the plan"))
 HELP = (
     'Say "go", or change it first: "drop step 2", "step 1 on Friday", "ask before step 1", "step 1 amount 900 EUR"; '
@@ -58,13 +59,30 @@ class Edit:
 def held(state: TaskState) -> bool:
     """Whether the plan waits for the operator's word before any of it runs."""
     plan = state.planned
-    if plan is None or isinstance(state.heard, ItemArrived | HourStruck):
-        return False  # what came from outside asks at each gate, and nobody may be there
+    if plan is None:
+        return False
+    if begun_by_itself(state) and plan.revision <= ITS_OWN:
+        return False  # a playbook that the operator set up for this; each step asks, and nobody may be there
     return plan.source == EDITED or (plan.source.startswith("agent:") and len(plan.steps) > 1)
+
+
+def begun_by_itself(state: TaskState) -> bool:
+    """Whether the clock or something from outside began the task."""
+    return isinstance(state.heard, ItemArrived | HourStruck)
+
+
+def announced(steps: Sequence[Step], task: int, zone: ZoneInfo) -> tuple[str, tuple[Choice, ...]]:
+    """Return what is said of a plan that begins by itself, and the button that stops it."""
+    text = "\n".join(["This begins by itself:", *_lines(steps, zone), "What leaves the house asks at its step."])
+    return text, (Choice(label="Stop it", text=f"stop task {task}"),)
 
 
 def shown(steps: Sequence[Step], zone: ZoneInfo) -> str:
     """Return the plan as numbered lines, with times and what waits for what, and how to answer."""
+    return "\n".join([*_lines(steps, zone), "", HELP])
+
+
+def _lines(steps: Sequence[Step], zone: ZoneInfo) -> list[str]:
     lines = told(steps).splitlines()
     numbers = {step.id: number for number, step in enumerate(steps, 1)}
     for number, step in enumerate(steps):
@@ -72,7 +90,7 @@ def shown(steps: Sequence[Step], zone: ZoneInfo) -> str:
             lines[number] += f", not before {datetime.fromisoformat(step.when).astimezone(zone):%a %d %b %H:%M}"
         if step.needs:
             lines[number] += f", after {', '.join(str(numbers[need]) for need in step.needs if need in numbers)}"
-    return "\n".join([*lines, "", HELP])
+    return lines
 
 
 def edited(text: str, steps: Sequence[Step], now: datetime, zone: ZoneInfo) -> Edit:

@@ -86,7 +86,7 @@ FLOORS = (
     ("deciding", "deciding.house"),
     ("deciding.guards", "deciding.saying", "deciding.verdicts"),
     ("deciding.learning", "deciding.progress", "deciding.resting", "deciding.starting"),
-    ("deciding.cards", "deciding.planning", "deciding.recurring", "deciding.restoring"),
+    ("deciding.cards", "deciding.planning", "deciding.recurring", "deciding.restoring", "deciding.stopping"),
     ("deciding.approving", "deciding.fortunes", "deciding.gate", "deciding.pausing", "deciding.undoing"),
     ("deciding.answering", "deciding.granting"),
     ("deciding.hearing", "deciding.presses", "deciding.waking"),

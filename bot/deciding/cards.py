@@ -97,6 +97,8 @@ def settled(state: TaskState, event: Settled, house: House) -> list[Effect]:
     mended = mend(state, event.card)
     if event.how == "approved" or event.how == "superseded":  # noqa: PLR1714 - read as the two words
         return [*closing, *mended, *learning.from_card(state, event, house)]
+    if state.status in progress.FINISHED:
+        return [*closing, *mended]
     if progress.in_a_plan(state):
         return [*closing, *mended, *progress.advance(state, house)]  # what does not depend on it goes on
     summary = {"denied": "rejected", "expired": "ran out", "cancelled": "cancelled"}[event.how]

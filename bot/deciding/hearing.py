@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot import absence, batch, grants, habits
-from bot.deciding import granting, learning, pausing, resting
+from bot.deciding import granting, learning, pausing, resting, stopping
 from bot.deciding.house import House
 from bot.deciding.saying import say
 from bot.effects import Effect, LookUp, Press, Record, Start, Tell, Understand
@@ -21,6 +21,7 @@ ANSWER = "answer"
 
 COMMANDS = (
     ("/grants", "List what is approved in advance, and end it."),
+    ("/stop task 12", "Stop one task, or take it over by hand: nothing more of it begins."),
     ("/habits", "List what I do because you always had it so, and end it."),
     ("/away", 'Rest: "away until Monday". Nothing is sent to you by itself, and no card runs out.'),
     ("/back", "End the rest; what waited comes now."),
@@ -50,6 +51,8 @@ def message(state: TaskState, event: MessageReceived, house: House) -> list[Effe
         return [LookUp(question="grants")]
     if revoked := grants.revoked(event.text):
         return granting.revoke(state, revoked, house)
+    if (task := stopping.said(event.text)) is not None:
+        return stopping.asked(state, task)
     if habit := habits.said(event.text):
         return learning.heard(state, habit, house)
     if word := absence.said(event.text, house.now, house.zone, house.policy.digest_at):

@@ -15,6 +15,9 @@ def planned(state: TaskState, event: Planned, house: House) -> list[Effect]:
     """Show the plan and wait for a word, or begin with it."""
     if plans.held(state):
         return say(state, plans.shown(event.steps, house.zone), choices=plans.CHOICES, kind="question")
+    if plans.begun_by_itself(state) and len(event.steps) > 1:
+        text, choices = plans.announced(event.steps, state.id, house.zone)
+        return [*say(state, text, choices=choices, kind="notice", home=True), *progress.advance(state, house)]
     return progress.advance(state, house)
 
 

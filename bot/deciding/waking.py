@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bot import approvals
-from bot.deciding import cards, fortunes, pausing, planning, progress, recurring, restoring, saying, starting
+from bot.deciding import cards, fortunes, pausing, planning, progress, recurring, restoring, saying, starting, stopping
 from bot.deciding.house import House
 from bot.deciding.saying import say, show_card
 from bot.effects import Effect, Perform, Record
 from bot.state import TaskState
-from memory.events import Ended, WokeUp
+from memory.events import Ended, MessageReceived, WokeUp
 
 
 def woke(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
@@ -38,6 +38,8 @@ def woke(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
             return saying.show_message(message, house)
         case "window" | "retry" if effect and effect.status == "prepared":
             return starting.start(effect, house)
+        case stopping.STOPPED:
+            return stopping.stopped(state, event)
         case "answer":
             return planning.go_on(state, event, house)
         case "step":
@@ -57,7 +59,8 @@ def woke(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
             return [Record(event=Ended(how="done", summary="passed on"))] if over and event.reason == "told" else []
         case "refused" | "notice":
             # Told, and over: a notice is no work that could get stuck.
-            said = say(state, str(event.data.get("text", "")), kind="notice", home=True)
+            home = not isinstance(state.heard, MessageReceived)  # an answer goes where the question was
+            said = say(state, str(event.data.get("text", "")), kind="notice", home=home)
             return [*said, *([Record(event=Ended(how="done", summary="told"))] if state.status == "received" else [])]
         case _:
             return []  # what it was about is settled in the meantime
