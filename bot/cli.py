@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import shutil
@@ -157,6 +158,9 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         if fresh:
             wiring.seed(machine, demo.CLIENTS, "A demo company moved in")
+        # What was built is here to stay: without this each full collection looks through it all, 40 ms at a time.
+        gc.collect()
+        gc.freeze()
         asyncio.run(_serve(machine, demo_company=fresh))
     finally:
         machine.close()

@@ -226,7 +226,8 @@ class VectorIndex:
             scores = np.round(rows.astype(np.float32, copy=False) @ vector, 5)
             return _first(ids, scores, limit)
         # First all of them by Hamming distance, then the nearest with the question's own numbers against their bits.
-        query, wide = bits(vector[None], self.centre), max(WIDE_MIN, len(self) // WIDE_SHARE)
+        query, held = bits(vector[None], self.centre), sum(map(len, narrowed))
+        wide = max(WIDE_MIN, held // WIDE_SHARE)
         several = [_hamming(query, segment, wide) for segment in narrowed]
         distances = np.concatenate([found[0] for found in several])
         ids = np.concatenate([found[1].ids for found in several])
