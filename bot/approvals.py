@@ -73,9 +73,9 @@ def read_handle(secret: bytes, text: str) -> tuple[str, int] | None:
     """Return what a handle is about, or None when this house did not make it. Safe for any bytes anybody sends."""
     what, _, rest = text.partition(":")
     number, _, _mac = rest.partition(":")
-    if not (what and number.isdecimal() and number.isascii() and len(text) <= HANDLE_MAX):
+    if not (what and number.isdecimal() and text.isascii() and len(text) <= HANDLE_MAX):
         return None
-    if not hmac.compare_digest(handle(secret, what, int(number)).encode(), text.encode("utf-8", "replace")):
+    if not hmac.compare_digest(handle(secret, what, int(number)).encode(), text.encode()):
         return None
     return what, int(number)
 
@@ -185,8 +185,13 @@ def attachments_of(calls: Iterable[ActionCall]) -> tuple[Attachment, ...]:
 
 
 def facts(calls: Sequence[ActionCall], actions: Mapping[str, Action], newcomers: Sequence[str] = ()) -> tuple[Row, ...]:
-    """Return the rows of a card. Every argument of every call is on it, but for plumbing; nothing is shortened."""
+    """Return the rows of a card. Every argument of every call is on it, but for plumbing; nothing is shortened.
+
+    A file or detail that different actions share (an invoice and its mail) stands there once. Recipients, sums and days
+    stand there for each call: two payments of one sum to one payee are not one.
+    """
     rows: list[Row] = []
+    said: list[tuple[str, Row]] = []
     for call in calls:
         action = actions.get(call.name)
         params = {param.name: param for param in action.params} if action else {}
@@ -196,8 +201,10 @@ def facts(calls: Sequence[ActionCall], actions: Mapping[str, Action], newcomers:
                 continue
             param = params.get(name) or Param(name, Role.DETAIL, required=False, doc="")
             for row in _rows(param, value, newcomers):
-                if row not in rows and row.role is not Role.BODY:
+                apart = row.role in VITAL - {Role.ATTACHMENTS}
+                if row.role is not Role.BODY and (apart or all(row != old or by == call.name for by, old in said)):
                     rows.append(row)
+                    said.append((call.name, row))
         if call.account:
             row = Row("As", call.account)
             if row not in rows:
