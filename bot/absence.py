@@ -24,7 +24,7 @@ GRACE = timedelta(days=1)  # for what would have run out meanwhile
 ASK = 'Until when? Say it with a day: "away until Monday", "away for two weeks". /back ends it at any time.'
 
 _AWAY = re.compile(
-    r"(?:/(?:away|holiday)|(?:i(?:'m| am|’m)\s+)?(?:away|out of office|on (?:holiday|vacation|leave)))"
+    r"(?:/(?:away|holiday)|(?:i(?:'m| am|’m)\s+)?(?:away|out of office|on (?:holiday|vacation|leave))|(?:holiday|vacation)(?=\s+(?:until|till|for)\s))"
     r"(?:[,:]?\s+(?P<when>\S.*))?",
     re.IGNORECASE,
 )

@@ -18,6 +18,9 @@ DIGITS = 16  # of a fingerprint: 64 bits, compared with the whole one, and whoev
 ITEMS_MAX = 50
 
 _ASKS = re.compile(r"/?approve\s+(?:them\s+)?(?:all|everything)(?:\s+of\s+them)?[.!]?", re.IGNORECASE)
+_SEVERAL = re.compile(
+    r"/?approve\s+(?:cards?\s+)?(?P<cards>\d+\.\d+(?:(?:\s*,\s*|\s+)(?:(?:and|&)\s+)?\d+\.\d+)+)[.!]?", re.IGNORECASE
+)
 _NAMES = re.compile(rf"/?approve((?:\s+\d+\.\d+@[0-9a-f]{{{DIGITS}}})+)", re.IGNORECASE)
 
 
@@ -34,6 +37,15 @@ def asks_for_all(text: str) -> bool:
     return _ASKS.fullmatch(text.strip()) is not None
 
 
+def named(text: str) -> tuple[str, ...]:
+    """Return the cards that ``"approve 2.1 and 3.1"`` names, two at least; nothing when it is anything else.
+
+    Named from memory, not from a list: they are listed first, as "approve all" is.
+    """
+    match = _SEVERAL.fullmatch(text.strip())
+    return tuple(dict.fromkeys(re.findall(r"\d+\.\d+", match["cards"]))) if match else ()
+
+
 def items_in(text: str) -> tuple[Item, ...]:
     """Return the cards that ``"approve 2.1@0f3c… 3.1@77aa…"`` names, once each; nothing when it is anything else."""
     named = _NAMES.fullmatch(text.strip())
@@ -46,11 +58,12 @@ def items_in(text: str) -> tuple[Item, ...]:
     return tuple(Item(card, digits) for card, digits in pairs.items())[:ITEMS_MAX]
 
 
-def offer(cards: Sequence[tuple[Card, str]]) -> tuple[str, tuple[Choice, ...]]:
+def offer(cards: Sequence[tuple[Card, str]], gone: Sequence[str] = ()) -> tuple[str, tuple[Choice, ...]]:
     """Return the list to show, and the button that approves exactly what is on it.
 
     Args:
         cards: Waiting approvals with the fingerprint of each.
+        gone: Cards that were named and do not wait.
     """
     if not cards:
         return "Nothing waits for you that could be approved together.", ()
@@ -58,6 +71,8 @@ def offer(cards: Sequence[tuple[Card, str]]) -> tuple[str, tuple[Choice, ...]]:
     lines = [_line(card) for card, _ in listed]
     if len(cards) > len(listed):
         lines.append(f"- and {len(cards) - len(listed)} more, after these")
+    if gone:
+        lines.append(f"Not among them, because they do not wait for you: {', '.join(gone)}")
     text = "approve " + " ".join(f"{card.id}@{fingerprint[:DIGITS]}" for card, fingerprint in listed)
     label = f"Approve these {len(listed)}" if len(listed) > 1 else "Approve this one"
     return "\n".join(["These wait for you. One press approves exactly them:", *lines]), (

@@ -320,7 +320,7 @@ class History:
             case "approvals":
                 return self._approvals()
             case "batch":
-                return self._batch()
+                return self._batch(list(slots.get("cards") or ()))
             case "digest":
                 buttons = tuple(Choice(label=alarm.label, text=alarm.do) for alarm in self.alarms()[:ALARMS_MAX])
                 return _answered(compose(self.day(self._last_digest(state))), buttons, self._drawn())
@@ -415,13 +415,14 @@ class History:
         how = f"approve {waiting[0].id}, reject {waiting[0].id}"
         return _answered("\n".join([f"{len(waiting)} waiting for you:", *lines, "", how]))
 
-    def _batch(self) -> Answered:
+    def _batch(self, wanted: Sequence[str]) -> Answered:
         ready = [
             (card, self.state(int(card.id.partition(".")[0])).cards[card.id].opened.fingerprint)
             for card in self.waiting()
-            if card.kind == "approval" and card.state == "pending"
+            if card.kind == "approval" and card.state == "pending" and (card.id in wanted or not wanted)
         ]
-        text, choices = batch.offer(ready)
+        waiting = {card.id for card, _ in ready}
+        text, choices = batch.offer(ready, [card for card in wanted if card not in waiting])
         return _answered(text, choices)
 
     def about_task(self, question: str, words: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from bot.deciding import cards, guards, learning, progress, starting, verdicts
+from bot.deciding import automatic, cards, guards, learning, progress, starting, verdicts
 from bot.deciding.house import House
 from bot.deciding.saying import say
 from bot.effects import Delegate, Effect, Record, Remember, Reply, Tally
@@ -80,12 +80,14 @@ def _gate(state: TaskState, event: Proposed, house: House) -> list[Effect]:
             *progress.after_failure(state, msgspec.structs.replace(event, problem=text), house),
         ]
     if worst.ruling == "do" and not event.card:
-        broken = guards.broken_limit(calls, house) or guards.used_twice(each)
+        broken = guards.broken_limit(calls, house) or guards.used_twice(each) or automatic.too_many(state, calls, house)
         if not broken:
             watched = any(verdict.grant or verdict.earned for verdict in each)
+            going = tuple(automatic.marked(state, call, house) for call in calls)
             return [
-                *starting.prepare(state, calls, house, card="", step=event.step, rule=worst.rule, watched=watched),
+                *starting.prepare(state, going, house, card="", step=event.step, rule=worst.rule, watched=watched),
                 *_counted(state, event, calls, each),
+                *automatic.counted(state, calls, house),
             ]
         worst = Verdict("ask", broken)
     return [Record(event=cards.drawn(state, event, calls, newcomers, worst, house))]

@@ -6,6 +6,7 @@ They are asked when a draft comes in, again at the press, and again before the f
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from datetime import timedelta
 from decimal import Decimal
 
@@ -22,7 +23,7 @@ def not_allowed(agent: str, calls: Iterable[ActionCall], house: House) -> str:
     for call in calls:
         if call.name not in house.actions:
             return f"{agent} wanted to use {call.name}, which is not set up here. `python -m bot doctor` says what is missing."
-        if call.name not in house.proposes.get(agent, ()):
+        if not any(fnmatchcase(call.name, name) for name in house.proposes.get(agent, ())):
             return f"{agent} is not allowed to propose {call.name}; nothing was done."
         missing = [
             param.name for param in house.actions[call.name].params if param.required and param.name not in call.args

@@ -21,7 +21,8 @@ ANSWER = "answer"
 
 COMMANDS = (
     ("/grants", "List what is approved in advance, and end it."),
-    ("/stop task 12", "Stop one task, or take it over by hand: nothing more of it begins."),
+    ("/tasks", "List the newest tasks."),
+    ("/end", 'Stop one task, or take it over by hand: "end task 12". Nothing more of it begins.'),
     ("/habits", "List what I do because you always had it so, and end it."),
     ("/away", 'Rest: "away until Monday". Nothing is sent to you by itself, and no card runs out.'),
     ("/back", "End the rest; what waited comes now."),
@@ -44,6 +45,10 @@ def message(state: TaskState, event: MessageReceived, house: House) -> list[Effe
         return [Tell(task=int(event.reply_to.partition(".")[0]), event=press)]
     if batch.asks_for_all(event.text):
         return [LookUp(question="batch")]
+    if cards := batch.named(event.text):
+        return [LookUp(question="batch", slots={"cards": list(cards)})]
+    if event.text.strip().lower() == "/tasks":
+        return [LookUp(question="tasks")]
     if wanted := grants.like(event.text):
         card, days = wanted
         return [Press(verb="grant", card=card, reason=str(days)) if days else Press(verb="like", card=card)]

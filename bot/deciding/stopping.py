@@ -16,13 +16,13 @@ from memory.events import Actor, Dropped, Ended, Origin, Place, Settled, WokeUp
 STOPPED = "stopped"
 """Why a task wakes when it is stopped from another one."""
 
-_STOP = re.compile(r"/?(?:stop|take over|end)\s+task\s+#?(?P<task>\d{1,9})[.!]?", re.IGNORECASE)
+_STOP = re.compile(r"(?:/?(?:stop|take over|end)\s+task|/end)(?:\s+#?(?P<task>\d{1,9}))?[.!]?", re.IGNORECASE)
 
 
 def said(text: str) -> int | None:
-    """Return which task exact words stop ("stop task 12", "take over task 12"); None for all others."""
+    """Return which task exact words stop ("stop task 12", "take over task 12"), 0 when they say none; None for others."""
     match = _STOP.fullmatch(text.strip())
-    return int(match["task"]) if match else None
+    return int(match["task"] or 0) if match else None
 
 
 def asked(state: TaskState, task: int) -> list[Effect]:
@@ -31,7 +31,7 @@ def asked(state: TaskState, task: int) -> list[Effect]:
         text = "Only the operator stops a task. You can reject the card that you were shown."
         return [*say(state, text), _over("not a delegate's to say")]
     if task in {0, state.id}:
-        return [*say(state, "There is no such task. /tasks lists the newest."), _over("no such task")]
+        return [*say(state, 'Which one? "end task 12"; /tasks lists the newest.'), _over("asked back")]
     told = WokeUp(
         order="",
         reason=STOPPED,

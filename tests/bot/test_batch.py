@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot import batch
+from bot.testing import PaperHouse
 
 
 def test_only_exact_words_are_a_batch() -> None:
@@ -21,6 +22,23 @@ def test_only_exact_words_are_a_batch() -> None:
         assert batch.items_in(text) == ()
     assert batch.asks_for_all("Approve all")
     assert not batch.asks_for_all("approve all of Acme's invoices")
+
+
+def test_cards_named_from_memory_are_listed_first() -> None:
+    assert batch.named("approve 2.1 and 3.1") == ("2.1", "3.1")
+    assert batch.named("/approve cards 2.1, 3.1, and 4.1!") == ("2.1", "3.1", "4.1")
+    for text in ("approve 2.1", "approve 2.1 and pay", "approve 2.1 or 3.1", "reject 2.1 and 3.1"):
+        assert batch.named(text) == ()
+
+
+async def test_several_named_cards_wait_for_one_press_on_their_list(house: PaperHouse) -> None:
+    for text in ("one", "two", "three"):
+        await house.operator(f"ask post to=billing@acme.example client=acme body={text}")
+    await house.operator("approve 2.1 and 3.1 and 9.1")
+    house.expects("Not among them, because they do not wait for you: 9.1")
+    assert len(house.provider.accepted) == 0
+    await house.press("Approve these 2")
+    assert [house.card(card).state for card in ("2.1", "3.1", "4.1")] == ["approved", "approved", "pending"]
 
 
 def test_an_item_named_twice_counts_once_in_its_place() -> None:

@@ -30,6 +30,7 @@ POST = "ask post to=billing@acme.example client=acme body=Hello"
         ("I am on holiday until Friday 14:00", "away", "2026-03-06 14:00"),
         ("/away from Monday to Friday", "when", ""),
         ("/away until 2028", "when", ""),
+        ("holiday until Friday", "away", "2026-03-06 08:00"),
         ("/holiday next week", "away", "2026-03-16 08:00"),
         ("/away", "when", ""),
         ("I'm away", "when", ""),
@@ -47,7 +48,7 @@ def test_exact_words_say_that_the_operator_is_away(text: str, what: str, until: 
 
 @pytest.mark.parametrize(
     "text",
-    ["Anna is away until Monday", "let Stark know I'm on holiday next week", "plan my holiday in Greece", "I need a holiday",
+    ["Anna is away until Monday", "let Stark know I'm on holiday next week", "plan my holiday in Greece", "holiday", "holiday homes for Acme", "I need a holiday",
      "away with the fairies", "back", "back up my files", "I'm back to back in meetings", "am I away on Friday?"],
 )  # fmt: skip
 def test_other_words_do_not(text: str) -> None:

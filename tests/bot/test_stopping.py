@@ -33,7 +33,8 @@ def status(house: PaperHouse, task: int) -> str:
 
 @pytest.mark.parametrize(
     ("text", "task"),
-    [("stop task 12", 12), ("/stop task #3", 3), ("Take over task 7.", 7), ("stop", None), ("stop task", None),
+    [("stop task 12", 12), ("/stop task #3", 3), ("Take over task 7.", 7), ("/end 12", 12), ("/end", 0), ("stop task", 0),
+     ("stop", None), ("end the contract", None),
      ("stop task 12 and 13", None), ("stop the task force", None)],
 )  # fmt: skip
 def test_the_words_are_exact(text: str, task: int | None) -> None:
@@ -87,7 +88,7 @@ async def test_only_the_operator_stops_a_task_and_not_one_that_is_not_there(tmp_
         house.expects("There is no task 99999. /tasks lists the newest.")
         assert int(await house.operator("/approvals")) < 10, "no number was used up"
         await house.operator("stop task 0")
-        house.expects("There is no such task.")
+        house.expects('Which one? "end task 12"')
         assert status(house, task) == "waiting"
 
 
