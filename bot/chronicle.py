@@ -21,12 +21,12 @@ from sqlalchemy import Table
 from bot.channels.base import NotWrittenError
 from bot.conductor import decide
 from bot.deciding.house import House
-from bot.effects import Close, Effect, Lasting, Record, Reply, Tally, Wake, pack
+from bot.effects import Close, Effect, Lasting, Record, Reply, Tally, Understand, Wake, pack
 from bot.policy import grants_in_force
 from bot.staff import Catalogue, Staff
 from bot.state import TaskState, believe, reserved, rows, with_event, with_orders
 from memory.database import StorageError
-from memory.events import Actor, CardOpened, Event, Said
+from memory.events import Actor, CardOpened, Event, Said, Understood
 from memory.line import GENESIS, Line, Ordered, OrderRow, stamp
 from memory.log import HOUSE, Tx
 from memory.projections import BY_NAME, Books, reservations
@@ -58,8 +58,23 @@ class Chronicle:
         self.loop: asyncio.AbstractEventLoop | None = None
         staff.database.after_rollback.append(self.states.clear)
 
-    async def enter(self, platform: str, account: str, event_id: str, event: Event, actor: str) -> Outcome:
+    async def enter(
+        self,
+        platform: str,
+        account: str,
+        event_id: str,
+        event: Event,
+        actor: str,
+        *,
+        understood: Understood | None = None,
+    ) -> Outcome:
         """Let an input begin a task, once for its (platform, account, event id); returns when it is on disk.
+
+        Args:
+            platform, account, event_id: Whose it is, and its own id there.
+            event: What came in.
+            actor: Who.
+            understood: What the words mean, where that was clear at a glance: it is written in the same transaction.
 
         Raises:
             NotWrittenError: It could not be put on disk.
@@ -70,31 +85,61 @@ class Chronicle:
             task, fresh = tx.admit(platform, account, event_id, self._staff.now(), tx.next_task)
             if not fresh:
                 return Outcome(task, fresh=False)
-            return self.advance(tx, task, event, actor=actor, cause=event_id)
+            outcome = self.advance(tx, task, event, actor=actor, cause=event_id)
+            return outcome if understood is None else self._understand(tx, outcome, understood)
 
         return await self.write(work)
 
+    def _understand(self, tx: Tx, outcome: Outcome, understood: Understood) -> Outcome:
+        """Answer the order to understand in the transaction that gave it."""
+        for key, order in outcome.orders:
+            if isinstance(order, Understand):
+                answer = msgspec.structs.replace(understood, order=key)
+                more = self.advance(tx, outcome.task, answer, actor="soloist", cause=key)
+                left = tuple(each for each in outcome.orders if each[0] != key)
+                return Outcome(
+                    outcome.task, outcome.lines + more.lines, left + more.orders, outcome.replies + more.replies
+                )
+        return outcome
+
     async def write(self, work: Callable[[Tx], Outcome]) -> Outcome:
         """Run a unit of work, wait for its commit, and see that what it ordered gets done."""
+        waiter: asyncio.Future[Outcome] = (self.loop or asyncio.get_running_loop()).create_future()
+        queued = self.submit(work, waiter)
         try:
-            return await asyncio.wrap_future(self.submit(work))
+            return await waiter
         except StorageError as error:
             raise NotWrittenError(str(error)) from error
+        except asyncio.CancelledError:
+            queued.cancel()  # what is not being written yet is not written for nobody
+            raise
 
-    def submit(self, work: Callable[[Tx], Outcome]) -> Future[Outcome]:
-        """Run a unit of work in the writer thread; what it ordered is seen to after its commit."""
-        future = self._staff.log.transact(work)
+    def submit(self, work: Callable[[Tx], Outcome], waiter: asyncio.Future[Outcome] | None = None) -> Future[Outcome]:
+        """Run a unit of work in the writer thread; what it ordered is seen to after its commit, then whoever waits."""
         loop = self.loop or asyncio.get_running_loop()
+        future = self._staff.log.transact(work)
 
         def committed(done: Future[Outcome]) -> None:
             # Dispatch hangs on the commit, not on whoever waits for it: a channel that was cut off in between must
-            # not leave its order lying until the next sweep.
-            if not done.cancelled() and done.exception() is None:
-                with contextlib.suppress(RuntimeError):  # the loop is closed: the outbox keeps it for the next start
-                    loop.call_soon_threadsafe(self.committed, done.result())
+            # not leave its order lying until the next sweep. Both in one call: each wakes the loop.
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the outbox keeps it for the next start
+                loop.call_soon_threadsafe(self._landed, done, waiter)
 
         future.add_done_callback(committed)
         return future
+
+    def _landed(self, done: Future[Outcome], waiter: asyncio.Future[Outcome] | None) -> None:
+        error = None if done.cancelled() else done.exception()
+        if not done.cancelled() and error is None:
+            self.committed(done.result())
+        if waiter is None or waiter.done():
+            return
+        if done.cancelled():
+            waiter.cancel()
+        elif error is not None:
+            waiter.set_exception(error)
+        else:
+            waiter.set_result(done.result())
 
     def advance(self, tx: Tx, task: int, event: Event, *, actor: str, cause: str) -> Outcome:
         """Append an event and all that follows from it at once. Runs in the writer thread, inside the transaction."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from agents.base import Intent, Risk
 from agents.slots import find_spans
@@ -19,11 +19,22 @@ from bot.control import CONTROL, EXACT
 from bot.deciding.hearing import ANSWER
 from bot.intents import Scene
 from bot.reading.fit import fit
-from bot.reading.followup import WORDS_MAX, Before, Heard, Leaning, address_given, and_what, changes_card, same_for
+from bot.reading.followup import (
+    WORDS_MAX,
+    Before,
+    Heard,
+    Leaning,
+    address_given,
+    and_what,
+    changes_card,
+    may_lean,
+    same_for,
+)
 from bot.state import TaskState
 from connectors.base import Json
 from memory.database import Database
 from memory.events import MessageReceived, Place, Understood
+from memory.prepared import Prepared
 from memory.projections import turns
 
 REVISE = "revise"
@@ -35,6 +46,12 @@ BETWEEN = frozenset(
 LOOK_BACK = 6  # messages of this conversation
 FRESH = timedelta(hours=12)  # an older message is not what "the same" means
 AGO = 40  # messages of all conversations that are looked through for these
+_NEWEST = Prepared(
+    select(turns.c.task)
+    .where(turns.c.task != bindparam("task"), turns.c.kind == "heard")
+    .order_by(turns.c.n.desc())
+    .limit(AGO)
+)
 
 
 class Conversation:
@@ -68,6 +85,8 @@ class Conversation:
         if not text.strip() or text.lstrip()[0] in "/!" or len(text.split()) > WORDS_MAX:
             return None
         heard = Heard(text.strip(), scene.spans(text.strip()), scene.now, scene.zone, scene.currency)
+        if not may_lean(heard):
+            return None
         for number, before in enumerate(self._before(state, scene)):
             if before.card and changes_card(heard, before.intent):
                 slots: dict[str, Json] = {"card": before.card, "reason": text.strip()}
@@ -104,9 +123,8 @@ class Conversation:
             yield Before(intent, self._slots(said, intent, scene), said.heard.text, _card(said), asked)
 
     def _heard(self, state: TaskState, now: datetime) -> Iterator[int]:
-        query = select(turns).where(turns.c.task != state.id, turns.c.kind == "heard").order_by(turns.c.n.desc())
         with self._database.read() as connection:
-            rows = connection.execute(query.limit(AGO)).all()
+            rows = _NEWEST.run(connection, {"task": state.id}).all()
         mine = (row.task for row in rows if _here(self._state(row.task), state.place, now))
         for task, _ in zip(mine, range(LOOK_BACK), strict=False):
             yield task

@@ -107,9 +107,16 @@ class Scene:
     locale: str
     currency: str
     names: Directory
+    at_once: bool = False  # nothing may wait for the classifier
+    _spans: dict[str, tuple[Slot, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def spans(self, text: str) -> list[Slot]:
-        """Return typed spans and client names by position."""
+        """Return typed spans and client names by position; a message is looked through once for all who ask."""
+        if text not in self._spans:
+            self._spans[text] = tuple(self._found(text))
+        return list(self._spans[text])
+
+    def _found(self, text: str) -> list[Slot]:
         found = find_spans(text, self.now, self.zone, self.locale)
         named = self.names.find(text, [slot for slot in found if slot.kind in {"email", "url", "invoice"}])
         kept = [slot for slot in found if not any(slot.overlaps(name) for name in named)]
@@ -124,6 +131,10 @@ class Scene:
         found = find_spans(said, self.now, self.zone, self.locale)
         outside = said[: found[0].start] + said[found[0].end :] if found else ""
         return len(found) == 1 and found[0].kind in WIDER.get(kind, (kind,)) and not outside.strip(" ,.")
+
+
+class _NotAtOnceError(Exception):
+    """These words need the classifier."""
 
 
 class _ModelReading(BaseModel):
@@ -289,7 +300,9 @@ class Understanding:
             clients: (key, name) of the clients on the books.
             last: The operator's last messages, the newest last: "Acme" may answer a question about one of them.
         """
-        scene = Scene(now, zone, locale, currency, self._directory(clients))
+        return self._read(text, self.scene(now, zone, locale, currency, clients), last)
+
+    def _read(self, text: str, scene: Scene, last: Sequence[str]) -> Reading:
         text = text.strip()
         if not text:
             return Reading(ask="That was empty. What can I do for you? /help shows what I can do.")
@@ -303,6 +316,14 @@ class Understanding:
         if not reading.intent and last and (completed := self._completed(text, last[-1], scene)):
             return completed
         return reading
+
+    def glance(self, text: str, scene: Scene) -> Reading | None:
+        """Return what `read` would, where commands and patterns say it beyond doubt; None where it takes more."""
+        try:
+            reading = self._read(text, replace(scene, at_once=True), ())
+        except _NotAtOnceError:
+            return None
+        return reading if reading.intent and not reading.doubt else None
 
     def scene(
         self, now: datetime, zone: ZoneInfo, locale: str, currency: str, clients: Sequence[tuple[str, str]]
@@ -450,6 +471,8 @@ class Understanding:
         return None
 
     def _guess(self, text: str, scene: Scene) -> Guess | None:
+        if scene.at_once:
+            raise _NotAtOnceError
         if not self.ready():
             return None
         assert self._router is not None

@@ -12,7 +12,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from agents.base import Intent
 from agents.slots import find_spans
@@ -25,6 +25,7 @@ from bot.state import TaskState
 from connectors.base import Json
 from memory.database import Database
 from memory.events import MessageReceived, Origin, Place, Said, Step, Understood
+from memory.prepared import Prepared
 from memory.projections import Books, turns
 
 Material = Sequence[tuple[Origin, str]]
@@ -33,6 +34,12 @@ SURE_PCT = 85  # from which words that could answer a question are a request of 
 _LEAVE_OUT = re.compile(r"(?:leave (?:it|that) out|skip(?: it| that)?|drop (?:it|that))[.!]*", re.IGNORECASE)
 _AGAIN = re.compile(r"(?:try )?(?:it )?again[.!]*|done[.!]*|i have[.!]*", re.IGNORECASE)
 LOOK_BACK = 6  # turns in which an open question is looked for
+_NEWEST = Prepared(
+    select(turns.c.task, turns.c.ref)
+    .where(turns.c.task != bindparam("task"), turns.c.kind == bindparam("kind"))
+    .order_by(turns.c.n.desc())
+    .limit(LOOK_BACK)
+)
 _CORRECTION = re.compile(
     r"\s*(?:no|nope|wrong|not that)\b[\s,.!;:–-]*(?:i|that)\s+(?:meant|mean)s?\b[\s,:]*(?P<meant>\S.*)",
     re.IGNORECASE | re.DOTALL,
@@ -81,6 +88,22 @@ class WordReader:
         self._model = model
         self._turns = turns
         self._conversation = Conversation(database, state, understanding.intents)
+
+    def glance(self, heard: MessageReceived, now: datetime) -> Understood | None:
+        """Return what `read` would, where that takes no waiting: commands and patterns that lean on nothing before.
+
+        In the thread of the event loop and before the message has a task: a millisecond, and the first commit holds
+        both. None means that it takes more.
+        """
+        state = TaskState(0, heard=heard)
+        if _CORRECTION.match(heard.text) or self._waiting(state):
+            return None
+        company = self._company
+        scene = self._understanding.scene(now, self._zone, company["locale"], company["currency"], self._clients())
+        reading = self._understanding.glance(heard.text, scene)
+        if reading is None or self._conversation.leans(heard.text, state, scene):
+            return None
+        return reading.understood("")
 
     async def read(self, text: str, state: TaskState, now: datetime) -> Understood:
         """See `bot.staff.Reader.read`."""
@@ -135,9 +158,8 @@ class WordReader:
 
     def _waiting(self, state: TaskState) -> Waiting | None:
         """Return the plan or the step of a plan that waits for an answer in this conversation, the newest first."""
-        query = select(turns).where(turns.c.task != state.id, turns.c.kind == "said").order_by(turns.c.n.desc())
         with self._database.read() as connection:
-            newest = connection.execute(query.limit(LOOK_BACK)).all()
+            newest = _NEWEST.run(connection, {"task": state.id, "kind": "said"}).all()
         for row in newest:
             before = self._state(row.task)
             said = before.said.get(row.ref)

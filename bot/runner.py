@@ -120,8 +120,20 @@ class Runner:
         actor = msgspec.structs.replace(actor, origin=person.role)
         card = reply_to if _CARD.fullmatch(reply_to) else ""
         event = MessageReceived(text=writable(text), actor=actor, place=place, files=files, reply_to=card)
-        outcome = await self.chronicle.enter(actor.platform, actor.account, event_id, event, name_of(actor))
+        outcome = await self.chronicle.enter(
+            actor.platform, actor.account, event_id, event, name_of(actor), understood=self._glance(event)
+        )
         return str(outcome.task)
+
+    def _glance(self, heard: MessageReceived) -> Understood | None:
+        """Return what the words mean where that is clear at once; whatever else it is, they are written down first."""
+        if self._staff.glance is None or heard.files or heard.reply_to:
+            return None
+        try:
+            return self._staff.glance(heard, self._staff.now())
+        except Exception:
+            log.exception("A message could not be read at a glance; it is read again when it is on disk.")
+            return None
 
     async def pressed(
         self,

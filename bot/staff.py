@@ -20,7 +20,7 @@ from bot.redaction import Redactor
 from bot.state import TaskState
 from connectors.base import Action, Connector, Json
 from memory.database import Database
-from memory.events import Answered, Understood
+from memory.events import Answered, MessageReceived, Understood
 from memory.files import FileStore
 from memory.line import Line
 from memory.log import Log
@@ -74,6 +74,7 @@ class Staff:
     live: Sequence[Channel] = ()  # channels that are a view of history: pushed after each commit, nothing is owed
     recall: Recall | None = None
     think: Think | None = None
+    glance: Callable[[MessageReceived, datetime], Understood | None] | None = None  # a reading that need not be awaited
     remember: Callable[[Sequence[Mapping[str, Json]]], Awaitable[None]] | None = None
     playbooks: Path | None = None  # the operator's own
     seen: Callable[[Sequence[Line]], None] | None = None  # told of every committed line; must return at once

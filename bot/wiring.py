@@ -273,6 +273,7 @@ def _build(
         connectors=hands,
         agents={**minds, Librarian.name: Librarian(remembering, keeper)},
         reader=reader,
+        glance=reader.glance if isinstance(reader, WordReader) else None,
         answerer=history,
         channels=board.channels if channels is None else dict(channels),
         live=live,

@@ -83,6 +83,11 @@ class Heard:
     currency: str
 
 
+def may_lean(heard: Heard) -> bool:
+    """Whether a look at what was said before is worth it: it holds a value or a name, or begins like a follow-up."""
+    return bool(heard.spans) or any(begins.match(heard.text) for begins in (_STYLE, _SAME, _AND))
+
+
 def changes_card(heard: Heard, intent: type[Intent]) -> bool:
     """Whether the message says, and says nothing else, what is to be different on the card of such a request."""
     text = heard.text.strip()

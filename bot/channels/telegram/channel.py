@@ -49,6 +49,7 @@ from bot.channels.telegram.wire import (
 )
 from memory.events import Actor, Attachment, Place
 
+ANSWER_FIRST_S = 0.01  # the next poll lets an answer that is about to leave go first; the update is on disk already
 POLL_WAIT_S = 25  # an empty long poll; far below the minute after which routers forget a connection
 PAUSE_MIN_S, PAUSE_MAX_S = 0.5, 60.0  # between attempts when Telegram or the disk is away
 REVOKED_PAUSE_S = 60.0
@@ -379,7 +380,8 @@ class Telegram:
             # whose numbers start anew, as they do after a week of silence (core.telegram.org/bots/api#update).
             unwritten = await self._take_all(updates)
             if unwritten is None:
-                await asyncio.sleep(0)  # answers that are ready leave before the next poll is made
+                if updates:
+                    await self._clock.sleep(ANSWER_FIRST_S)
                 offset = max(u.update_id for u in updates) + 1 if updates else None
                 pause_s = PAUSE_MIN_S
             else:
