@@ -12,7 +12,6 @@ This is all that a retrieval benchmark needs::
         embedder = embed.load(Path("/tmp/minilm"))  # or None: words only
         memory = Memory.open(database, Path("/tmp/bench/memory"), embedder)
         memory.remember([Record("We pay in 30 days.", speaker="Dana", at=when, thread="m7", position=0)])
-        memory.drain(1_000_000)  # more than a few at once wait for their vectors
         for hit in memory.recall("What are Dana's terms?", scope=Scope(client=""), k=10):
             print(hit.record.id, hit.score, hit.terms, hit.record.text)
 
@@ -52,7 +51,6 @@ from memory.vectors import DRAIN_BATCH, Vectors
 __all__ = ["EVERYWHERE", "Forgotten", "Hit", "Hits", "Known", "Memory", "Record", "RecordError", "Scope", "Weights"]
 
 
-INLINE_MAX = 16  # records embedded while `remember` waits: 0.1 s; more wait in the queue
 WRITE_BATCH = 10_000  # records in one write: a third of a second, which others wait for the writer
 
 
@@ -150,12 +148,19 @@ class Memory:
 
     # ── remember ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def remember(self, records: Sequence[Record], vectors: npt.NDArray[np.floating[Any]] | None = None) -> list[int]:
-        """Keep records; each is found by its words when this returns, by its meaning at once or soon (`drain`).
+    def remember(
+        self,
+        records: Sequence[Record],
+        vectors: npt.NDArray[np.floating[Any]] | None = None,
+        *,
+        wait: bool = True,
+    ) -> list[int]:
+        """Keep records; when this returns they are on disk and found by their words, and by their meaning too.
 
         Args:
             records: What to keep. The same record again gives its old id.
             vectors: Their unit vectors, shape (n, dims), when they are known already.
+            wait: Until all have vectors, some milliseconds each. Else they wait in the queue for `drain`.
 
         Returns:
             One id a record, in order; 0 for one that was forgotten and therefore was not kept.
@@ -165,12 +170,15 @@ class Memory:
             StorageError: The disk would not take it. Tell the operator: nothing of it was kept.
         """
         ids: list[int] = []
+        newest = 0
         for start in range(0, len(records), WRITE_BATCH):
             some = records[start : start + WRITE_BATCH]
             rows = None if vectors is None else np.asarray(vectors[start : start + WRITE_BATCH], np.float16)
-            ids += self._keep(some, rows)
-        if vectors is None and len(records) <= INLINE_MAX:
-            self.drain(len(records))
+            kept, before = self._keep(some, rows)
+            newest = newest if ids else before
+            ids += kept
+        if vectors is None and wait and self._vectors is not None:
+            self._vectors.drain(len(records), after=newest)
         return ids
 
     def enlist(self, tx: Connection, records: Sequence[Record]) -> list[int]:
@@ -180,7 +188,9 @@ class Memory:
         self._names = None
         return ids
 
-    def _keep(self, records: Sequence[Record], rows: npt.NDArray[np.float16] | None) -> list[int]:
+    def _keep(self, records: Sequence[Record], rows: npt.NDArray[np.float16] | None) -> tuple[list[int], int]:
+        """Return the ids, and the newest id before them."""
+
         def work(tx: Connection) -> tuple[list[int], int]:
             last = tx.exec_driver_sql("SELECT MAX(id) FROM recollections").scalar() or 0
             ids = rows_of.insert(tx, records, rows)
@@ -195,7 +205,7 @@ class Memory:
             if rows is not None and self._vectors is not None:
                 fresh = [n for n, id_ in enumerate(ids) if id_ > last]
                 self._vectors.admit([ids[n] for n in fresh], [records[n].client for n in fresh], rows[fresh])
-        return ids
+        return ids, last
 
     def _settle(self, tx: Connection, records: Sequence[Record], ids: Sequence[int]) -> None:
         """Let what has a key replace what held before, if it may."""

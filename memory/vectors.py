@@ -56,14 +56,19 @@ class Vectors:
 
     # ── the queue ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def drain(self, limit: int = DRAIN_BATCH) -> int:
-        """Give waiting records their vectors, oldest first; return how many. Call it when there is nothing better."""
+    def drain(self, limit: int = DRAIN_BATCH, *, after: int = 0) -> int:
+        """Give waiting records their vectors, oldest first; return how many. Call it when there is nothing better.
+
+        Args:
+            limit: At most so many.
+            after: Only those with a higher id.
+        """
         done = 0
         while done < limit:
             with self.database.read() as tx:
                 rows = tx.exec_driver_sql(
-                    "SELECT id, client, text FROM recollections WHERE pending = 1 ORDER BY id LIMIT ?",
-                    (min(DRAIN_BATCH, limit - done),),
+                    "SELECT id, client, text FROM recollections WHERE pending = 1 AND id > ? ORDER BY id LIMIT ?",
+                    (after, min(DRAIN_BATCH, limit - done)),
                 ).fetchall()
             if not rows:
                 self._settle()

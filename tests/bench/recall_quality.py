@@ -152,7 +152,6 @@ def compare(model: Path, folder: Path, *, retune: bool) -> dict[str, dict[str, f
         memory = Memory.open(database, folder / "ours" / "memory", embedder)
         start = time.perf_counter()
         ids = memory.remember(records)
-        memory.drain(len(records))
         assert ids == list(range(1, len(records) + 1))
         print(f"{len(records)} records in {time.perf_counter() - start:.0f} s, {len(every)} questions", flush=True)
         if retune:

@@ -83,6 +83,33 @@ def test_a_model_that_arrives_later_gives_meaning_to_what_waited(database, home)
     assert "meaning" in hits[0].terms
 
 
+def test_many_at_once_are_found_by_their_meaning_without_further_ado(memory) -> None:
+    memory.remember([Record(f"old remark {n}", source=str(n)) for n in range(40)], wait=False)
+    assert memory.recall("remark").pending == 40
+    memory.remember([Record(f"Dana said something new, {n}", speaker="Dana", source=f"n{n}") for n in range(300)])
+    hits = memory.recall("what did Dana say that is new", k=5)
+    assert hits.pending == 40, "what waited before still waits"
+    assert all({"meaning", "words", "who"} <= set(hit.terms) for hit in hits)
+
+
+def test_a_store_that_told_its_full_text_row_by_row_goes_on(tmp_path) -> None:
+    with Database.open(tmp_path) as database:
+        told = "INSERT INTO recollections_fts(rowid, text, scope) VALUES (new.id, new.text, new.scope);"
+        database.write_now(
+            lambda tx: tx.exec_driver_sql(
+                f"CREATE TRIGGER recollections_told AFTER INSERT ON recollections BEGIN {told} END"
+            )
+        )
+    with Database.open(tmp_path) as database:
+        memory = Memory.open(database, tmp_path / "memory")
+        memory.remember([Record(f"invoice number {n}", source=str(n)) for n in range(3)])
+        assert len(memory.recall("invoice")) == 3
+        memory.forget([1, 2, 3])
+        with database.read() as tx:
+            query = "SELECT COUNT(*) FROM recollections_fts WHERE recollections_fts MATCH 'invoice'"
+            assert tx.exec_driver_sql(query).scalar() == 0
+
+
 def test_another_model_never_meets_the_old_ones_vectors(database, home) -> None:
     Memory.open(database, home / "memory", PaperEmbedder()).remember([Record("Invoices go out on Fridays.")])
     memory = Memory.open(database, home / "memory", PaperEmbedder(stamp="paper-2"))
@@ -421,7 +448,7 @@ def test_a_rebuilt_index_gives_the_answers_of_the_grown_one(tmp_path_factory, st
             if step == "forget":
                 memory.forget([seed % 40 + 1, start % 7 + 1])
             else:
-                ids = memory.remember(many(60 if step == "seal" else 5, start))
+                ids = memory.remember(many(60 if step == "seal" else 5, start), wait=False)
                 assert all(ids)
                 if step != "wait":
                     memory.drain()
