@@ -93,6 +93,7 @@ class Policy:
     quiet: tuple[time, time] | None = None
     step_up_from: Mapping[str, Decimal] = field(default_factory=dict)  # currency → amount that needs a second channel
     models_usd: Mapping[str, Decimal] = field(default_factory=dict)  # "task", "day", "month" → at most so much
+    automatic_per_thread: int = 3  # mails a day that no person has seen; the next one asks
 
 
 DEFAULTS: Mapping[Risk, tuple[Ruling, str]] = {
@@ -240,7 +241,7 @@ def quiet_until(policy: Policy, now: datetime, zone: ZoneInfo) -> datetime | Non
 
 # ── reading policy.toml ───────────────────────────────────────────────────────────────────────────────────────────
 
-_KNOWN = {"rules", "limits", "undo", "cards", "digest", "quiet", "step_up", "models"}
+_KNOWN = {"rules", "limits", "undo", "cards", "digest", "quiet", "step_up", "models", "mail"}
 
 
 def parse(document: Mapping[str, Any]) -> Policy:
@@ -276,7 +277,17 @@ def parse(document: Mapping[str, Any]) -> Policy:
             [_amount(text, "[step_up] from")[::-1] for text in document.get("step_up", {}).get("from", ())]
         ),
         models_usd=_models(document.get("models", {})),
+        automatic_per_thread=_automatic(document.get("mail", {})),
     )
+
+
+def _automatic(table: Mapping[str, Any]) -> int:
+    most = table.get("automatic_per_thread", Policy().automatic_per_thread)
+    if set(table) - {"automatic_per_thread"} or type(most) is not int or most < 0:
+        raise PolicyError(
+            "policy.toml [mail] knows automatic_per_thread, a number of mails a day such as 3; 0 asks always."
+        )
+    return most
 
 
 def _models(table: Mapping[str, Any]) -> dict[str, Decimal]:

@@ -67,6 +67,12 @@ SHOWN_MAX = 300
 NO_RETURN = "once the tool has been called; what it does then is its own affair"
 
 
+_YES_NO = {"true": True, "yes": True, "false": False, "no": False}
+_AS_TEXT: Mapping[str, Callable[[str], Any]] = {
+    "number": float, "integer": int, "boolean": lambda text: _YES_NO[text.casefold()],
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Tool:
     """A tool as it was when it was first seen."""
@@ -369,13 +375,14 @@ def _arguments(tool: Tool, given: Mapping[str, Json], declared: Declared, key: s
 
 
 def _number(value: Json, about: Any) -> Any:
-    """Our JSON has no floats: a number with a fraction travels in it as text."""
-    if isinstance(about, dict) and about.get("type") == "number" and isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            raise RefusedError(f"{value!r} is not a number.") from None
-    return value
+    """Our JSON has no floats, and the operator types words: a number or a yes travels in it as text."""
+    kind = str(about.get("type")) if isinstance(about, dict) else ""
+    if not isinstance(value, str) or kind not in _AS_TEXT:
+        return value
+    try:
+        return _AS_TEXT[kind](value)
+    except (ValueError, KeyError):
+        raise RefusedError(f"{value!r} is not a {kind}.") from None
 
 
 def _receipt(server: Server, tool: str, answer: Any) -> Receipt:

@@ -84,7 +84,7 @@ FLOORS = (
         "letters",
     ),
     ("deciding", "deciding.house"),
-    ("deciding.guards", "deciding.saying", "deciding.verdicts"),
+    ("deciding.automatic", "deciding.guards", "deciding.saying", "deciding.verdicts"),
     ("deciding.learning", "deciding.progress", "deciding.resting", "deciding.starting"),
     ("deciding.cards", "deciding.planning", "deciding.recurring", "deciding.restoring", "deciding.stopping"),
     ("deciding.approving", "deciding.fortunes", "deciding.gate", "deciding.pausing", "deciding.undoing"),
