@@ -33,7 +33,9 @@ _PLACE = re.compile(r"\{(\w+)\}")
 HANDLE_BYTES = 12  # 96 bits, 16 characters: fits Telegram's 64 bytes beside locator and verb
 HANDLE_MAX = 64
 REJECT_REASONS = ("Not now", "Wrong amount", "Wrong recipient", "Wording", "Not needed")
-VERBS = frozenset({"approve", "reject", "edit", "revise", "snooze", "like", "undo", "arrived", "again", "drop"})
+VERBS = frozenset(
+    {"approve", "reject", "edit", "revise", "snooze", "like", "undo", "arrived", "again", "drop", "agree", "disagree"}
+)
 
 LABELS: Mapping[str, str] = {
     "to": "To",
@@ -427,8 +429,10 @@ def _buttons(state: TaskState, standing: CardState, view: View) -> tuple[Button,
     if standing.state == "approved" and undoable(state, opened.card):
         until = max(effect.prepared.not_before for effect in state.of_card(opened.card) if effect.prepared.not_before)
         return (Button("Undo", "undo", key, until=until),)
-    if standing.state != "pending" or opened.kind == "shadow":
+    if standing.state != "pending":
         return ()
+    if opened.kind == "shadow":  # neither does anything: they say how good the draft was
+        return (Button("I would approve this", "agree", key), Button("I would not", "disagree", key))
     if opened.kind == "unknown":
         return (
             Button("It arrived", "arrived", key, "primary"),
@@ -485,6 +489,9 @@ def outcome(state: TaskState, card_id: str, view: View) -> str:
         else "Soloist"
     )
     reason = f" ({settled.reason})" if settled.reason else ""
+    if standing.opened.kind == "shadow" and settled.how in {"approved", "denied"}:
+        would = "would have approved" if settled.how == "approved" else "would not have approved"
+        return f"Rehearsal: {who(settled.by, first=False)} {would} this. Nothing was done."
     match settled.how:
         case "denied":
             return f"Rejected by {by} {when}{reason}. Nothing was done."

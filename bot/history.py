@@ -493,6 +493,8 @@ class History:
         """See `bot.staff.Answerer.find_card`."""
         if verb == "undo":
             return self._find_undo(words)
+        if verb in {"agree", "disagree"}:  # a rehearsal is not among what waits
+            return words, int(words.partition(".")[0])
         waiting = list(self.waiting())
         if not waiting:
             return "Nothing waits for you."

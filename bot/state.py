@@ -126,8 +126,8 @@ class TaskState(msgspec.Struct, frozen=True):
     restored: bool = False  # it was open in a backup that was put back: what follows may have happened already
 
     def pending(self) -> Iterator[CardState]:
-        """Yield the cards that wait for somebody."""
-        return (card for card in self.cards.values() if card.state == "pending")
+        """Yield the cards that wait for somebody; a rehearsal waits for nobody."""
+        return (card for card in self.cards.values() if card.state == "pending" and card.opened.kind != "shadow")
 
     def of_card(self, card: str) -> list[EffectState]:
         """Return the effects a card let through, in order."""
@@ -219,7 +219,9 @@ def with_event(state: TaskState, line: Line) -> TaskState:  # noqa: PLR0915 - a 
             return replace(
                 state,
                 status="waiting",
-                steps=with_item(state.steps, event.step, "waiting") if event.kind == "approval" else state.steps,
+                steps=with_item(state.steps, event.step, _STEP_OF[event.kind])
+                if event.kind in _STEP_OF
+                else state.steps,
                 cards=with_item(state.cards, event.card, CardState(event, former=_former(state, event.card))),
             )
         case Pressed():
@@ -294,6 +296,10 @@ def with_event(state: TaskState, line: Line) -> TaskState:  # noqa: PLR0915 - a 
             return state
         case _:
             assert_never(event)
+
+
+_STEP_OF: Mapping[str, StepStatus] = {"approval": "waiting", "shadow": "skipped"}
+"""What a card makes of its step; cards about an effect change nothing, and what is only rehearsed is not done."""
 
 
 def _with_yes(state: TaskState, event: Pressed) -> Mapping[str, tuple[Actor, ...]]:
@@ -428,7 +434,9 @@ def _decisions(before: TaskState, after: TaskState, line: Line) -> Iterator[Row]
     match line.event:
         case Settled(how="approved" | "denied") as settled:
             opened = after.cards[settled.card].opened
-            if opened.kind != "approval" or (settled.how == "approved" and settled.by.origin is not Origin.OPERATOR):
+            if opened.kind not in {"approval", "shadow"} or (
+                settled.how == "approved" and settled.by.origin is not Origin.OPERATOR
+            ):
                 return
             how = REJECTED if settled.how == "denied" else EDITED if opened.revision > 1 else UNCHANGED
             for call in opened.calls:

@@ -40,7 +40,7 @@ class Button:
     """What can be pressed. ``handle`` is what the platform carries: a locator of at most 40 bytes, never authority."""
 
     label: str
-    verb: str  # approve | reject | edit | snooze | like | undo | arrived | again | drop | say
+    verb: str  # approve | reject | edit | snooze | like | undo | arrived | again | drop | agree | disagree | say
     handle: str
     style: Literal["", "primary", "danger"] = ""
     confirm: str = ""  # asked again by the platform before it counts

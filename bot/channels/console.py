@@ -108,7 +108,7 @@ def card_lines(card: Card) -> list[str]:
     if card.outcome:
         lines.append(f"└ {card.outcome}")
     elif card.kind == "shadow":
-        lines.append("└ rehearsal: nothing will be done")
+        lines.append("└ rehearsal: nothing will be done" + "".join(f"   {b.verb} {card.id}" for b in card.buttons))
     else:
         typed = [button for button in card.buttons if button.verb not in {"edit", "snooze"}]
         lines.append("└ " + "   ".join(TYPED.get(button.verb, f"{button.verb} ") + card.id for button in typed))

@@ -71,7 +71,7 @@ def opened(state: TaskState, event: CardOpened, house: House) -> list[Effect]:
     # Copies of the draft before give up their buttons: there is one place to press, and it shows what would be done.
     orders += mend(state, event.card, former=True)
     if event.kind == "shadow":
-        return [*orders, *show_card(state, event.card, house), *progress.end_if_over(state)]
+        return [*orders, *show_card(state, event.card, house), *progress.advance(state, house)]
     if event.expires_at and event.kind == "approval":
         orders.append(Wake(reason="expire", due=event.expires_at, data={"card": event.card}))
         early = event.expires_at - house.policy.remind_before

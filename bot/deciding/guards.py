@@ -6,9 +6,9 @@ They are asked when a draft comes in, again at the press, and again before the f
 from __future__ import annotations
 
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 from datetime import timedelta
 from decimal import Decimal
+from fnmatch import fnmatchcase
 
 from bot import books
 from bot.deciding.house import House

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from bot import absence, batch, grants, habits
 from bot.deciding import granting, learning, pausing, resting, stopping
 from bot.deciding.house import House
@@ -36,6 +38,10 @@ PRESSES = frozenset({"approve", "reject", "undo", "snooze", "revise"})
 """Intents that press a button by name; "revise" is nobody's: a follow-up is new words on a card (`bot.conversation`)."""
 
 
+_OPINION = re.compile(r"/?(?P<verb>agree|disagree)\s+(?P<card>\d+\.\d+)[.!]?", re.IGNORECASE)
+"""What is typed for the buttons of a rehearsal."""
+
+
 def message(state: TaskState, event: MessageReceived, house: House) -> list[Effect]:
     """Return where the operator's words go: what is exact is taken here, the rest is read."""
     if event.reply_to:
@@ -56,6 +62,8 @@ def message(state: TaskState, event: MessageReceived, house: House) -> list[Effe
         return [LookUp(question="grants")]
     if revoked := grants.revoked(event.text):
         return granting.revoke(state, revoked, house)
+    if opinion := _OPINION.fullmatch(event.text.strip()):
+        return [Press(verb=opinion["verb"].lower(), card=opinion["card"])]
     if (task := stopping.said(event.text)) is not None:
         return stopping.asked(state, task)
     if habit := habits.said(event.text):

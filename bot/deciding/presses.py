@@ -9,8 +9,8 @@ from bot.deciding import answering, approving, granting, undoing
 from bot.deciding.house import House
 from bot.deciding.saying import say
 from bot.effects import Delegate, Effect, Record, Reply
-from bot.state import TaskState
-from memory.events import Pressed, Settled, Snoozed
+from bot.state import CardState, TaskState
+from memory.events import Origin, Pressed, Settled, Snoozed
 
 
 def pressed(state: TaskState, event: Pressed, house: House) -> list[Effect]:
@@ -34,7 +34,7 @@ def pressed(state: TaskState, event: Pressed, house: House) -> list[Effect]:
     if event.fingerprint and not opened.fingerprint.startswith(event.fingerprint):
         return [Reply(text="This card has changed since it was listed. Nothing was done.")]
     if opened.kind == "shadow":
-        return [Reply(text="This is a rehearsal: it shows what would have been done and does nothing.")]
+        return _rehearsed(event, standing, house)
     if opened.kind in {"unknown", "stuck"}:
         return answering.answer_for_effect(state, event, standing, house)
     match event.verb:
@@ -66,3 +66,21 @@ def pressed(state: TaskState, event: Pressed, house: House) -> list[Effect]:
             return [Record(event=Snoozed(card=event.card, until=until, by=event.actor)), Reply(text=f"Back {when}.")]
         case _:
             return [Reply(text=f"A card cannot be told to {event.verb!r}.")]
+
+
+def _rehearsed(event: Pressed, standing: CardState, house: House) -> list[Effect]:
+    """What the operator thinks of a draft that nobody will carry out: it counts towards the agreement, and does nothing."""
+    person = house.roster.find(event.actor)
+    if event.verb not in {"agree", "disagree"}:
+        return [Reply(text="This is a rehearsal: it shows what would have been done and does nothing.")]
+    if person is None or person.role is not Origin.OPERATOR:
+        return [Reply(text="Only the operator's opinion counts here.")]
+    settled = Settled(
+        card=event.card,
+        revision=standing.opened.revision,
+        how="approved" if event.verb == "agree" else "denied",
+        by=event.actor,
+        reason="rehearsal",
+        place=event.place,
+    )
+    return [Record(event=settled), Reply(text="Noted. Nothing was done.")]

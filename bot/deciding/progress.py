@@ -48,6 +48,8 @@ def end_if_over(state: TaskState) -> list[Effect]:
     texts = [effect.text for effect in state.effects.values() if effect.status == "confirmed"]
     if any(state.steps.get(step.id) == "failed" and step.on_fail != "skip" for step in steps):
         return [Record(event=Ended(how="failed", summary="a step failed"))]
+    if any(card.opened.kind == "shadow" for card in state.cards.values()) and not texts:
+        return [Record(event=Ended(how="done", summary="rehearsed; nothing was done"))]
     if "skipped" in statuses and "done" not in statuses:
         return [Record(event=Ended(how="cancelled", summary="left undone"))]
     return [Record(event=Ended(how="done", summary=" ".join(texts) or state.title))]

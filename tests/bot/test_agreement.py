@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from bot.agreement import Agreement, agreed
+from bot.approvals import Person
 from bot.chronicle import replayed
 from bot.policy import Policy, PolicyError, Rule, parse
 from bot.testing import PaperHouse
+from memory.events import Actor, Origin
 from memory.replay import compare
 
 POST = "ask post to=billing@acme.example client=acme body=Hello"
@@ -136,9 +138,38 @@ async def test_a_shadow_card_decides_nothing_and_earns_nothing(tmp_path: Path) -
             await house.operator(POST)
             card = house.card()
             assert card.kind == "shadow"
-            assert card.buttons == ()
             await house.operator(f"approve {card.id}")
         assert sent(house) == 0
+
+
+async def test_a_rehearsal_that_the_operator_agrees_with_earns(tmp_path: Path) -> None:
+    policy = Policy(rules=(Rule("paper.*", "do", earned=2), Rule("paper.*", "shadow")))
+    async with PaperHouse(tmp_path / "home", policy=policy) as house:
+        task = int(await house.operator(POST))
+        assert house.runner.state_now(task).status == "done", "a rehearsal waits for nobody"
+        assert await house.press("I would approve this") == "Noted. Nothing was done."
+        assert house.card().outcome == "Rehearsal: you would have approved this. Nothing was done."
+        await house.operator(POST)
+        assert "You approved 1 of 1 like this unchanged." in house.card().reasons
+        await house.press("I would not")
+        for _ in range(2):
+            await house.operator(POST)
+            await house.operator(f"agree {house.card().id}")
+        assert sent(house) == 0
+        assert [str(each) for each in compare(house.machine.database, house.machine.log, replayed)] == []
+        await house.operator(POST)
+        assert sent(house) == 1
+
+
+async def test_only_the_operators_opinion_of_a_rehearsal_counts(tmp_path: Path) -> None:
+    policy = Policy(rules=(Rule("paper.*", "do", earned=1), Rule("paper.*", "shadow")))
+    anna = Person("web", "anna", "local", role=Origin.DELEGATE, actions=("*",))
+    async with PaperHouse(tmp_path / "home", policy=policy, people=(anna,)) as house:
+        await house.operator(POST)
+        actor = Actor(platform="web", user="anna", account="local")
+        assert await house.press("I would approve this", actor=actor) == "Only the operator's opinion counts here."
+        await house.operator(POST)
+        assert (house.card().state, sent(house)) == ("shadow", 0)
 
 
 async def test_decisions_are_rebuilt_from_history(tmp_path: Path) -> None:

@@ -295,7 +295,7 @@ async def test_a_shadow_card_has_no_button_that_executes_and_says_so(tmp_path: P
         await house.operator("ask post to=anna@acme.example body=Hello")
         card = house.card()
         assert card.state == "shadow"
-        assert card.buttons == ()
+        assert [button.verb for button in card.buttons] == ["agree", "disagree"]
         from bot.approvals import handle
 
         secret = house.runner._staff.secret

@@ -210,14 +210,15 @@ async def test_r18_grouped_answers_and_limits_on_them(bare: BareHouse) -> None:
     assert len(bare.provider.accepted) == 4
 
 
-async def test_r19_a_rehearsal_has_no_button_says_so_and_cannot_be_pressed_by_name(tmp_path: Path) -> None:
+async def test_r19_a_rehearsal_has_no_button_that_acts_says_so_and_cannot_be_pressed_by_name(tmp_path: Path) -> None:
     async with BareHouse(tmp_path / "home", policy=Policy(rules=(Rule("paper.*", "shadow"),))) as house:
         await house.operator("ask post body=x")
-        assert (house.card().state, house.card().buttons) == ("shadow", ())
+        assert (house.card().state, [each.verb for each in house.card().buttons]) == ("shadow", ["agree", "disagree"])
         await house.operator("approve 1.1")
         await house.operator("approve all")
         made = handle(house.runner._staff.secret, "1.1", 1)
         assert "rehearsal" in await house.press_handle(made, "approve")
+        assert await house.press_handle(made, "agree") == "Noted. Nothing was done."
         assert house.provider.calls == 0
 
 

@@ -32,7 +32,9 @@ TOLD_AGAIN_S = 3600  # a stranger is answered once an hour, and the operator tol
 TOLD_MAX = 1_000
 ECHO_MAX = 200
 REFS_MAX = 1_000
-VERBS = frozenset({"approve", "reject", "edit", "revise", "snooze", "like", "undo", "arrived", "again", "drop", "say"})
+VERBS = frozenset({
+    "approve", "reject", "edit", "revise", "snooze", "like", "undo", "arrived", "again", "drop", "agree", "disagree", "say",
+})  # fmt: skip
 MORNING = 9  # o'clock, where the operator lives: when a card that was put aside comes back
 NO_CARD = "That card is not here any more."
 

@@ -31,7 +31,7 @@ REASONS_MAX = 8  # one-tap reasons; more is a form
 
 VERBS = {
     "a": "approve", "r": "reject", "e": "edit", "i": "revise", "s": "snooze", "u": "undo",
-    "v": "arrived", "g": "again", "d": "drop", "t": "say", "l": "like",
+    "v": "arrived", "g": "again", "d": "drop", "t": "say", "l": "like", "y": "agree", "n": "disagree",
 }  # fmt: skip
 LETTERS = {verb: letter for letter, verb in VERBS.items()}
 SNOOZES = {"h": "1 hour", "e": "Tonight", "m": "Tomorrow morning", "w": "Monday"}
@@ -146,7 +146,7 @@ def card_keyboard(card: Card) -> Keyboard:
     if card.state in ("pending", "snoozed"):
         return keyboard(card.buttons, has_reasons=bool(card.reject_reasons))
     if card.state == "shadow":
-        return keyboard(tuple(b for b in card.buttons if b.verb in ("reject", "say")))
+        return keyboard(tuple(b for b in card.buttons if b.verb in ("reject", "say", "agree", "disagree")))
     return keyboard(tuple(b for b in card.buttons if b.verb == "undo"))
 
 
