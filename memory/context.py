@@ -87,14 +87,23 @@ class Context:
         self._embedded: _Embedded | None = None
         self._starting = threading.Lock()
         self._closed = False
+        self._opening: asyncio.Future[bool] | None = None
         self.note = "" if url == "none" else STARTING
 
     # ── open and close ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def start(self) -> bool:
-        """Start or find the server and connect; returns whether it answers. May be called again after a loss."""
+        """Start or find the server and connect; returns whether it answers. May be called again after a loss.
+
+        Whoever calls while it is being opened waits for that: a second opening would cut the first one's connections.
+        """
         if self._url == "none":
             return False
+        if self._opening is None or self._opening.done():
+            self._opening = asyncio.ensure_future(self._open())
+        return await asyncio.shield(self._opening)
+
+    async def _open(self) -> bool:
         try:
             url = self._url or await asyncio.to_thread(self._embed)
             if not url or self._closed:

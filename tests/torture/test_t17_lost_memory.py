@@ -42,7 +42,7 @@ async def test_redis_may_be_lost_at_any_moment(tmp_path: Path) -> None:
     chance = random.Random(SEED)
     context = Context("", tmp_path / "home" / "valkey")
     async with PaperHouse(tmp_path / "home", context=context) as house:
-        assert await context.start()
+        assert await back(context)
         await house.operator("remember that the logo is green")
         await house.remembered()
         for point in range(REDIS_POINTS):
@@ -67,13 +67,18 @@ async def test_redis_may_be_lost_at_any_moment(tmp_path: Path) -> None:
             if moment == "before the question":
                 assert AWAY in answer
             await house.remembered()
-            assert await context.start(), moment
+            assert await back(context), moment
             if chance.random() < 0.1:
                 await _restart(house)
                 context = house._context  # type: ignore[assignment]
         bodies = Counter(str(args["body"]) for _, args in house.provider.accepted)
         assert bodies == {f"Number {point}": 1 for point in range(REDIS_POINTS)}
         assert "/recall" not in house.machine.history.stuck_lines()
+
+
+async def back(context: Context) -> bool:
+    """Start it, patiently: on a busy machine its first answer may take longer than a house would wait."""
+    return await context.start() or await context.start() or await context.start()
 
 
 async def _restart(house: PaperHouse) -> None:
