@@ -38,7 +38,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
 
-from connectors.base import Files, Receipt, Risk
+from connectors.base import Action, Files, Receipt, Risk
 from memory.events import ActionCall, Attachment, Choice, Entry, Json, Origin, Source, Step, Write
 
 __all__ = [
@@ -63,6 +63,7 @@ class Intent(BaseModel):
     patterns: ClassVar[tuple[str, ...]] = ()  # templates with ``{slot}``; exact, tried before the classifier
     command: ClassVar[str] = ""  # ``"invoice"``: also reachable as /invoice
     asks: ClassVar[Mapping[str, str]] = {}  # slot → the question when it is missing
+    verbatim: ClassVar[frozenset[str]] = frozenset()  # slots a model's plan may only fill with the operator's own words
 
     @classmethod
     def id(cls) -> str:
@@ -249,6 +250,10 @@ class Desk(Protocol):
             about: What is asked about, in words: what memory holds on it goes into the prompt, within a budget.
             recent: The last turns of the conversation, and how the client stands on the books, go in as well.
         """
+        ...
+
+    def tools(self) -> Sequence[Action]:
+        """Return what other people's servers offer here (``mcp.*``), by name; empty when none is set up."""
         ...
 
     async def use(self, name: str, **args: Json) -> Receipt:

@@ -91,6 +91,8 @@ def _step_faults(step: Step, known: Staff, ids: set[str], words: str | None) -> 
                 yield f"Step {step.id} uses {ref[0]!r} without waiting for it."
         else:
             yield from _literal_faults(step, name, value, fields[name].annotation, fields[name].metadata, words=words)
+            if words is not None and name in duty.intent.verbatim and not _spoken(str(value), words):
+                yield f"Step {step.id}, {name}: {value!r} is not in your words, and a model may not make it up."
     for name, field in fields.items():
         if field.is_required() and name not in step.inputs:
             yield f"Step {step.id}: {step.intent} needs {name!r}."
@@ -134,6 +136,10 @@ def _said(value: str, words: str) -> bool:
     number = value.casefold().partition(" ")[0]
     bare = number.removesuffix(".00")
     return value.casefold() in flat or number in flat.split() or any(bare == _digits(word) for word in flat.split())
+
+
+def _spoken(value: str, words: str) -> bool:
+    return " ".join(value.casefold().split()) in " ".join(words.casefold().split())
 
 
 def _digits(word: str) -> str:

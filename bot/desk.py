@@ -120,6 +120,10 @@ class WorkDesk:
             **({"stream": self.stream} if self.stream and schema is None else {}),
         )
 
+    def tools(self) -> Sequence[Action]:
+        """See `agents.base.Desk.tools`."""
+        return [action for name, action in sorted(self.actions.items()) if name.startswith("mcp.")]
+
     async def use(self, name: str, **args: Json) -> Receipt:
         """See `agents.base.Desk.use`."""
         action = self.actions.get(name)

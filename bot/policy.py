@@ -96,6 +96,7 @@ class Policy:
     automatic_per_thread: int = 3  # mails a day that no person has seen; the next one asks
 
 
+FOREIGN = "mcp."  # tools of servers that are not ours: what may be put back by its own word asks all the same
 DEFAULTS: Mapping[Risk, tuple[Ruling, str]] = {
     Risk.READS: ("do", "reading is free"),
     Risk.REVERSIBLE: ("do", "it can be put back"),
@@ -138,6 +139,8 @@ def judge(
             break
     else:
         ruling, why = DEFAULTS[action.risk]
+        if call.name.startswith(FOREIGN) and action.risk is not Risk.READS:
+            ruling, why = "ask", "another server's tool, and only it knows what it does"
         verdict = Verdict(ruling, f"default: {why}")
     if verdict.ruling == "ask" and not newcomers:
         for key, grant in (grants or {}).items():

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from agents import discover
 from agents.base import ActionCall, Found, Intent, Letter, Proposal, Record, Task, Thought, Write, parse_money
 from agents.plan import staff
-from connectors.base import Receipt, Workshop
+from connectors.base import Action, Receipt, Workshop
 from connectors.invoices import Invoices
 from memory.events import Json, Origin
 
@@ -57,6 +57,7 @@ class PaperDesk:
         self.books: dict[tuple[str, str], Record] = {}
         self.ledger: list[tuple[str, Decimal, str]] = []
         self.sent: list[Letter] = []
+        self.offered: list[Action] = []
         self.found: list[Found] = []
         self.thoughts: list[Thought] = []
         self.asked: list[tuple[str, str, Sequence[tuple[Origin, str]]]] = []
@@ -113,6 +114,9 @@ class PaperDesk:
         del client, about, recent
         self.asked.append((purpose, prompt, material))
         return self.thoughts.pop(0) if self.thoughts else Thought(problem="no model is set up")
+
+    def tools(self) -> Sequence[Action]:
+        return self.offered
 
     async def use(self, name: str, **args: Json) -> Receipt:
         self.used.append((name, args))
