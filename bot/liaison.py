@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -48,7 +49,9 @@ class Liaison:
         if items:
             await self._press_all(task, key, items)
             return
-        named, _, print_ = order.card.partition("@")
+        named, at, print_ = order.card.partition("@")
+        if at and not re.fullmatch(r"[0-9a-f]+", print_):
+            named = order.card  # half of what a button says is not what was listed
         found = self._staff.answerer.find_card(order.verb, named)
         if isinstance(found, str):
             await self._chronicle.answer(task, Answered(order=key, text=found))
