@@ -60,6 +60,7 @@ from memory.events import Actor, Attachment, Origin, Place, Understood
 MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # a Monday, ten o'clock in Berlin
 OPERATOR = Actor(platform="web", user="operator", account="local", origin=Origin.OPERATOR)
 PLACE = Place(channel="web", conversation="main")
+AT_ANY_PACE = 1_000_000.0  # calls a minute: on paper nobody has to wait
 
 
 class PaperClock:
@@ -175,12 +176,27 @@ class PaperService(Connector):
         """As whom."""
         return "me@paper.example"
 
-    @action(Risk.OUTSIDE, EffectClass.KEYED, says="post it", no_return="at once", attempts_max=4)
+    @action(
+        Risk.OUTSIDE,
+        EffectClass.KEYED,
+        says="post it",
+        no_return="at once",
+        attempts_max=4,
+        rate_per_minute=AT_ANY_PACE,
+    )
     async def post(self, to: Recipients, body: Body, note: Detail = "", amount: Amount = "", key: str = "") -> Receipt:
         """Post with a key that the provider deduplicates."""
         return self.provider.accept(key, {"to": to, "body": body, "note": note, "amount": amount}, once=True)
 
-    @action(Risk.OUTSIDE, EffectClass.RECONCILABLE, says="book it", no_return="at once", find="find", attempts_max=4)
+    @action(
+        Risk.OUTSIDE,
+        EffectClass.RECONCILABLE,
+        says="book it",
+        no_return="at once",
+        find="find",
+        attempts_max=4,
+        rate_per_minute=AT_ANY_PACE,
+    )
     async def book(self, to: Recipients, body: Body, amount: Amount = "", key: str = "") -> Receipt:
         """Book; one can look whether it is there."""
         return self.provider.accept(key, {"to": to, "body": body, "amount": amount}, once=False)
@@ -190,12 +206,19 @@ class PaperService(Connector):
         del to, body, amount
         return Receipt(ref="found", text="It is there.") if self.provider.count(key) else None
 
-    @action(Risk.OUTSIDE, EffectClass.PLAIN, says="send it", no_return="once it is handed over", delayed=True)
+    @action(
+        Risk.OUTSIDE,
+        EffectClass.PLAIN,
+        says="send it",
+        no_return="once it is handed over",
+        delayed=True,
+        rate_per_minute=AT_ANY_PACE,
+    )
     async def send(self, to: Recipients, body: Body, amount: Amount = "", key: str = "") -> Receipt:
         """Send; nobody can look, and nobody deduplicates."""
         return self.provider.accept(key, {"to": to, "body": body, "amount": amount}, once=False)
 
-    @action(Risk.MONEY, EffectClass.KEYED, says="pay it", no_return="at once")
+    @action(Risk.MONEY, EffectClass.KEYED, says="pay it", no_return="at once", rate_per_minute=AT_ANY_PACE)
     async def pay(self, payee: Reference, amount: Amount, key: str = "") -> Receipt:
         """Pay somebody."""
         return self.provider.accept(key, {"payee": payee, "amount": amount}, once=True)
