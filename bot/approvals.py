@@ -401,7 +401,9 @@ def render(state: TaskState, card_id: str, view: View) -> Card:
         files=opened.files,
         footer=_footer(opened, view) if pending else (),
         buttons=_buttons(state, standing, view),
-        fields=edit_fields(opened, view.actions, slots) if pending and opened.kind == "approval" else (),
+        fields=edit_fields(opened, view.actions, slots)
+        if pending and opened.kind == "approval" and not opened.compensates
+        else (),
         reject_reasons=REJECT_REASONS if pending and opened.kind == "approval" else (),
         outcome="" if pending else outcome(state, card_id, view),
         kind=opened.kind,
@@ -441,6 +443,12 @@ def _buttons(state: TaskState, standing: CardState, view: View) -> tuple[Button,
         )
     if opened.kind == "stuck":
         return (Button("Try again", "again", key, "primary"), Button("Drop it", "drop", key))
+    if opened.compensates:
+        return (
+            Button("Approve", "approve", key, "primary"),
+            Button("Reject", "reject", key, "danger"),
+            Button("Snooze", "snooze", key),
+        )
     return (
         Button("Approve", "approve", key, "primary"),
         Button("Edit", "edit", key),

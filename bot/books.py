@@ -129,6 +129,10 @@ def text_of(call: ActionCall) -> str:
             return str(args.get("summary") or "Written down.")
 
 
+REVERSIBLE = frozenset({"books.write", "books.remind"})
+"""Our own entries that are taken back by the versions before them."""
+
+
 def reverse(call: ActionCall, before: Mapping[tuple[str, str], Mapping[str, Json] | None]) -> ActionCall:
     """Return the call that takes a `books.write` or `books.remind` back: older versions return, entries turn around.
 

@@ -66,6 +66,7 @@ def has_like(card: CardOpened) -> bool:
     """Whether "all like this" means something: every call is for a client, and nothing about it was out of the way."""
     return (
         card.kind == "approval"
+        and not card.compensates
         and bool(card.calls)
         and all(call.client for call in card.calls)
         and not card.newcomers

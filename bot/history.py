@@ -515,8 +515,10 @@ class History:
         for task in newest:
             state = self.state(task)
             for card in reversed(list(state.cards)):
-                if state.cards[card].state == "approved" and (
-                    approvals.undoable(state, card) or any(e.status == "confirmed" for e in state.of_card(card))
+                if (
+                    state.cards[card].state == "approved"
+                    and not state.cards[card].opened.compensates
+                    and (approvals.undoable(state, card) or any(e.status == "confirmed" for e in state.of_card(card)))
                 ):
                     return card, task
             for key in reversed(list(state.effects)):

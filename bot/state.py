@@ -216,21 +216,18 @@ def with_event(state: TaskState, line: Line) -> TaskState:  # noqa: PLR0915 - a 
                 edits=with_item(state.edits, event.card, event.edits) if event.card and event.edits else state.edits,
             )
         case CardOpened():
-            return replace(
-                state,
-                status="waiting",
-                steps=with_item(state.steps, event.step, _STEP_OF[event.kind])
-                if event.kind in _STEP_OF
-                else state.steps,
-                cards=with_item(state.cards, event.card, CardState(event, former=_former(state, event.card))),
-            )
+            steps = state.steps
+            if event.kind in _STEP_OF and not event.compensates:
+                steps = with_item(steps, event.step, _STEP_OF[event.kind])
+            opened = CardState(event, former=_former(state, event.card))
+            return replace(state, status="waiting", steps=steps, cards=with_item(state.cards, event.card, opened))
         case Pressed():
             return replace(state, presses=state.presses + 1, yeses=_with_yes(state, event))
         case Settled():
             card = state.cards[event.card]
             changed = replace(card, state=event.how, settled=event, settled_at=line.at, snoozed_until=None)
             steps = state.steps
-            if card.opened.kind == "approval" and event.how != "superseded":
+            if card.opened.kind == "approval" and not card.opened.compensates and event.how != "superseded":
                 steps = with_item(steps, card.opened.step, "acting" if event.how == "approved" else "skipped")
             return replace(state, steps=steps, cards=with_item(state.cards, event.card, changed))
         case Snoozed():
@@ -434,8 +431,10 @@ def _decisions(before: TaskState, after: TaskState, line: Line) -> Iterator[Row]
     match line.event:
         case Settled(how="approved" | "denied") as settled:
             opened = after.cards[settled.card].opened
-            if opened.kind not in {"approval", "shadow"} or (
-                settled.how == "approved" and settled.by.origin is not Origin.OPERATOR
+            if (
+                opened.compensates
+                or opened.kind not in {"approval", "shadow"}
+                or (settled.how == "approved" and settled.by.origin is not Origin.OPERATOR)
             ):
                 return
             how = REJECTED if settled.how == "denied" else EDITED if opened.revision > 1 else UNCHANGED

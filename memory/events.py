@@ -275,6 +275,7 @@ class CardOpened(Event, frozen=True, kw_only=True):
     changes: tuple[str, ...] = ()  # difference from the revision before
     files: tuple[Attachment, ...] = ()
     newcomers: tuple[str, ...] = ()  # recipients nobody has written to before
+    compensates: tuple[str, ...] = ()  # call by call the effect it would take back
 
 
 class Pressed(Event, frozen=True, kw_only=True):

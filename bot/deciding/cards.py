@@ -99,7 +99,7 @@ def settled(state: TaskState, event: Settled, house: House) -> list[Effect]:
         return [*closing, *mended, *learning.from_card(state, event, house)]
     if state.status in progress.FINISHED:
         return [*closing, *mended]
-    if progress.in_a_plan(state):
+    if progress.in_a_plan(state) or state.cards[event.card].opened.compensates:
         return [*closing, *mended, *progress.advance(state, house)]  # what does not depend on it goes on
     summary = {"denied": "rejected", "expired": "ran out", "cancelled": "cancelled"}[event.how]
     over = [] if any(True for _ in state.pending()) else [Record(event=Ended(how="cancelled", summary=summary))]

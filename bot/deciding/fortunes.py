@@ -11,7 +11,7 @@ from bot.deciding.saying import mend, say
 from bot.effects import Close, Effect, Perform, Record, Wake
 from bot.state import FINAL, CardState, EffectState, TaskState
 from connectors.base import EffectClass, Json
-from memory.events import BecameUnknown, CardOpened, Confirmed, Dropped, Failed, Settled
+from memory.events import BecameUnknown, CardOpened, Compensated, Confirmed, Dropped, Failed, Settled
 
 MEMORY_MAX_S = 10 * 365 * 86400.0  # no service remembers a key for longer, whatever it declares
 
@@ -22,8 +22,10 @@ def confirmed(state: TaskState, event: Confirmed, house: House) -> list[Effect]:
     call = effect.prepared.call
     orders: list[Effect] = [Record(event=entry) for entry in books.enter(call, event.effect, house.ledgers)]
     orders += [*mend(state, effect.prepared.card), *_answered(state, event.effect, "It was found: it had arrived.")]
-    if effect.prepared.compensates:
-        return orders
+    if taken_back := effect.prepared.compensates:
+        if not effect.prepared.card:
+            return orders  # whoever reversed the entry says so
+        orders.append(Record(event=Compensated(effect=taken_back, by_effect=event.effect)))
     if call.name == "books.remind":
         due = datetime.fromisoformat(str(call.args["when"]))
         orders.append(recurring.reminder(event.effect, str(call.args["text"]), due, str(call.args.get("every") or "")))

@@ -19,7 +19,7 @@ def from_card(state: TaskState, event: Settled, house: House) -> list[Effect]:
     step = _step(state, opened.step)
     client = next((call.client for call in opened.calls if call.client), "")
     by_operator = event.how == "approved" and event.by.origin is Origin.OPERATOR
-    if not by_operator or opened.kind != "approval" or step is None or not client:
+    if not by_operator or opened.kind != "approval" or opened.compensates or step is None or not client:
         return []
     return _counted(state, habits.key_of(step.intent, client), state.edits.get(event.card, {}), event.card, house)
 

@@ -37,6 +37,8 @@ def pressed(state: TaskState, event: Pressed, house: House) -> list[Effect]:
         return _rehearsed(event, standing, house)
     if opened.kind in {"unknown", "stuck"}:
         return answering.answer_for_effect(state, event, standing, house)
+    if opened.compensates and event.verb in {"edit", "revise", "like", "grant"}:
+        return [Reply(text="This card takes something back as its connector declared it: approve it, or reject it.")]
     match event.verb:
         case "approve":
             return approving.approve(state, event, standing, house)

@@ -34,6 +34,7 @@ def prepare(
     delayed = house.policy.delay > timedelta(0) and any(house.actions[call.name].delayed for call in calls)
     not_before = house.now + house.policy.delay if delayed and (card or watched) else None
     stem = base(state, card, step)
+    back = state.cards[card].opened.compensates if card else ()
     orders: list[Effect] = []
     for number, call in enumerate(calls, 1):
         effect = f"{stem}.{number}"
@@ -48,6 +49,7 @@ def prepare(
                     key=stable_key(house.secret, effect),
                     effect_class=house.actions[call.name].effect.value,
                     not_before=not_before,
+                    compensates=back[number - 1] if back else "",
                     rule=rule,
                 )
             )

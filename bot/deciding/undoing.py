@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from bot import approvals, books
-from bot.deciding import starting
+from bot.deciding import compensating, starting
 from bot.deciding.house import House
 from bot.deciding.saying import say
 from bot.effects import Close, Effect, Record, Reply, Wake
 from bot.state import CardState, EffectState, TaskState
 from memory.events import Actor, Compensated, Confirmed, Dropped, Origin, Prepared, Pressed, fingerprint
 
-REVERSIBLE = frozenset({"books.write", "books.remind"})
 MOVED_BY_CLOCK = frozenset({"schedule", "reminder"})
 """Records whose newer versions the clock writes: they can be taken back all the same."""
 
@@ -63,7 +62,8 @@ def undo_without_card(state: TaskState, event: Pressed, house: House) -> list[Ef
 
 
 def _undo_done(state: TaskState, event: Pressed, done: list[EffectState], house: House) -> list[Effect]:
-    if not done or any(effect.prepared.call.name not in REVERSIBLE for effect in done):
+    ways = [compensating.way_back(effect, house) for effect in done]
+    if not any(ways) or any(effect.prepared.call.name == "books.issue" for effect in done):
         return [Reply(text=_advice(done, house))]
     for effect in done:
         for write in effect.prepared.call.writes:
@@ -71,6 +71,8 @@ def _undo_done(state: TaskState, event: Pressed, done: list[EffectState], house:
                 continue  # only its next date has changed
             if house.ledgers.newer_than(effect.prepared.effect, write.kind, write.key):
                 return [Reply(text=f"{write.kind} {write.key} was changed again since; take that back first.")]
+    if any(effect.prepared.call.name not in books.REVERSIBLE for effect in done):
+        return compensating.ask(state, done, house)
     orders = [order for effect in reversed(done) for order in _undo_books(state, effect, house, event.actor)]
     text = " ".join(f"Taken back: {effect.text}" for effect in done)
     return [*orders, *say(state, text, kind="receipt"), Reply(text="Taken back.")]
