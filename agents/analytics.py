@@ -23,7 +23,8 @@ from memory.events import Json
 
 DAYS_DEFAULT = 30
 INVOICED, RECEIVED, GRID, INK = "#8fbfab", "#1f6f54", "#e4e2da", "#4a4a45"  # the console's own
-WEEKS_SHOWN_MAX = 26  # bars in one picture
+WEEKS_SHOWN_MAX = 26  # pairs of bars in one picture; a longer stretch is drawn by months
+TAKEN_BACK = frozenset({"cancelled", "refunded"})
 MINUTES_BY_HAND: Mapping[str, int] = {
     "invoice": 12, "credit": 15, "payment": 4, "proposal": 40, "ticket": 10, "meeting": 8, "reminder": 2, "post": 25,
     "project": 20, "client": 5,
@@ -142,7 +143,7 @@ def picture(desk: Desk) -> Attachment | None:
 
 
 def _issued(period: Period, desk: Desk) -> list[Record]:
-    return [r for r in desk.records("invoice") if _on(r, "issued") in period and r.data["status"] != "cancelled"]
+    return [r for r in desk.records("invoice") if _on(r, "issued") in period and r.data["status"] not in TAKEN_BACK]
 
 
 def _paid(period: Period, desk: Desk) -> list[Record]:
@@ -154,11 +155,16 @@ def _report(period: Period, desk: Desk) -> Proposal:
     opened = [r for r in desk.records("invoice") if r.data["status"] in OPEN]
     late = [r for r in opened if date.fromisoformat(r.data["due"]) < local_day(desk)]
     invoiced, received = _total(issued, "net"), _total(paid, "amount")
+    before = _before(period)
+    was_invoiced, was_received = _total(_issued(before, desk), "net"), _total(_paid(before, desk), "amount")
+    earlier = f", in brackets the {_days(period)} days before" if was_invoiced or was_received else ""
     rows = [
-        f"{day_words(period.first)} to {day_words(period.last)}:",
-        f"- Invoiced: {total_words(invoiced)} before VAT on {_count(len(issued), 'invoice')}",
-        f"- Received: {total_words(received)} in {_count(len(paid), 'payment')}",
-        f"- Open now: {total_words(_left(opened))}, of which overdue {total_words(_left(late))}",
+        f"{day_words(period.first)} to {day_words(period.last)}{earlier}:",
+        f"- Invoiced: {_sum(invoiced)}{_on_papers(issued, 'before VAT on', 'invoice')}"
+        + (f" ({_sum(was_invoiced)})" if earlier else ""),
+        f"- Received: {_sum(received)}{_on_papers(paid, 'in', 'payment')}"
+        + (f" ({_sum(was_received)})" if earlier else ""),
+        f"- Open now: {_sum(_left(opened))}" + (f", of which overdue {_sum(_left(late))}" if late else ""),
     ]
     if busiest := _by_client(issued):
         name, sums = busiest
@@ -176,6 +182,8 @@ def _report(period: Period, desk: Desk) -> Proposal:
         "received": {ccy: str(value) for ccy, value in received.items()},
     }
     drawn = _picture(period, issued, paid, desk) if issued or paid else None
+    if drawn and (others := sorted({*invoiced, *received} - {_currency(desk)})):
+        rows.append(f"The picture shows {_currency(desk)} only, without {' and '.join(others)}.")
     return Proposal(say="\n".join(rows), results=results, files=(drawn,) if drawn else ())
 
 
@@ -188,9 +196,33 @@ def _saved(period: Period, desk: Desk) -> Proposal:
     span = f"{day_words(period.first)} to {day_words(period.last)}"
     if not made:
         return Proposal(say=f"Nothing was done from {span}, so nothing was saved.")
-    rows = [f"About {minutes // 60} h {minutes % 60:02d} min saved, {span}. Estimated, by hand it takes:"]
+    hours, rest = divmod(minutes, 60)
+    saved = " ".join(filter(None, (f"{hours} h" if hours else "", f"{rest} min" if rest else "")))
+    rows = [f"About {saved} saved, {span}. Estimated, by hand it takes:"]
     rows += [f"- {_count(count, kind)} of {MINUTES_BY_HAND[kind]} min" for kind, count in made.items()]
     return Proposal(say="\n".join(rows), results={"minutes": minutes, "counts": made})
+
+
+def _before(period: Period) -> Period:
+    """Return the stretch of the same length that ended the day before."""
+    last = period.first - timedelta(days=1)
+    return Period(last - (period.last - period.first), last)
+
+
+def _days(period: Period) -> int:
+    return (period.last - period.first).days + 1
+
+
+def _currency(desk: Desk) -> str:
+    return desk.company.get("currency") or "EUR"
+
+
+def _sum(sums: Mapping[str, Decimal]) -> str:
+    return total_words(sums) if sums else "nothing"
+
+
+def _on_papers(records: list[Record], words: str, noun: str) -> str:
+    return f" {words} {_count(len(records), noun)}" if records else ""
 
 
 def _on(record: Record, field: str) -> date:
@@ -235,21 +267,24 @@ def _picture(period: Period, issued: list[Record], paid: list[Record], desk: Des
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    currency = desk.company.get("currency") or "EUR"
-    weeks = _weeks(period)
+    currency = _currency(desk)
+    starts = _starts(period)
+    ends = [*starts[1:], period.last + timedelta(days=1)]
     figure = Figure(figsize=(7, 3), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     for shift, colour, records, field, on, label in (
         (-0.2, INVOICED, issued, "net", "issued", "invoiced before VAT"),
-        (0.2, RECEIVED, paid, "amount", "day", "received"),
+        (0.2, RECEIVED, paid, "amount", "day", "received, with VAT"),
     ):
         heights = []
-        for first in weeks:
-            inside = [r for r in records if first <= _on(r, on) < first + timedelta(days=7)]
+        for first, end in zip(starts, ends, strict=True):
+            inside = [r for r in records if first <= _on(r, on) < end]
             heights.append(float(_total(inside, field).get(currency, Decimal(0))))
-        axes.bar([i + shift for i in range(len(weeks))], heights, width=0.38, label=label, color=colour)
-    axes.set_xticks(range(len(weeks)), [f"{first.day} {first:%b}" for first in weeks], rotation=45, ha="right")
+        axes.bar([i + shift for i in range(len(starts))], heights, width=0.38, label=label, color=colour)
+    by_month = _days(period) > 7 * WEEKS_SHOWN_MAX
+    named = [f"{first:%b %Y}" if by_month else f"{first.day} {first:%b}" for first in starts]
+    axes.set_xticks(range(len(starts)), named, rotation=45, ha="right")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set_ylabel(currency)
     axes.grid(axis="y", color=GRID, linewidth=0.8)
@@ -265,7 +300,11 @@ def _picture(period: Period, issued: list[Record], paid: list[Record], desk: Des
     return Attachment(name=name, sha256=desk.files.put(content), size=len(content), media_type="image/png")
 
 
-def _weeks(period: Period) -> list[date]:
+def _starts(period: Period) -> list[date]:
+    """Return the first day of each pair of bars: Mondays, or the first of each month where those would be too many."""
+    if _days(period) > 7 * WEEKS_SHOWN_MAX:
+        months = (period.last.year - period.first.year) * 12 + period.last.month - period.first.month
+        ahead = (divmod(period.first.month - 1 + i, 12) for i in range(months + 1))
+        return [date(period.first.year + years, month + 1, 1) for years, month in ahead]
     first = period.first - timedelta(days=period.first.weekday())
-    weeks = [first + timedelta(days=7 * i) for i in range((period.last - first).days // 7 + 1)]
-    return weeks[-WEEKS_SHOWN_MAX:]
+    return [first + timedelta(days=7 * i) for i in range((period.last - first).days // 7 + 1)]
