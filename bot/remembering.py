@@ -3,7 +3,7 @@
 The event log is the truth and memory follows it: each line of history that is worth remembering becomes records in one
 write with the *bookmark*, the position up to which history was read, so that a killed process goes on where it was and
 nothing is kept twice. The house never waits for any of this: lines are taken in many at a time and in quiet moments,
-vectors are made when nothing is said, behind every other thread, and words answer meanwhile.
+vectors are made a few at a time when nothing is said, and words answer meanwhile.
 """
 
 from __future__ import annotations
@@ -12,12 +12,9 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 import secrets
-import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -66,7 +63,6 @@ LINES_MAX = 250  # in one write: 15 ms, which others wait for the writer
 VECTORS_AT_ONCE = 32  # texts: 0.1 s, after which the house is looked at again
 QUEUE_MAX = 10_000  # lines that wait in memory; what is beyond is read from history again
 CACHE_TTL_S = 300.0
-NICE = 19  # the thread that makes vectors takes what the others leave
 
 
 class RememberError(Exception):
@@ -235,7 +231,7 @@ class Remembering:
     async def run(self, tell: Callable[[str], Awaitable[None]]) -> None:
         """Load the model, then follow history until cancelled. A failure is told once, and tried again."""
         starting = asyncio.ensure_future(self._open())
-        behind = ThreadPoolExecutor(1, "soloist-vectors", _step_back)
+        self._overdue = asyncio.get_running_loop().time() + LATE_S
         try:
             while True:
                 # Remembering waits its turn: what the operator waits for comes first, and a burst is taken in at once.
@@ -243,13 +239,12 @@ class Remembering:
                 self._poke.clear()
                 if not await self._catch_up(tell):
                     await self._no_longer_than(RETRY_S, self._poke.wait())
-                elif not await self._give_vectors(behind) and not self._poke.is_set():
+                elif not await self._give_vectors() and not self._poke.is_set():
                     self._idle.set()
                     await self._poke.wait()
                     await self._no_longer_than(GATHER_S, self._hurry.wait())
         finally:
             starting.cancel()
-            behind.shutdown(wait=False, cancel_futures=True)
             await self.context.disconnect()
 
     @staticmethod
@@ -360,7 +355,7 @@ class Remembering:
         self.memory.enlist(tx, placed(tx, waiting, again=again))
         rows_of.keep_setting(tx, "bookmark", str(lessons[-1][0].n).encode())
 
-    async def _give_vectors(self, behind: ThreadPoolExecutor) -> bool:
+    async def _give_vectors(self) -> bool:
         """Give a few records their vectors, once nothing was said for a while; returns whether to come back for more."""
         if not self._vectorless:
             return False
@@ -372,7 +367,7 @@ class Remembering:
         self._overdue = loop.time() + LATE_S
         self._vectorless = False
         try:
-            done = await loop.run_in_executor(behind, self.memory.drain, VECTORS_AT_ONCE)
+            done = await asyncio.to_thread(self.memory.drain, VECTORS_AT_ONCE)
         except StorageError as error:
             log.warning("Vectors could not be kept: %s", error)  # the rows wait in the queue, for the next write
             return False
@@ -394,12 +389,6 @@ class Remembering:
             for forget in self.also_forget:
                 forget()
             return await self.context.flush()
-
-
-def _step_back() -> None:
-    """Let every other thread go first; on Linux a thread has a niceness of its own, elsewhere it stays as it is."""
-    if os.uname().sysname == "Linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def _teaching_lines(tx: Connection, mark: int) -> Iterator[list[Line]]:

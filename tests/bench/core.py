@@ -4,9 +4,10 @@
     python -m tests.bench.core --quick    a tenth of the work, to see that it runs
     python -m tests.bench.core --fsync-ms 4    the same on a disk whose fsync takes 4 ms (cc is needed)
 
-Ours is the real conductor with policy, fingerprint, limits and hash chain on; only long-term memory, which no peer has, is
-left out. The peers run in
-an environment of their own (``make bench`` sets it up), each in its fair best: SQLite with WAL and synchronous=FULL,
+Ours is the whole house with policy, fingerprint, limits, hash chain and long-term memory on, and once more without the
+memory, which no peer has. What was said is remembered during the run; vectors are made in lulls, and how long that takes
+after the last of the waiting cards has a row of its own. The peers run in an environment of their own (``make bench``
+sets it up), each in its fair best: SQLite with WAL and synchronous=FULL,
 DBOS once as one workflow that waits in ``recv`` with 50 ms polling and once in its best form, where the click starts a
 new workflow; LangGraph with the asynchronous saver. Each phase of each contestant runs alone, one after the other.
 """
@@ -30,6 +31,7 @@ from typing import Any
 from bot import settings, wiring
 from bot.approvals import Person
 from bot.channels.base import Card, Ear, Message
+from bot.remembering import Remembering
 from bot.testing import PaperAgent, PaperProvider, PaperReader, PaperService
 from connectors.base import Json, Receipt
 from memory.events import Actor, Place
@@ -37,7 +39,7 @@ from tests.bench.measure import database_bytes, idle_cpu_pct, measure, report
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PEERS = ROOT / ".venv" / "peers" / "bin" / "python"
-CONTESTANTS = ("ours", "dbos, click starts a workflow", "dbos, one workflow waits", "langgraph")
+CONTESTANTS = ("ours", "ours, without memory", "dbos, click starts a workflow", "dbos, one workflow waits", "langgraph")
 PLACE = Place(channel="wire", conversation="main")
 OPERATOR = Actor(platform="wire", user="operator", account="bot")
 
@@ -122,12 +124,11 @@ class Ours:
         return database_bytes(self.machine.settings.home / "soloist.db")
 
 
-def _build(home: Path) -> Ours:
+def _build(home: Path, *, remembers: bool) -> Ours:
     given = settings.read(wiring.declared_settings(), environment={"SOLOIST_HOME": str(home)}, folder=home)
     wire, provider = Wire(), Provider()
     machine = wiring.build(
         given,
-        embedder=lambda: None,
         live=[],
         channels={"wire": wire},
         reader=PaperReader(),
@@ -137,24 +138,43 @@ def _build(home: Path) -> Ours:
         now=lambda: datetime.now(UTC),
         chance=random.Random(1),
     )
-    staff = machine.runner._staff
-    staff.seen, staff.beside = None, {}  # long-term memory is measured in a bench of its own; no peer has one
+    if not remembers:
+        staff = machine.runner._staff
+        staff.seen, staff.beside = None, {}
     return Ours(machine, wire, provider)
+
+
+async def _loaded(memory: Remembering) -> None:
+    while memory.loading:  # noqa: ASYNC110 - a thread loads the model, and tells nobody
+        await asyncio.sleep(0.05)
 
 
 async def ours(plan: dict[str, Any]) -> dict[str, Any]:
     """Our side of the run; called in a process of its own, like the peers'."""
-    home = Path(plan["folder"]) / "ours"
+    home = Path(plan["folder"]) / ("ours" if plan.get("remembers") else "without-memory")
     home.mkdir(exist_ok=True)
     began = time.perf_counter()
-    one = _build(home)
+    remembers = bool(plan.get("remembers"))
+    one = _build(home, remembers=remembers)
+    memory = one.machine.remembering
+    assert memory is not None
     ready = asyncio.Event()
     running = asyncio.ensure_future(one.machine.runner.run(ready.set))
     await ready.wait()
     try:
         if plan.get("start"):
             await one.message(990_000_000 + int(time.time()) % 100_000)
-            return {"start s": time.perf_counter() - began, "idle cpu %": await idle_cpu_pct()}
+            started = time.perf_counter() - began
+            if remembers:
+                await _loaded(memory)
+                await memory.caught_up()
+            return {
+                "start s": started,
+                "idle after s": time.perf_counter() - began,
+                "idle cpu %": await idle_cpu_pct(),
+            }
+        if remembers:
+            await _loaded(memory)
         found = await measure(one, alone=plan["alone"], together=plan["together"], crowds=tuple(plan["crowds"]))
         # Ours need no copying: they are asked for, one by one, like any.
         numbers = iter(range(1_000_000, 1_000_000 + plan["waiting"]))
@@ -164,7 +184,10 @@ async def ours(plan: dict[str, Any]) -> dict[str, Any]:
                 await one.message(number)
 
         await asyncio.gather(*(fill() for _ in range(64)))
-        return found
+        began = time.perf_counter()
+        if remembers:
+            await memory.caught_up()
+        return {**found, "all remembered after s": time.perf_counter() - began}
     finally:
         running.cancel()
 
@@ -193,8 +216,9 @@ def _slow_disk(folder: Path, fsync_ms: float) -> dict[str, str]:
 
 
 def _run(name: str, plan: dict[str, Any]) -> dict[str, Any]:
-    if name == "ours":
-        command = [sys.executable, "-m", "tests.bench.core", json.dumps(plan)]
+    if name.startswith("ours"):
+        remembers = name == "ours"
+        command = [sys.executable, "-m", "tests.bench.core", json.dumps({**plan, "remembers": remembers})]
     elif name.startswith("dbos"):
         form = "clicked" if "click" in name else "waits"
         command = [str(PEERS), "-m", "tests.bench.peers.dbos_flow", json.dumps({**plan, "form": form})]

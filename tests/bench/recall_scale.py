@@ -1,12 +1,12 @@
 """How recall behaves as memory grows: 1,000, 100,000 and 1,000,000 records, with the bars at a million.
 
     python -m tests.bench.recall_scale --model FOLDER
-    python -m tests.bench.recall_scale --model FOLDER --sizes 100000 --peers PYTHON
+    python -m tests.bench.recall_scale --model FOLDER --sizes 100000 --peers PYTHON --mem0 PYTHON
 
 Texts are sentences of the pretend company in pairs with words of a Zipf vocabulary; vectors are the model's own vectors
 of 12,000 such texts, mixed in pairs with a little noise, because embedding a million texts would take hours. Questions are real
-and are embedded by the model. ``--peers`` is a Python that has sqlite-vec, apsw and lancedb, for the same vectors at the
-first size named. Everything is on one thread.
+and are embedded by the model. ``--peers`` is a Python that has sqlite-vec, apsw and lancedb, ``--mem0`` one that has mem0ai
+and faiss-cpu, for the same vectors at the first size named. Everything is on one thread.
 """
 
 from __future__ import annotations
@@ -220,14 +220,54 @@ report("LanceDB, IVF-PQ refined", time.perf_counter() - t,
        lambda q: [r["id"] for r in table.search(q).distance_type("cosine").nprobes(30).refine_factor(20).limit(10).select(["id"]).to_list()])
 """
 
+MEM0 = """
+import json, sys, time
+import numpy as np
+from mem0.vector_stores.faiss import FAISS
+vectors, queries, folder, limit = np.load(sys.argv[1]).astype("float32"), np.load(sys.argv[2]), sys.argv[3], float(sys.argv[4])
+def opened(name):
+    return FAISS(collection_name=name, path=f"{folder}/{name}", embedding_model_dims=vectors.shape[1], distance_strategy="cosine")
+found = {"peer": "mem0, its FAISS store"}
+whole, began = opened("whole"), time.perf_counter()
+whole.insert([row.tolist() for row in vectors], [{"n": n} for n in range(len(vectors))], [str(n) for n in range(len(vectors))])
+found["build s, in one call"] = round(time.perf_counter() - began, 1)
+times, right = [], 0
+for q in queries:
+    exact = set(np.argsort(-(vectors @ q))[:10].tolist())
+    t = time.perf_counter(); hits = whole.search("", q.tolist(), 10); times.append(1e3 * (time.perf_counter() - t))
+    right += len(exact & {int(hit.id) for hit in hits})
+found |= {"p50 ms": round(float(np.percentile(times, 50)), 1), "p99 ms": round(float(np.percentile(times, 99)), 1),
+          "of exact": right / (10 * len(queries))}
+t = time.perf_counter(); whole.insert([vectors[0].tolist()], [{}], ["one more"]); found["one more, ms"] = round(1e3 * (time.perf_counter() - t))
+alone, began, count = opened("alone"), time.perf_counter(), 0
+while count < len(vectors) and time.perf_counter() - began < limit:
+    alone.insert([vectors[count].tolist()], [{"n": count}], [str(count)]); count += 1
+found["one by one"] = "finished" if count == len(vectors) else f"did not finish: {count} in {limit:.0f} s"
+print(json.dumps(found), flush=True)
+"""
+MEM0_S = 60.0  # for adding one by one, as its own add() does
 
-def peers(python: str, model: Path, count: int, folder: Path) -> None:
-    """Run sqlite-vec and LanceDB on the same vectors, vector part only."""
+
+def mem0(python: str, folder: Path) -> None:
+    """Run mem0's own FAISS store on the vectors that `peers` wrote; it writes all of itself at every insert."""
+    environment = {**os.environ, "MEM0_TELEMETRY": "False", "MEM0_DIR": str(folder / "mem0"), "OMP_NUM_THREADS": "1"}
+    command = [python, "-c", MEM0, folder / "vectors.npy", folder / "queries.npy", folder, str(MEM0_S)]
+    try:
+        subprocess.run(command, check=True, stderr=subprocess.DEVNULL, env=environment, timeout=10 * MEM0_S)
+    except subprocess.TimeoutExpired:
+        print(json.dumps({"peer": "mem0, its FAISS store", "result": f"did not finish in {10 * MEM0_S:.0f} s"}))
+
+
+def vectors_on_disk(model: Path, count: int, folder: Path) -> None:
+    """Write the vectors and questions for those who are compared on them."""
     texts, base = material(model)
     np.save(folder / "vectors.npy", np.concatenate([rows for _, rows in batches(count, texts, base)]))
     _, questions = talk()
     np.save(folder / "queries.npy", embed.load(model).embed([question.text for question in questions[:100]]))
-    own(folder)
+
+
+def peers(python: str, folder: Path) -> None:
+    """Run sqlite-vec and LanceDB on the same vectors, vector part only."""
     command = [python, "-c", PEERS, folder / "vectors.npy", folder / "queries.npy", folder]
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)  # LanceDB warns at every question
 
@@ -286,6 +326,7 @@ def main() -> int:
     parser.add_argument("--model", type=Path, required=True, help="folder written by python -m memory.embed")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 100_000, 1_000_000])
     parser.add_argument("--peers", help="a Python with sqlite-vec, apsw, lancedb and numpy")
+    parser.add_argument("--mem0", help="a Python with mem0ai, faiss-cpu and numpy")
     parser.add_argument("--part", choices=("fill", "use"), help=argparse.SUPPRESS)
     parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -307,9 +348,14 @@ def main() -> int:
                 f"  {name:28}{value:>12}" + (f"   bar {sign} {bar}{'   MISSED' if missed else ''}" if sign else ""),
                 flush=True,
             )
-    if options.peers:
+    if options.peers or options.mem0:
         with tempfile.TemporaryDirectory() as folder:
-            peers(options.peers, options.model, options.sizes[0], Path(folder))
+            vectors_on_disk(options.model, options.sizes[0], Path(folder))
+            own(Path(folder))
+            if options.peers:
+                peers(options.peers, Path(folder))
+            if options.mem0:
+                mem0(options.mem0, Path(folder))
     return 1 if failed else 0
 
 
