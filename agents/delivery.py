@@ -25,6 +25,9 @@ LENGTH_DEFAULT_DAYS = 28
 REMIND_AT = time(9)
 WEEKEND = 5  # date.weekday() of Saturday
 
+_LEAD = re.compile(
+    r"^(?:the\s+)?(?:delivery|project|plan|work|timeline|milestones|checkpoints)\s+(?:of|on|for)\s+", re.IGNORECASE
+)
 _WHAT = re.compile(
     r"\b(?:of|for|about)\s+(?:the |a |an |our )?(.+?)(?:\s+(?:by|until|in|within)\b|[,.]|$)", re.IGNORECASE
 )
@@ -162,7 +165,7 @@ def _plan(wish: PlanDelivery, task: Task, desk: Desk) -> Proposal:
         reasons.append(f"No date was named, so it is planned for {LENGTH_DEFAULT_DAYS} days.")
     if end <= today.date():
         return Proposal(ask=f"{day_words(end)} has passed. By when shall it be delivered?")
-    what = topic(re.sub(rf"\s+for {re.escape(wish.client)}$", "", wish.what, flags=re.IGNORECASE))
+    what = topic(_LEAD.sub("", re.sub(rf"\s+for {re.escape(wish.client)}$", "", wish.what, flags=re.IGNORECASE)))
     what = what or _purpose(task.text, named(client)) or "Project"
     title = f"{what[0].upper()}{what[1:]} for {named(client)}"
     points = _checkpoints(today.date(), end)

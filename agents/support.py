@@ -161,27 +161,29 @@ async def _looked_at(percept: Percept, item: Mapping[str, Json], task: Task, des
     if client and (accepted := _acceptance(client, percept, desk)):
         return Proposal(say=f"{shown}\n{accepted[0]}", choices=accepted[1], sources=cited(client))
     fitting = suggested(f"{percept.facts.get('need', '')}\n{percept.quote}", playbooks(desk.playbooks))
-    if not fitting:
-        who = named(client) if client else percept.sender
-        return Proposal(
-            say="\n".join([shown, *history, "No playbook fits, so nothing is drafted."]),
-            choices=(Choice(label="Reply", text=f"reply to {who} that "),) if client else (),
-            sources=sources,
-        )
-    return await _answered(fitting[0], percept, item, task, desk, sources)
+    why = "No playbook fits, so nothing is drafted."
+    if fitting:
+        if (invoice := _newest(client, desk) if client else None) or "{invoice}" not in fitting[0].reply:
+            return await _answered(fitting[0], percept, item, task, desk, sources, invoice)
+        why = f"It fits {fitting[0].title!r}, but no invoice to this sender is on the books."
+    return Proposal(
+        say="\n".join([shown, *history, why]),
+        choices=(Choice(label="Reply", text=f"reply to {named(client)} that "),) if client else (),
+        sources=sources,
+    )
 
 
 async def _answered(
-    book: Playbook, percept: Percept, item: Mapping[str, Json], task: Task, desk: Desk, sources: tuple[Source, ...]
+    book: Playbook,
+    percept: Percept,
+    item: Mapping[str, Json],
+    task: Task,
+    desk: Desk,
+    sources: tuple[Source, ...],
+    invoice: Record | None,
 ) -> Proposal:
     client = percept.client
-    invoice = _newest(client, desk) if client else None
     needs_invoice = "{invoice}" in book.reply
-    if needs_invoice and invoice is None:
-        return Proposal(
-            say=f"{_shown(percept)}\nIt fits {book.title!r}, but no invoice to this sender is on the books.",
-            sources=sources,
-        )
     first = (contact(client) if client else percept.facts.get("name", "")).split(maxsplit=1)
     text = book.reply.replace("{name}", first[0] if first else "there")
     if needs_invoice and invoice:

@@ -37,7 +37,8 @@ def confirmed(state: TaskState, event: Confirmed, house: House) -> list[Effect]:
         return orders
     texts = [other.text for other in group if other.status == "confirmed"]
     undo = event.effect if call.name in {"books.write", "books.remind"} else ""
-    orders += say(state, " ".join(texts), kind="receipt", undo=undo)
+    several = len(texts) > 2  # noqa: PLR2004 - two sentences are read in one line, a list is not
+    orders += say(state, ("\n" if several else " ").join(texts), kind="receipt", undo=undo)
     return [*orders, *progress.advance(state, house)]
 
 

@@ -59,3 +59,9 @@ async def test_a_checkpoint_is_ticked_off_by_saying_so() -> None:
         desk.confirm(await propose(desk, ProjectStatus(client="Acme"), f"the {name} for Acme is done"))
     assert desk.record("project", key).data["status"] == "done"
     assert "No project is running" in (await propose(desk, ProjectStatus())).say
+
+
+async def test_a_project_is_called_by_what_is_delivered() -> None:
+    for what in ("Delivery of the website", "the project for our website", "website"):
+        proposal = await propose(PaperDesk(), PlanDelivery(client="Acme", what=what, day=date(2026, 12, 18)))
+        assert proposal.calls[0].writes[0].data["name"] == "Website for Acme GmbH", what

@@ -131,3 +131,11 @@ async def test_a_mail_is_remembered_as_the_words_of_who_wrote_it() -> None:
     assert (unknown.remember[0]["origin"], unknown.remember[0]["client"]) == ("stranger", "")
     assert (await triage(PaperDesk(), "Out of office", {**MAIL, "automatic": True})).remember == ()
     Recollection(**{**known.remember[0], "origin": Origin(known.remember[0]["origin"])})
+
+
+async def test_a_client_whose_invoice_is_nowhere_can_be_answered_by_hand() -> None:
+    proposal = await triage(PaperDesk(), "Could you resend the invoice?")
+    assert proposal.calls == ()
+    assert "Acme GmbH, active." in proposal.say
+    assert "no invoice to this sender" in proposal.say
+    assert [choice.text for choice in proposal.choices] == ["reply to Acme GmbH that "]
