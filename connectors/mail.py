@@ -17,12 +17,12 @@ import asyncio
 import hashlib
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import date, datetime, timedelta
 from email.errors import MessageError
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, wait_random_exponential
 
@@ -59,6 +59,7 @@ from connectors.oauth import Bearer
 from connectors.oauth import settings as oauth_settings
 
 Chain = Annotated[list[str], Role.PLUMBING]
+T = TypeVar("T")
 
 # A server may think for ten minutes behind the final dot (RFC 5321, 4.5.3.2.6), and still send it. Before that is over,
 # an empty Sent folder proves nothing.
@@ -114,6 +115,7 @@ class Mail(Connector):
         self._pause = pause
         self._monotonic = monotonic
         self.breaker = Breaker("The mail server", monotonic=monotonic)
+        self.box_breaker = Breaker("The mailbox", monotonic=monotonic)
 
     @classmethod
     def open(cls, values: Mapping[str, str], workshop: Workshop) -> Self:
@@ -259,7 +261,8 @@ class Mail(Connector):
             A receipt when it was, None when it provably was not.
 
         Raises:
-            OutcomeUnknownError: Looking proves nothing here, see the module; a person has to say.
+            TryLaterError: The mailbox cannot be reached; looking later may tell.
+            OutcomeUnknownError: Looking proves nothing here, or not yet, see the module; a person has to say.
         """
         letter = _letter(to, subject, body, attachments, cc, bcc, in_reply_to, references, automatic)
         message = self._compose(letter, key)
@@ -271,7 +274,9 @@ class Mail(Connector):
                 "the recipient."
             )
         try:
-            found = await mail_folders.holds(self._box, self._box.sent, message.message_id)
+            found = await self._at_the_box(mail_folders.holds, self._box, self._box.sent, message.message_id)
+        except TryLaterError as error:
+            raise TryLaterError(f"The Sent folder could not be looked at: {error}", error.retry_after_s) from None
         except ConnectorError as error:
             raise OutcomeUnknownError(f"The Sent folder could not be looked at: {error}") from None
         if found:
@@ -328,9 +333,9 @@ class Mail(Connector):
             path = self._file_name(message, "outbox/drafts")
             write_whole(path, message.content)
             return Receipt(message.message_id, f"The draft lies in {path}.", {"message_id": message.message_id})
-        if not await mail_folders.holds(self._box, self._box.drafts, message.message_id):
+        if not await self._at_the_box(mail_folders.holds, self._box, self._box.drafts, message.message_id):
             try:
-                await mail_folders.file(self._box, self._box.drafts, message.content, draft=True)
+                await self._at_the_box(mail_folders.file, self._box, self._box.drafts, message.content, draft=True)
             except TryLaterError as error:
                 raise OutcomeUnknownError(f"The draft may or may not be in {self._box.drafts}: {error}") from None
         text = f"Put a draft to {', '.join(message.recipients)} into {self._box.drafts}."
@@ -353,7 +358,7 @@ class Mail(Connector):
         if self._box is None:
             found = self._file_name(message, "outbox/drafts").exists()
         else:
-            found = await mail_folders.holds(self._box, self._box.drafts, message.message_id)
+            found = await self._at_the_box(mail_folders.holds, self._box, self._box.drafts, message.message_id)
         return Receipt(message.message_id, "The draft is there.", {"message_id": message.message_id}) if found else None
 
     @action(Risk.REVERSIBLE, EffectClass.KEYED, says="remove a draft", timeout_s=90.0)
@@ -373,7 +378,7 @@ class Mail(Connector):
         if self._box is None:
             self._eml("outbox/drafts", message_id).unlink(missing_ok=True)
         else:
-            await mail_folders.remove(self._box, self._box.drafts, message_id)
+            await self._at_the_box(mail_folders.remove, self._box, self._box.drafts, message_id)
         return Receipt(message_id, "The draft is gone.", {"message_id": message_id})
 
     # ── in ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -462,12 +467,26 @@ class Mail(Connector):
         except (MessageError, ValueError) as error:
             raise RefusedError(f"This is no message that can be sent: {error}") from None
 
+    async def _at_the_box(self, work: Callable[..., Awaitable[T]], *args: object, **more: object) -> T:
+        """Do something with the mailbox, which is let rest when it has failed a few times in a row."""
+        self.box_breaker.check()
+        try:
+            done = await work(*args, **more)
+        except RefusedError:
+            self.box_breaker.succeeded()  # it is alive enough to say no
+            raise
+        except ConnectorError:
+            self.box_breaker.failed()
+            raise
+        self.box_breaker.succeeded()
+        return done
+
     async def _file_copy(self, message: Message) -> bool:
         """File a copy in Sent. The mail is out, so a failure here is told in the receipt and nowhere else."""
         if self._box is None or self._box.server_files_sent:
             return self._box is not None
         try:
-            await mail_folders.file(self._box, self._box.sent, message.content)
+            await self._at_the_box(mail_folders.file, self._box, self._box.sent, message.content)
         except ConnectorError:
             return False
         return True

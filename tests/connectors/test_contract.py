@@ -1,26 +1,33 @@
 """What every connector owes, ours and strangers': one list of problems, empty for each connector that is found.
 
-`problems` is the contract. Its negative twins below break one promise each and must be caught.
+`problems` is the contract of what is declared. Its negative twins below break one promise each and must be caught. Then
+every action that is found is tried: rehearsed, previewed, answered with malice. That each happens once, or is asked about,
+when it is killed in the middle is held by ``tests/torture/test_t01_deeds.py``, which fails for an action it does not know.
 """
 
 import ast
 import asyncio
+import functools
 import inspect
 import re
 import typing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 import connectors
+from bot.channels.base import Card
+from bot.policy import Policy, Rule
 from connectors.base import (
     Amount,
     Connector,
     ConnectorError,
     Detail,
     EffectClass,
+    OutcomeUnknownError,
     Receipt,
+    RefusedError,
     Risk,
     Role,
     Setting,
@@ -28,7 +35,9 @@ from connectors.base import (
     Workshop,
     action,
 )
-from connectors.client import FAILURES_MAX, Breaker, Client
+from connectors.client import FAILURES_MAX, Breaker, Client, Pace
+from memory.events import ActionCall
+from tests.torture.bare import BareHouse
 
 FOUND = connectors.discover()
 CANARY = "canary-7f3a9c-do-not-leak"
@@ -179,10 +188,12 @@ def default_values(cls, **changes) -> dict[str, str]:
     return {setting.name: setting.default for setting in cls.settings} | changes
 
 
-def values_at(cls, port: int) -> dict[str, str]:
+def values_at(cls, port: int, *, oauth: bool = False) -> dict[str, str]:
     """Settings that lead every connector to one port of this machine, with canaries for secrets."""
     values = default_values(cls)
     for setting in cls.settings:
+        if "_OAUTH_" in setting.name and not oauth:
+            continue
         if setting.secret:
             prefix = "sk_test_" if setting.name == "STRIPE_API_KEY" else ""
             values[setting.name] = prefix + CANARY.replace("-", "_" if prefix else "-")
@@ -194,7 +205,7 @@ def values_at(cls, port: int) -> dict[str, str]:
             values[setting.name] = f"http://127.0.0.1:{port}"
         elif setting.name.endswith("_SECURITY"):
             values[setting.name] = "none"
-        elif setting.name.endswith(("_USER", "_HANDLE", "_FROM")):
+        elif setting.name.endswith(("_USER", "_HANDLE", "_FROM", "_CLIENT")):
             values[setting.name] = "anna@berg.example"
     return values
 
@@ -224,13 +235,14 @@ async def hostile(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     writer.close()
 
 
+@pytest.mark.parametrize("oauth", [False, True], ids=["password", "oauth"])
 @every_connector
-async def test_no_secret_gets_into_health_errors_or_names(cls, workshop):
+async def test_no_secret_gets_into_health_errors_or_names(cls, workshop, oauth):
     server = await asyncio.start_server(hostile, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     said: list[str] = []
     try:
-        opened = cls.open(values_at(cls, port), workshop)
+        opened = cls.open(values_at(cls, port, oauth=oauth), workshop)
     except ConnectorError as error:
         opened, said = None, [str(error)]
     if opened is not None:
@@ -244,30 +256,182 @@ async def test_no_secret_gets_into_health_errors_or_names(cls, workshop):
     assert leaked == []
 
 
-def clients_of(opened: Connector) -> list[Client]:
-    return [each for each in vars(opened).values() if isinstance(each, Client)]
+def parts_of(whole: object, kind: type, seen: set[int] | None = None) -> list:
+    """Return everything of a kind inside a connector, however deep it lies."""
+    seen = set() if seen is None else seen
+    if id(whole) in seen or isinstance(whole, str | bytes | int | float | type):
+        return []
+    seen.add(id(whole))
+    if isinstance(whole, kind):
+        return [whole, *(part for each in vars(whole).values() for part in parts_of(each, kind, seen))]
+    inner = whole.values() if isinstance(whole, dict) else getattr(whole, "__dict__", {}).values()
+    return [part for each in inner for part in parts_of(each, kind, seen)]
+
+
+GIVEN = {
+    "charge": "ch_1abcdef", "link": "plink_1abcdef", "id": "ch_1abcdef", "message_id": f"<{'0' * 32}@berg.example>",
+    "uri": "at://did:plc:x/app.bsky.feed.post/3k2aaaaaaaaa2", "url": "http://127.0.0.1:1/", "end": "2026-03-31T11:00:00+02:00",
+    "method": "REQUEST", "slug": "a-post", "path": "a-post.md",
+}  # fmt: skip
+BY_ROLE = {
+    Role.RECIPIENTS: ["bob@acme.example"], Role.AMOUNT: "10.00 EUR", Role.WHEN: "2026-03-31T10:00:00+02:00",
+    Role.SUBJECT: "Words", Role.BODY: "Words of a body.", Role.REFERENCE: "ref-1", Role.PLUMBING: "event-1@soloist",
+    Role.ATTACHMENTS: [], Role.LINES: [], Role.DETAIL: "",
+}  # fmt: skip
+
+
+def arguments(declared) -> dict:
+    """Return arguments that make sense for an action, by the roles it declares."""
+    given = {each.name: GIVEN.get(each.name, BY_ROLE[each.role]) for each in declared.params if each.required}
+    return given | ({"key": "12.1.1"} if declared.takes_key else {})
+
+
+async def no_pause(_: float) -> None:
+    await asyncio.sleep(0)
+
+
+def impatient(opened: Connector, monotonic) -> list[Breaker]:
+    """Let a connector try once and wait for nothing, by a clock of ours; return its breakers."""
+    for client in parts_of(opened, Client):
+        client._tries, client._pause = 1, no_pause
+        client._pace = Pace(1_000_000, monotonic=monotonic)
+    breakers = parts_of(opened, Breaker)
+    for each in breakers:
+        each._monotonic = monotonic
+    return breakers
+
+
+async def what_it_says(opened: Connector, declared) -> ConnectorError | None:
+    async with asyncio.timeout(30):
+        try:
+            await getattr(opened, declared.method)(**arguments(declared))
+        except ConnectorError as error:
+            return error
+    return None
+
+
+# Read strangers' pages, each on another site; hear, and call nobody; work on this machine alone.
+WITHOUT_A_BREAKER = {"web", "webhooks", "invoices", "blog", "mcp"}
 
 
 @every_connector
 async def test_a_dead_service_is_left_alone_after_a_few_failures_and_tried_again_after_a_rest(cls, workshop):
-    try:
-        opened = cls.open(values_at(cls, 1), workshop)
-    except ConnectorError:
+    opened = cls.open(values_at(cls, 1), workshop)
+    if opened is None or cls.service in WITHOUT_A_BREAKER:
+        assert opened is None or not parts_of(opened, Breaker) or cls.service == "web"
         return
-    for client in clients_of(opened) if opened else []:
-        clock = [0.0]
-        client.breaker = Breaker(client.service, monotonic=lambda: clock[0])  # noqa: B023 - used in this round only
-        client._tries = 1
-        for _ in range(FAILURES_MAX):
-            with pytest.raises(TryLaterError, match="cannot be reached"):
-                await client.request("GET", "http://127.0.0.1:1/")
-        with pytest.raises(TryLaterError, match="rests"):
-            await client.request("GET", "http://127.0.0.1:1/")
-        clock[0] += 3_600
-        with pytest.raises(TryLaterError, match="cannot be reached"):
-            await client.request("GET", "http://127.0.0.1:1/")
-    if opened:
+    clock = [0.0]
+    breakers = impatient(opened, lambda: clock[0])
+    assert breakers, "it talks to a service, and nothing lets that service rest"
+    declared = next(iter(cls.actions().values()))
+    said = [str(await what_it_says(opened, declared)) for _ in range(FAILURES_MAX + 2)]
+    assert "rests" not in said[0]
+    assert "rests" in said[-1]
+    clock[0] += 3_600
+    assert "rests" not in str(await what_it_says(opened, declared))
+    await opened.close()
+
+
+async def test_twin_without_a_breaker_a_dead_service_is_asked_every_time(workshop):
+    cls = FOUND["stripe"]
+    opened = cls.open(values_at(cls, 1), workshop)
+    for each in impatient(opened, lambda: 0.0):
+        each._failures_max = 1_000_000
+    declared = next(iter(cls.actions().values()))
+    said = [str(await what_it_says(opened, declared)) for _ in range(FAILURES_MAX + 2)]
+    assert not any("rests" in each for each in said)
+    await opened.close()
+
+
+@every_action
+async def test_a_hostile_answer_is_one_of_three_errors_in_a_sentence_without_a_secret(cls, name, workshop):
+    declared = cls.actions()[name]
+    server = await asyncio.start_server(hostile, "127.0.0.1", 0)
+    try:
+        opened = cls.open(values_at(cls, server.sockets[0].getsockname()[1]), workshop)
+        if opened is None or cls.service == "invoices":  # it works on this machine alone
+            return
+        impatient(opened, lambda: 0.0)
+        error = await what_it_says(opened, declared)
         await opened.close()
+    finally:
+        server.close()
+        await server.wait_closed()
+    if error is None:  # it needs nobody, or reads a page of strangers
+        return
+    assert type(error) in {RefusedError, TryLaterError, OutcomeUnknownError}
+    assert CANARY not in str(error)
+    assert CANARY.replace("-", "_") not in str(error)
+    assert re.match(r"\S.{15,}", str(error))
+    assert "Traceback" not in str(error)
+
+
+class Wires:
+    """The connectors of this folder with their hands cut off: whatever is called is counted, and nothing is done."""
+
+    def __init__(self) -> None:
+        self.called: list[str] = []
+        self.connectors = {service: self._wired(cls)() for service, cls in FOUND.items() if cls.actions()}
+
+    def _wired(self, cls: type[Connector]) -> type[Connector]:
+        methods = {each.method: self._trip(getattr(cls, each.method), each.name) for each in cls.actions().values()}
+        return type(f"Wired{cls.__name__}", (Connector,), {"service": cls.service, **methods})
+
+    def _trip(self, method, name):
+        @functools.wraps(method)
+        async def tripped(*_, **__):
+            self.called.append(name)
+            return Receipt(ref="r", text="Done.")
+
+        return tripped
+
+
+CHANGES = [name for cls in FOUND.values() for name, each in cls.actions().items() if each.risk is not Risk.READS]
+
+
+async def proposed(tmp_path: Path, then: str) -> tuple[Wires, dict[str, Card]]:
+    """Propose every action that changes something under one rule; return what was called and every card."""
+    wires = Wires()
+    policy = Policy(delay=timedelta(0), rules=(Rule("*", then),))
+    house = BareHouse(tmp_path, policy=policy, connectors=wires.connectors)
+    house.agent.proposes = tuple(CHANGES)
+    cards = {}
+    async with house:
+        for name in CHANGES:
+            declared = house.machine.runner.actions[name]
+            args = {key: value for key, value in arguments(declared).items() if key != "key"}
+            house.agent.next = [(ActionCall(name=name, args=args),)]
+            await house.operator("ask it")
+            cards[name] = house.card()
+    return wires, cards
+
+
+async def test_a_dry_run_of_every_action_shows_what_it_would_do_and_does_nothing(tmp_path):
+    wires, cards = await proposed(tmp_path, "shadow")
+
+    assert wires.called == []
+    for name in CHANGES:
+        declared = next(cls.actions()[name] for cls in FOUND.values() if name in cls.actions())
+        card = cards[name]
+        assert card.kind == "shadow", name
+        assert not {"approve", "again"} & {button.verb for button in card.buttons}, name
+        assert declared.says.split()[0].casefold() in card.title.casefold(), name
+        shown = f"{card.title} {card.body} {[row.value for row in card.rows]}"
+        for param in declared.params:
+            if param.required and param.role in {Role.RECIPIENTS, Role.BODY, Role.SUBJECT}:
+                assert arguments(declared)[param.name][0] in shown, (name, param.name)
+            if param.required and param.role is Role.AMOUNT:
+                assert "10.00" in shown, name
+
+
+async def test_a_preview_of_every_action_names_its_point_of_no_return_before_anything_is_done(tmp_path):
+    wires, cards = await proposed(tmp_path, "ask")
+
+    assert wires.called == []
+    for name in CHANGES:
+        declared = next(cls.actions()[name] for cls in FOUND.values() if name in cls.actions())
+        assert "approve" in {button.verb for button in cards[name].buttons}, name
+        assert declared.no_return in " ".join(cards[name].footer), name
 
 
 # Beside the client itself: reading strangers' pages needs a transport that connects only to the address it has checked.
@@ -416,4 +580,4 @@ async def test_a_connector_that_leaks_is_found(workshop):
             return self.token
 
     with pytest.raises(AssertionError):
-        await test_no_secret_gets_into_health_errors_or_names(Leaky, workshop)
+        await test_no_secret_gets_into_health_errors_or_names(Leaky, workshop, oauth=False)
