@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from weakref import WeakValueDictionary
+
+from sqlalchemy import select
 
 from agents.question import Stream
 from bot import approvals
@@ -25,6 +27,8 @@ log = logging.getLogger("soloist.courier")
 
 SHOW_AGAIN_S = (1.0, 2.0, 5.0, 15.0, 60.0)  # a platform that is away is asked again; the order stays in the outbox
 WORKING, WORKED = "Working on it…", "Here it is:"
+WORK = ".w"  # what such a message is called, behind its task
+MENDED_FOR_MIN = 24 * 60  # a platform that is away for longer keeps what an earlier process left there
 
 
 class Courier:
@@ -40,8 +44,8 @@ class Courier:
         self._chronicle = chronicle
         self.group: asyncio.TaskGroup | None = None
         self.lanes: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
-        # task → where "Working on it…" stands, for its answer to replace
-        self._working: dict[int, tuple[str, str]] = {}
+        # task → where "Working on it…" stands, for its answer to replace; on disk too, so that a kill leaves none behind
+        self._working: dict[int, Standing] = {}
 
     def message(self, said: Said) -> Message:
         """Return a said thing as channels show it, its choices and its undo as buttons."""
@@ -106,7 +110,11 @@ class Courier:
                 await self._converge(task, order.what, channel, place, ref)
         else:
             standing = Standing(place.channel, place.conversation, ref, place.thread, task, order.what)
-            self._staff.log.transact(lambda tx: _said(tx, key, None if order.ref else standing))
+            taken = None
+            if not order.ref and not state.said[order.what].files:
+                taken = self._working_in(task, place)
+                self._working.pop(task if taken else 0, None)
+            self._staff.log.transact(lambda tx: _said(tx, key, None if order.ref else standing, taken))
             if not order.ref:
                 await self._work_is_over(task, channel, place)
 
@@ -130,11 +138,46 @@ class Courier:
                 return order.ref
             return await channel.ask(place, card)
         message = self.message(state.said[order.what])
-        if self._working.get(task := state.id) == (order.channel, order.conversation) and not message.files:
-            ref = await channel.say(place, replace(message, id=f"{task}.w"))
-            del self._working[task]
-            return ref
+        if (standing := self._working_in(state.id, place)) and not message.files:
+            message = replace(message, id=standing.what, instead=standing.ref)
         return await channel.say(place, message)
+
+    # ── work that takes a while ───────────────────────────────────────────────────────────────────────────────────
+
+    def _working_in(self, task: int, place: Place) -> Standing | None:
+        standing = self._working.get(task)
+        here = standing and (standing.channel, standing.conversation) == (place.channel, place.conversation)
+        return standing if here else None
+
+    def _works(self, task: int, place: Place, ref: str) -> None:
+        """Remember where it says that it takes a while; on a channel that is a view of history nothing is kept."""
+        standing = Standing(place.channel, place.conversation, ref, place.thread, task, f"{task}{WORK}")
+        if self._working.get(task) == standing:
+            return
+        self._working[task] = standing
+        if place.channel in self._staff.channels:
+            self._staff.log.transact(lambda tx: tx.put(shown, {**standing._asdict(), "due": 0}))
+
+    def take_up(self, at_work: Collection[int]) -> None:
+        """Take up what an earlier process left saying that it takes a while; ``at_work`` are the tasks with an answer to come."""
+        with self._staff.database.read() as connection:
+            left = connection.execute(select(shown).where(shown.c.what.endswith(WORK), shown.c.due == 0)).all()
+        for row in left:
+            standing = Standing(*row[:6])
+            self._working[standing.task] = standing
+            channel = self._staff.channels.get(standing.channel)
+            if standing.task not in at_work and channel is not None and self.group is not None:
+                self.group.create_task(self._mend(channel, standing))
+
+    async def _mend(self, channel: Channel, standing: Standing) -> None:
+        place = Place(channel=standing.channel, conversation=standing.conversation, thread=standing.thread)
+        try:
+            for pause in (*SHOW_AGAIN_S, *[SHOW_AGAIN_S[-1]] * MENDED_FOR_MIN):
+                if await self._work_is_over(standing.task, channel, place):
+                    return
+                await asyncio.sleep(pause)
+        except Exception:
+            log.exception("task %s: what said that it takes a while could not be mended", standing.task)
 
     def tell_of_work(self, task: int, key: str) -> None:
         """Let the operator know that this order takes a while."""
@@ -151,8 +194,8 @@ class Courier:
             if key not in self._chronicle.state(task).open:
                 return
             with contextlib.suppress(UndeliverableError):
-                await channel.say(place, Message(f"{task}.w", WORKING, "notice", reply_to=place.message))
-                self._working[task] = (place.channel, place.conversation)
+                ref = await channel.say(place, self._work_message(task, WORKING, place))
+                self._works(task, place, ref)
 
     def writing(self, task: int, key: str) -> Stream | None:
         """Return what shows a model's words while this order is worked on, or None where nobody may watch.
@@ -180,20 +223,35 @@ class Courier:
         async with self.lanes.setdefault((place.channel, place.conversation, ""), asyncio.Lock()):
             if key not in self._chronicle.state(task).open:
                 return None
-            message = Message(f"{task}.w", self._staff.redact(text), "notice", reply_to=place.message)
             try:
-                await channel.say(place, message)
+                ref = await channel.say(place, self._work_message(task, self._staff.redact(text), place))
             except UndeliverableError as error:
                 return None if error.forever else (error.retry_after_s or 0.0)
-            self._working[task] = (place.channel, place.conversation)
+            self._works(task, place, ref)
         return 0.0
 
-    async def _work_is_over(self, task: int, channel: Channel, place: Place) -> None:
-        """The answer is a card, or has files: what said that it takes a while says where to look."""
-        if self._working.get(task) == (place.channel, place.conversation):
-            del self._working[task]
-            with contextlib.suppress(UndeliverableError):
-                await channel.say(place, Message(f"{task}.w", WORKED, "notice"))
+    def _work_message(self, task: int, text: str, place: Place) -> Message:
+        standing = self._working_in(task, place)
+        instead = standing.ref if standing else ""
+        return Message(f"{task}{WORK}", text, "notice", reply_to=place.message, instead=instead)
+
+    async def _work_is_over(self, task: int, channel: Channel, place: Place) -> bool:
+        """The answer is a card, or has files: what said that it takes a while says where to look.
+
+        Returns:
+            Whether nothing says any more that it takes a while.
+        """
+        standing = self._working_in(task, place)
+        if standing is None:
+            return True
+        try:
+            await channel.say(place, self._work_message(task, WORKED, place))
+        except UndeliverableError as error:
+            if not error.forever:
+                return False
+        self._working.pop(task, None)
+        self._staff.log.transact(lambda tx: tx.drop(shown, *standing[:3]))
+        return True
 
     def push(self, outcome: Outcome) -> None:
         """Let the channels that are views of history see what just became true. Losing a push loses nothing."""
@@ -239,10 +297,11 @@ class Courier:
 
     def _in_place_of(self, task: int, channel: Channel) -> str:
         """Return the id of what was shown there while it was being written; it is over now."""
-        if self._working.get(task, ("",))[0] != channel.name:
+        standing = self._working.get(task)
+        if standing is None or standing.channel != channel.name:
             return ""
         del self._working[task]
-        return f"{task}.w"
+        return standing.what
 
     async def _push_card(self, task: int, card_id: str, *, fresh: bool) -> None:
         state = self._chronicle.state(task)
@@ -262,8 +321,13 @@ class Courier:
                     await channel.settle(place, "", card)
 
 
-def _said(tx: Tx, key: str, standing: Standing | None) -> None:
-    """Close the order, and keep where the words stand: forgetting overwrites them there (`bot.copies`)."""
+def _said(tx: Tx, key: str, standing: Standing | None, taken: Standing | None = None) -> None:
+    """Close the order, and keep where the words stand: forgetting overwrites them there (`bot.copies`).
+
+    ``taken`` is the message whose place they took: a kill finds all of it or nothing.
+    """
     tx.close(key)
+    if taken is not None:
+        tx.drop(shown, *taken[:3])
     if standing is not None:
         tx.put(shown, {**standing._asdict(), "due": 0})

@@ -419,8 +419,9 @@ class Runner:
     async def recover(self) -> None:
         """Take up what an earlier process had promised: unanswered orders first, then whatever is due."""
         now = self._staff.now()
-        for task, row in self._staff.log.due_orders(now, limit=100_000):
-            order = unpack(row.body)
+        owed = [(task, row, unpack(row.body)) for task, row in self._staff.log.due_orders(now, limit=100_000)]
+        self.courier.take_up({task for task, _, order in owed if _brings_an_answer(order)})
+        for task, row, order in owed:
             if isinstance(order, Wake):
                 continue
             if isinstance(order, Perform):
@@ -460,3 +461,8 @@ class Runner:
             if due is None or due - self._staff.now() > timedelta(minutes=1):
                 return
             await asyncio.sleep(max(0.05, (due - self._staff.now()).total_seconds() + 0.05))
+
+
+def _brings_an_answer(order: Lasting) -> bool:
+    """Whether something will yet be shown in the place where the operator asked."""
+    return isinstance(order, Understand | Delegate | LookUp | Press) or (isinstance(order, Show) and not order.ref)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from tests.counterparts.slack import ALICE, APP_TOKEN, BOT_TOKEN, TEAM, Edge, LocalSlack, local_slack
 from tests.counterparts.smtp import PostOffice
@@ -41,7 +43,7 @@ class Both:
 
     async def until(self, holds: Callable[[], Awaitable[Any]]) -> Any:
         """Look until it holds: another process does the work, so there is nothing of ours to wait for."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while not (found := await holds()):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.05)
         return found
@@ -68,13 +70,34 @@ class Both:
         return await self.until(look)  # type: ignore[no-any-return]
 
 
+@contextlib.asynccontextmanager
+async def slow_calendar() -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """A calendar that answers nothing until it is told to, and then that it is broken."""
+    told = asyncio.Event()
+
+    async def answer(_: web.Request) -> web.Response:
+        await told.wait()
+        return web.Response(status=500)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/", told
+    finally:
+        await runner.cleanup()
+
+
 def settle_in(folder: Path) -> None:
     folder.mkdir()
     (folder / "policy.toml").write_text('[undo]\nwindow = "2s"\n')
 
 
 @contextlib.asynccontextmanager
-async def both(folder: Path, slack: LocalSlack) -> AsyncIterator[Both]:
+async def both(folder: Path, slack: LocalSlack, **settings: str) -> AsyncIterator[Both]:
     async def at_once() -> None:
         """The house is another process: there is nothing here to wait for."""
 
@@ -93,7 +116,7 @@ async def both(folder: Path, slack: LocalSlack) -> AsyncIterator[Both]:
                 "SLACK_BOT_TOKEN": BOT_TOKEN, "SLACK_APP_TOKEN": APP_TOKEN, "SLACK_API_BASE": edge.api,
                 "SLACK_OPERATOR": f"{TEAM}:{ALICE}",
                 "TELEGRAM_TOKEN": telegram.token, "TELEGRAM_API_BASE": telegram.url,
-                "TELEGRAM_OPERATOR": str(OPERATOR),
+                "TELEGRAM_OPERATOR": str(OPERATOR), **settings,
             },
         )  # fmt: skip
         there = Both(child, post, edge, SlackPhone(slack, at_once), TelegramPhone(telegram, at_once))
@@ -142,3 +165,32 @@ async def test_killed_between_card_and_press_and_after_the_press_everything_happ
             ["billing@acme.example"], ["accounts@initech.example"]
         ]  # fmt: skip
         assert max(there.post.accepted.values()) == 1
+
+
+async def test_killed_in_the_middle_of_long_work_nothing_goes_on_saying_that_it_works(
+    slack: LocalSlack, tmp_path: Path
+) -> None:
+    async with slow_calendar() as (url, told):
+        calendar = {"CALDAV_URL": url, "CALDAV_USER": "nora@lind-studio.example", "CALDAV_PASSWORD": "secret"}
+        async with both(tmp_path / "home", slack, **calendar) as there:
+            for phone in (there.slack, there.telegram):
+                await phone.says("when am I free next week?")
+                await there.shows(phone, "Working on it")
+            await there.until(lambda: _written_down(tmp_path / "home", 2))
+            await there.child.kill()
+            told.set()
+            await there.up()
+            for phone in (there.slack, there.telegram):
+                await there.until(lambda phone=phone: _is_said_and_done(phone))  # type: ignore[misc]
+                assert len(await phone.seen()) == 1, "the answer took its place"
+
+
+async def _written_down(home: Path, count: int) -> bool:
+    """Whether so many messages that say that it takes a while are on disk; until then a kill may leave one behind."""
+    with contextlib.closing(sqlite3.connect(f"file:{home / 'soloist.db'}?mode=ro", uri=True)) as database:
+        return len(database.execute("SELECT 1 FROM shown WHERE what LIKE '%.w'").fetchall()) == count
+
+
+async def _is_said_and_done(phone: Phone) -> bool:
+    texts = [each.text for each in await phone.seen()]
+    return bool(texts) and not any("Working on it" in text for text in texts)

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import select
 
+from bot.courier import Courier
 from bot.testing import OPERATOR as WEB
 from bot.testing import PLACE as CONSOLE
+from memory.shown import shown
 from tests.counterparts.slack import ALICE, BOB, TEAM, LocalSlack, local_slack
-from tests.counterparts.telegram import STRANGER, TelegramDouble
+from tests.counterparts.telegram import OPERATOR, STRANGER, TelegramDouble
 from tests.stories.street import Phone, SlackPhone, Street, TelegramPhone, card, street, words
 
 pytestmark = pytest.mark.node
@@ -332,3 +335,38 @@ async def test_a_newcomer_pairs_on_both_with_the_codes_from_the_terminal(slack: 
         await late.commands(f"/pair {notice.partition('/solo pair ')[2].split()[0]}")
         await late.says("who is Acme?")
         assert "billing@acme.example" not in await words(late)
+
+
+async def left_working(there: Street) -> str:
+    """Leave a message that says that it takes a while, as a kill does after its card was shown; what it says at last."""
+    telegram = there.telegram
+    assert telegram is not None
+    await there.phone.says("what's unpaid?")
+    ref = str(telegram.shown()[-1]["message_id"])
+    row = {
+        "channel": "telegram",
+        "conversation": str(OPERATOR),
+        "ref": ref,
+        "thread": "",
+        "task": 2,
+        "what": "2.w",
+        "due": 0,
+    }
+    there.house.machine.log.transact(lambda tx: tx.put(shown, row)).result()
+    await there.restart()
+    await there.phone.says("what's unpaid?")
+    return telegram.texts()[0]
+
+
+async def test_what_was_left_saying_that_it_works_is_mended_at_the_start(tmp_path: Path) -> None:
+    async with TelegramDouble() as telegram, street(tmp_path, telegram=telegram) as there:
+        await left_working(there)
+        await telegram.until(lambda: telegram.texts()[0] == "Here it is:")
+        with there.house.machine.database.read() as connection:
+            assert connection.execute(select(shown.c.ref).where(shown.c.what == "2.w")).all() == []
+
+
+async def test_without_looking_at_the_start_it_would_say_so_for_good_twin(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(Courier, "take_up", lambda *_: None)
+    async with TelegramDouble() as telegram, street(tmp_path, telegram=telegram) as there:
+        assert await left_working(there) != "Here it is:"
