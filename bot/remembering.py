@@ -280,8 +280,8 @@ class Remembering:
         except (StorageError, RecordError) as error:
             self._rescan = True
             if self.problem != str(error):
-                self.problem = str(error)
                 await tell(str(RememberError(error)))
+                self.problem = str(error)
             return False
         self.problem = ""
         await self._hear()
