@@ -224,15 +224,10 @@ async def _write_mail(wish: WriteMail, task: Task, desk: Desk) -> Proposal:
         return Proposal(ask=f"What shall the mail to {named(client) if client else to} say?")
     sentence = said[0].upper() + said[1:] + ("" if said[-1] in ".!?" else ".")
     draft = body(desk, contact(client) if client else "", (sentence,), client.key if client else "")
-    wanted = task.guidance or (f"Write this mail. In the operator's own words: {task.text}" if task.text else "")
-    text, worded = (
-        await polish(desk, "clients", draft, guidance=wanted, client=client.key if client else "")
-        if wanted
-        else (draft, ())
-    )
-    if not task.guidance:
-        # Nobody asked for another wording; that no model was there is no news.
-        worded = tuple(reason for reason in worded if not reason.startswith("I could not follow"))
+    key = client.key if client else ""
+    text, worded = draft, tuple[str, ...]()
+    if task.guidance or task.text:
+        text, worded = await polish(desk, "clients", draft, guidance=task.guidance, brief=task.text, client=key)
     subject = wish.subject or _headed(said)
     mail = letter(to=[to], subject=subject, text=text, client=client)
     return Proposal(calls=(mail,), results={"to": to}, reasons=worded, sources=cited(client) if client else ())

@@ -19,6 +19,7 @@ from agents.slots import Every
 from agents.tone import manner_of
 from memory.events import Json, Origin
 
+NO_MODEL = "no model is set up"  # how a desk without one begins its problem
 MORNING = 9  # the hour when something falls due on a day, where no hour was said
 UNITS = {"DAILY": "day", "WEEKLY": "week", "MONTHLY": "month", "YEARLY": "year", "HOURLY": "hour"}
 WEEKDAYS = {
@@ -174,6 +175,7 @@ async def polish(
     draft: str,
     *,
     guidance: str = "",
+    brief: str = "",
     material: Sequence[tuple[Origin, str]] = (),
     client: str = "",
 ) -> tuple[str, tuple[str, ...]]:
@@ -184,6 +186,7 @@ async def polish(
         agent: Whose prompt to use.
         draft: A text that could be sent as it is.
         guidance: The operator's words on an earlier draft.
+        brief: The operator's words that the letter is made of.
         material: Quotes the model may lean on, with their origin.
         client: Whose letter it is, for the manner.
 
@@ -192,36 +195,41 @@ async def polish(
     """
     manner = manner_of(desk, client).words
     ask = prompt(agent) + (f"\n\nThe operator's letters:\n{manner}" if manner else "")
+    ask += f"\n\nWrite this mail. In the operator's own words: {brief}" if brief and not guidance else ""
     ask += f"\n\nThe operator wants: {guidance}" if guidance else ""
     thought = await desk.think(f"{agent}: wording", ask, material=[(Origin.SYSTEM, draft), *material])
     better = thought.text.strip()
     if thought.problem or not better:
         return draft, _untouched(guidance, thought.problem)
-    if changed := facts_changed(draft, better, allowed=guidance):
+    if changed := facts_changed(draft, better, allowed=guidance or brief, may_lose=bool(guidance)):
         return draft, (f"Kept my own wording: the model's version changed {changed}.",)
     return better, (f"Wording by {thought.model or 'a model'}; amounts, dates and addresses are unchanged.",)
 
 
-def facts_changed(draft: str, better: str, allowed: str = "") -> str:
+def facts_changed(draft: str, better: str, allowed: str = "", *, may_lose: bool | None = None) -> str:
     """Return which numbers, addresses or links were lost or are new, as words; empty when none.
 
     Args:
         draft: The text with the facts.
         better: Its reworded version.
-        allowed: Text whose facts may be added as well (the operator's own guidance).
+        allowed: Text whose facts may be added as well (the operator's own words).
+        may_lose: Whether facts may be left out; default: when something is allowed.
     """
     before, after = set(_FACTS.findall(draft)), set(_FACTS.findall(better))
     lost, new = before - after, after - before - set(_FACTS.findall(allowed))
-    if allowed:
+    if bool(allowed) if may_lose is None else may_lose:
         # The operator asked for a change, so leaving something out may be just that. Adding never is.
         lost = set()
     return ", ".join(sorted(lost | new))
 
 
 def _untouched(guidance: str, problem: str) -> tuple[str, ...]:
+    """Say why the wording is the template's: what was asked for could not be done, or a model that is set up is down."""
     if guidance:
         return (f"I could not follow {guidance!r} without a model ({problem or 'none answered'}); edit the text.",)
-    return ()
+    if problem.casefold().startswith(NO_MODEL):
+        return ()  # that there is none is no news
+    return (f"Worded from my template. {problem or 'The model said nothing.'}",)
 
 
 def _one_line(text: str) -> str:

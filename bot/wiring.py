@@ -18,7 +18,7 @@ import agents
 import connectors
 import memory
 from agents.base import Agent
-from agents.budget import Allowance
+from agents.budget import Allowance, Warned
 from agents.llm import Gateway
 from agents.playbook import broken
 from agents.tiers import SETTINGS as MODEL_SETTINGS
@@ -45,7 +45,7 @@ from bot.remembering import Remembering
 from bot.runner import Runner
 from bot.settings import HOUSE_SETTINGS, Settings
 from bot.spending import SpendingLedger
-from bot.staff import Reader, Staff
+from bot.staff import Glancer, Reader, Staff
 from bot.state import TaskState
 from bot.switchboard import Pace, Switchboard, examine, open_switchboard
 from connectors.base import Action, Connector, ConnectorError, Json, Setting, Workshop
@@ -273,7 +273,7 @@ def _build(
         connectors=hands,
         agents={**minds, Librarian.name: Librarian(remembering, keeper)},
         reader=reader,
-        glance=reader.glance if isinstance(reader, WordReader) else None,
+        glance=reader.glance if isinstance(reader, Glancer) else None,
         answerer=history,
         channels=board.channels if channels is None else dict(channels),
         live=live,
@@ -350,7 +350,9 @@ def _gateway(
     allowance = replace(fresh, **{name: replace(getattr(fresh, name), usd=cap) for name, cap in caps.items()})
     ledger = SpendingLedger(allowance, now, zone, log, tell.note)
     secrets_ = given.secrets((*HOUSE_SETTINGS, *declared_settings()))
-    return Gateway(Tiers.read(given.values), ledger, secrets=secrets_, cache=cache, explain=explain)
+    return Gateway(
+        Tiers.read(given.values), ledger, secrets=secrets_, cache=cache, explain=explain, notice=tell.warned
+    )
 
 
 def small_model(gateway: Gateway) -> Callable[..., Awaitable[Json]]:
@@ -377,6 +379,10 @@ class _Tell:
     def note(self, task: int, event: ModelCalled) -> None:
         if self.runner is not None:
             self.runner.note(task, event)
+
+    def warned(self, warning: Warned) -> None:
+        if self.runner is not None and self.runner.courier.group is not None:
+            self.runner.courier.group.create_task(self.runner.tell(warning.text))
 
     def keep(self, mask: str, intent: str) -> None:
         if self.runner is not None:

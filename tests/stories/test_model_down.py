@@ -1,0 +1,94 @@
+"""A model that is down, refused, nowhere or used up: the letter is the template's, and the card says why."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bot.testing import PaperHouse
+from tests.counterparts.models import ModelServer
+from tests.stories.company import _no_pause, ends_well, model_calls, node
+
+NOWHERE = "http://127.0.0.1:9/v1"
+
+DOWN: dict[str, tuple[Callable[[ModelServer], None], dict[str, str], str]] = {
+    "a wrong key": (lambda server: server.fails("", 401), {}, "refused the key"),
+    "no route": (lambda server: None, {"OPENAI_BASE_URL": NOWHERE}, "the connection failed"),
+    "500": (lambda server: server.fails("", 500), {}, "No model could answer"),
+}
+
+
+def home(tmp_path: Path, server: ModelServer, **more: str) -> PaperHouse:
+    return PaperHouse(tmp_path / "home", environment={"REDIS_URL": "none"} | server.settings(**more))
+
+
+@pytest.mark.parametrize("fault", [pytest.param(name, marks=node) for name in DOWN])
+async def test_the_card_has_the_template_and_says_why(tmp_path: Path, fault: str) -> None:
+    prepare, settings, told = DOWN[fault]
+    with ModelServer.started() as server:
+        prepare(server)
+        async with home(tmp_path, server, **settings) as house:
+            gateway = house.machine.gateway
+            assert gateway is not None
+            gateway._sleep = _no_pause
+            await house.operator("write Acme that the draft is ready")
+            card = house.card()
+            assert "The draft is ready." in card.body
+            (why,) = [reason for reason in card.reasons if reason.startswith("Worded from my template.")]
+            assert told in why
+            assert "key-of-openai" not in house.transcript()
+            ends_well(house)
+            await gateway.close()
+
+
+async def test_that_there_is_no_model_is_no_news(tmp_path: Path) -> None:
+    async with PaperHouse(tmp_path / "home", environment={"REDIS_URL": "none"}) as house:
+        await house.operator("write Acme that the draft is ready")
+        assert not [reason for reason in house.card().reasons if "template" in reason]
+
+
+@pytest.mark.parametrize("_", [pytest.param("", marks=node)])
+async def test_a_budget_that_runs_low_is_told_and_one_that_is_used_up_ends_in_the_template(
+    tmp_path: Path, _: str
+) -> None:
+    home_ = tmp_path / "home"
+    home_.mkdir()
+    (home_ / "policy.toml").write_text('[models]\nday = "0.01 USD"\n')
+    with ModelServer.started() as server:
+        server.says("", "Hello Anna,\n\nThe draft is ready.\n\nBest regards\nNora Lind\nLind Studio",
+                    usage={"prompt_tokens": 22000, "completion_tokens": 500, "total_tokens": 22500})  # fmt: skip
+        async with home(tmp_path, server) as house:
+            await house.operator("write Acme that the draft is ready")
+            async with asyncio.timeout(10):
+                while "of the model budget for today is used" not in house.transcript():  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+            await house.operator("write Acme that the files are online")
+            (why,) = [reason for reason in house.card().reasons if reason.startswith("Worded from my template.")]
+            assert "The model budget for today does not allow another call" in why
+            assert len(model_calls(house)) == 1
+            assert house.machine.gateway is not None
+            await house.machine.gateway.close()
+
+
+@pytest.mark.parametrize("_", [pytest.param("", marks=node)])
+async def test_a_week_in_which_nobody_asks_is_a_week_without_a_call(tmp_path: Path, _: str) -> None:
+    with ModelServer.started() as server:
+        async with home(tmp_path, server) as house:
+            await house.operator("invoice Acme 1,200 for the March retainer")
+            await house.operator("remind me every Friday to back up the laptop")
+            for _day in range(7):
+                await house.later(days=1)
+            assert any("Done" in text for text in house.channel.words), "the digests came all the same"
+            assert server.calls() == []
+            assert model_calls(house) == []
+
+
+def test_the_house_is_imported_without_litellm() -> None:
+    code = "import sys, bot.wiring, bot.testing; print('litellm' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "False"
