@@ -1,8 +1,8 @@
 """A plan while it waits for a word: how it is shown, how it is edited in text, which steps may start. Pure.
 
 A plan of several steps that an operator asked for is shown before anything of it runs. In any channel it is answered in
-words: "go", "drop step 2", "step 1 on Friday", "ask before step 3", "step 1 amount 900", "drop the plan". Each edit
-makes a new revision, which is shown again.
+words: "go", "rehearse", "drop step 2", "step 1 on Friday", "ask before step 3", "step 1 amount 900", "drop the plan". Each
+edit makes a new revision, which is shown again.
 """
 
 from __future__ import annotations
@@ -24,15 +24,20 @@ from memory.events import Choice, HourStruck, ItemArrived, Step
 EDITED = "operator"  # `Planned.source` of an edited plan
 APPROVED = "approved"  # and of one that may run
 ITS_OWN = 2  # revisions of a task that began by itself: the item or hour, and the playbook it stands for
-CHOICES = (Choice(label="Go ahead", text="go"), Choice(label="Drop the plan", text="drop the plan"))
+CHOICES = (
+    Choice(label="Go ahead", text="go"),
+    Choice(label="Rehearse", text="rehearse"),
+    Choice(label="Drop the plan", text="drop the plan"),
+)
 HELP = (
     'Say "go", or change it first: "drop step 2", "step 1 on Friday", "ask before step 1", "step 1 amount 900 EUR"; '
-    '"drop the plan" ends it.'
+    '"rehearse" shows every card and does nothing; "drop the plan" ends it.'
 )
 
 _GO = re.compile(
     r"/?(?:yes,?\s*)?(?:go|go ahead|go on|do it|run it|start|ok(?:ay)?|yes|looks good)[.!]*", re.IGNORECASE
 )
+_REHEARSE = re.compile(r"/?(?:rehearse|dry run|try)(?: it| the plan)?[.!]*", re.IGNORECASE)
 _END = re.compile(
     r"/?(?:no|drop (?:it|all|the plan|everything)|cancel(?: it| the plan)?|never mind|stop)[.!]*", re.IGNORECASE
 )
@@ -98,6 +103,8 @@ def edited(text: str, steps: Sequence[Step], now: datetime, zone: ZoneInfo) -> E
     said = text.strip()
     if _GO.fullmatch(said):
         return Edit("go", tuple(steps))
+    if _REHEARSE.fullmatch(said):
+        return Edit("go", tuple(msgspec.structs.replace(step, gate="shadow") for step in steps))
     if _END.fullmatch(said):
         return Edit("end")
     if match := _DROP.fullmatch(said):

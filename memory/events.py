@@ -123,7 +123,7 @@ class Step(Fact, frozen=True, kw_only=True):
     inputs: dict[str, Json] = {}
     needs: tuple[str, ...] = ()
     when: str = ""  # ISO date-time, or a condition named by the playbook; empty: at once
-    gate: Literal["", "ask"] = ""  # a plan may ask for more care than policy does, never for less
+    gate: Literal["", "ask", "shadow"] = ""  # a plan may ask for more care than policy does, never for less
     on_fail: Literal["stop", "skip", "ask"] = "stop"
     why: str = ""
 

@@ -39,8 +39,7 @@ def way_back(effect: EffectState, house: House) -> ActionCall | None:
         return None  # the receipt does not say enough: it was confirmed by hand, or by an older version
     if name not in house.actions:
         return None
-    why = f"takes back: {effect.text}"
-    return msgspec.structs.replace(back, name=name, args=dict(args), account=call.account, why=why)
+    return msgspec.structs.replace(back, name=name, args=dict(args), account=call.account)
 
 
 def ask(state: TaskState, done: Sequence[EffectState], house: House) -> list[Effect]:

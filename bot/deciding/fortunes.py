@@ -36,10 +36,15 @@ def confirmed(state: TaskState, event: Confirmed, house: House) -> list[Effect]:
     if any(other.status not in FINAL for other in group):
         return orders
     texts = [other.text for other in group if other.status == "confirmed"]
-    undo = event.effect if call.name in {"books.write", "books.remind"} else ""
+    undo = event.effect if call.name in books.REVERSIBLE or (len(group) == 1 and _has_way_back(effect, house)) else ""
     several = len(texts) > 2  # noqa: PLR2004 - two sentences are read in one line, a list is not
     orders += say(state, ("\n" if several else " ").join(texts), kind="receipt", undo=undo)
     return [*orders, *progress.advance(state, house)]
+
+
+def _has_way_back(effect: EffectState, house: House) -> bool:
+    action = house.actions.get(effect.prepared.call.name)
+    return action is not None and action.undo is not None and not effect.prepared.compensates
 
 
 def failed(state: TaskState, event: Failed, house: House) -> list[Effect]:

@@ -42,10 +42,12 @@ def verdict_on(
 def worst(state: TaskState, event: Proposed, verdicts: Iterable[Verdict]) -> Verdict:
     """Return the strictest of a proposal's verdicts; where the plan or a check says so, what would be done asks."""
     strictest = max(verdicts, key=lambda verdict: ("do", "shadow", "ask", "refuse").index(verdict.ruling))
+    gates = {step.gate for step in (state.planned.steps if state.planned else ()) if step.id == event.step}
+    if "shadow" in gates and strictest.ruling != "refuse":
+        return Verdict("shadow", "you asked for a rehearsal of the plan")
     if strictest.ruling != "do":
         return strictest
-    steps = state.planned.steps if state.planned else ()
-    if any(step.id == event.step and step.gate == "ask" for step in steps):
+    if "ask" in gates:
         return Verdict("ask", "the plan asks here")
     return Verdict("ask", "a check found something") if event.warnings else strictest
 

@@ -76,6 +76,14 @@ async def test_undo_asks_with_a_card_and_the_receipt_takes_it_back(booked: Paper
     booked.expects("There is nothing to take back.")
 
 
+async def test_the_receipt_has_a_button_for_it(booked: PaperHouse) -> None:
+    assert await booked.press("Undo") == "The card asks what would take it back. Nothing was done yet."
+    await booked.press("Approve", "2.2")
+    assert statuses(booked)["2.1.1"] == "compensated"
+    assert await booked.press("Undo") == "There is nothing left to take back."
+    assert len(booked.provider.accepted) == 2
+
+
 async def test_a_way_back_that_was_rejected_leaves_all_as_it_was(booked: PaperHouse) -> None:
     await booked.operator("undo")
     await booked.operator("undo")

@@ -11,6 +11,7 @@ import pytest
 from agents.base import ActionCall, Agent, Choice, Intent, Proposal, Step, Task
 from bot import plans
 from bot.testing import PaperHouse
+from memory.projections import Books
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -61,6 +62,27 @@ async def test_a_plan_is_shown_edited_and_run_only_then(house: PaperHouse) -> No
     assert house.machine.history.day().done == [], "it is not Friday yet"
     await house.later(days=4)
     house.expects("Draft for bluesky: Our new service.")
+
+
+async def test_a_plan_is_rehearsed_whole_and_nothing_of_it_is_done(house: PaperHouse) -> None:
+    await house.operator("send Acme a proposal for the website relaunch, 4,500 EUR")
+    await house.press("Approve")
+    await house.later(seconds=20)
+    sent = len(house.outbox())
+    task = int(await house.operator("Acme accepted the proposal"))
+    house.expects('"rehearse" shows every card and does nothing')
+    before = set(house.channel.cards)
+    await house.press("Rehearse")
+    titles = [card.title for card in house.channel.cards.values() if card.id not in before]
+    assert len(titles) == 2, "the second step is rehearsed with what the first would have found"
+    assert titles[0].startswith("Issue invoice 2026-0001")
+    assert {card.state for key, card in house.channel.cards.items() if key not in before} == {"shadow"}
+    assert house.runner.state_now(task).status == "done"
+    await house.later(days=1)
+    with house.machine.database.read() as connection:
+        assert Books(connection).all("invoice") == []
+        assert Books(connection).all("project") == []
+    assert len(house.outbox()) == sent
 
 
 async def test_another_request_in_between_is_not_an_answer(house: PaperHouse) -> None:
