@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
 from agents.base import Agent, Intent
@@ -50,6 +50,15 @@ class Reader(Protocol):
 
     def edits_in(self, words: str, intent: type[Intent], now: datetime) -> dict[str, Json]:
         """Return the slots that a reply to a card changes: "make it 1,300, net 30" → amount and terms."""
+        ...
+
+
+@runtime_checkable
+class Glancer(Protocol):
+    """A reader that knows some words without being awaited."""
+
+    def glance(self, heard: MessageReceived, now: datetime) -> Understood | None:
+        """Return the reading, or None where it takes more than a glance."""
         ...
 
 

@@ -36,7 +36,7 @@ from bot.intents import Understanding
 from bot.policy import Policy, zone_of
 from bot.reader import WordReader
 from bot.runner import Runner
-from bot.staff import Reader
+from bot.staff import Glancer, Reader
 from bot.state import TaskState
 from bot.switchboard import Pace
 from connectors.base import (
@@ -55,7 +55,7 @@ from connectors.base import (
 )
 from memory import embed
 from memory.context import Context
-from memory.events import Actor, Attachment, Origin, Place, Understood
+from memory.events import Actor, Attachment, MessageReceived, Origin, Place, Understood
 
 MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # a Monday, ten o'clock in Berlin
 OPERATOR = Actor(platform="web", user="operator", account="local", origin=Origin.OPERATOR)
@@ -274,6 +274,12 @@ class PaperReader:
         slots: dict[str, Json] = {"verb": match[1]}
         slots.update(re.findall(r"(\w+)=((?:[^=](?!\w+=))*)", match[2].strip()))
         return Understood(order="", intent="ask", slots=slots, confidence_pct=100, tier="pattern")
+
+    def glance(self, heard: MessageReceived, now: datetime) -> Understood | None:
+        """See `bot.staff.Glancer`; the paper agent's own words are read, not glanced at."""
+        if not isinstance(self._real, Glancer) or heard.text.startswith("ask "):
+            return None
+        return self._real.glance(heard, now)
 
     def edits_in(self, words: str, intent: type[Intent], now: datetime) -> dict[str, Json]:
         """See `bot.staff.Reader.edits_in`."""
@@ -514,6 +520,10 @@ class _Later:
 
     async def read(self, text: str, state: TaskState, now: datetime) -> Understood:
         return await self._house.reader.read(text, state, now)
+
+    def glance(self, heard: MessageReceived, now: datetime) -> Understood | None:
+        reader = self._house.reader
+        return reader.glance(heard, now) if isinstance(reader, Glancer) else None
 
     def edits_in(self, words: str, intent: type[Intent], now: datetime) -> dict[str, Json]:
         return self._house.reader.edits_in(words, intent, now)
