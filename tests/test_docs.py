@@ -23,7 +23,7 @@ CONTRACTS = (
 )
 
 # What names the newcomers, and what holds for all together; what each of the others owes is tested where they live.
-NEW_OR_COMMON = "drive or weather or every or no_sentence or unique or checks_are_read or arrows or strangers or once"
+NEW_OR_COMMON = "drive or weather or folder or every or no_sentence or unique or checks_are_read or arrows or strangers or once"
 
 
 def recipes() -> dict[str, str]:
@@ -64,11 +64,13 @@ def run(house: Path, *arguments: str, rooms: Path | None = None) -> subprocess.C
     )
 
 
-def test_the_page_shows_a_connector_and_an_agent_each_with_its_test() -> None:
+def test_the_page_shows_a_connector_an_agent_and_a_channel_each_with_its_test() -> None:
     assert sorted(recipes()) == [
         "agents/drives.py",
+        "bot/channels/folder.py",
         "connectors/weather.py",
         "tests/agents/test_drives.py",
+        "tests/bot/channels/test_folder.py",
         "tests/connectors/test_weather.py",
     ]
     assert not [path for path in recipes() if (ROOT / path).exists()], "a recipe's file is none of the house"

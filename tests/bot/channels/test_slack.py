@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -591,6 +592,21 @@ async def test_a_network_that_is_gone_for_a_while_comes_back_by_itself(slack) ->
         await home.edge.envelope("events_api", _dm("Ev1"), "e1")
         await home.edge.ack("e1")
         assert [said.event_id for said in home.ear.said] == ["Ev1"]
+
+
+async def test_a_clock_that_jumps_neither_stops_the_sending_nor_the_listening(slack) -> None:
+    off = [0.0]
+    async with house(slack, wall=lambda: time.time() + off[0]) as home:
+        there = await place(home)
+        for number, jump in enumerate((10 * 365 * 86_400.0, -10 * 365 * 86_400.0, -3_600.0, 0.0)):
+            off[0] = jump
+            await home.channel.say(there, Message(f"{number}.m1", f"said {number}"))
+            await home.channel.ask(there, card(id=f"{number}.1"))
+            await slack.control("message", channel=there.conversation, user=ALICE, text=f"heard {number}")
+            await home.ear.until(lambda number=number: home.ear.said and home.ear.said[-1].text == f"heard {number}")  # type: ignore[misc]
+        said = [message["text"] for message in await slack.messages(there.conversation)]
+        assert [text for text in said if text.startswith("said")] == [f"said {number}" for number in range(4)]
+        assert sum(home.channel._clock.slept) < 20
 
 
 async def test_a_revoked_token_is_one_clear_sentence_and_it_comes_back(slack, caplog) -> None:

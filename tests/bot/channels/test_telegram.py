@@ -856,6 +856,45 @@ async def test_t13_malformed_posts_get_no_5xx_and_without_the_secret_always_401(
         await on.until(lambda: any(heard.text == "still there?" for heard in on.ear.heard_all))
 
 
+async def test_t14_replayed_posts_count_once_and_a_changed_secret_holds_at_the_next_post() -> None:
+    async with stage("webhook") as on, aiohttp.ClientSession() as client:
+        assert on.webhook is not None
+        _, message = await on.asks(MAIL)
+        captured = []
+        for number in range(50):
+            on.telegram.user_says(f"message {number}")
+            on.telegram.user_presses(message, "Approve")
+            captured += on.telegram.sent_updates[-2:]
+        await on.quiet()
+        heard, pressed = len(on.ear.heard_all), len(on.ear.pressed_all)
+
+        async def post(secret: str) -> set[int]:
+            statuses = set()
+            for update in captured:
+                async with client.post(on.webhook.address, json=update, headers={HEADER: secret}) as answer:  # type: ignore[union-attr]
+                    statuses.add(answer.status)
+            return statuses
+
+        assert await post(SECRET) == {200}
+        assert (len(on.ear.heard_all), len(on.ear.pressed_all)) == (heard, pressed) == (50, 50)
+        on.webhook = replace(on.webhook, secret="another-secret_0123456789")
+        on.channel._webhook = on.webhook
+        await on.stop()
+        await on.start()
+        await on.until(lambda: on.telegram.webhook["secret"] == "another-secret_0123456789")
+        assert await post(SECRET) == {401}
+        on.telegram.user_says("with the new one")
+        await on.until(lambda: on.ear.heard_all[-1].text == "with the new one")
+
+
+async def test_r5_nothing_is_taken_on_get() -> None:
+    async with stage("webhook") as on, aiohttp.ClientSession() as client:
+        assert on.webhook is not None
+        async with client.get(on.webhook.address, headers={HEADER: SECRET}) as answer:
+            assert answer.status == 405
+        assert on.ear.heard_all == []
+
+
 async def test_a_webhook_without_a_proper_secret_does_not_start() -> None:
     with pytest.raises(ValueError, match="secret"):
         Webhook("https://bot.example.com/telegram", "")
