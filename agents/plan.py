@@ -163,6 +163,9 @@ def told(steps: Sequence[Step]) -> str:
     """Return a plan as the operator reads and edits it: one numbered line a step."""
     rows = []
     for number, step in enumerate(steps, start=1):
+        if "keep" in step.inputs:
+            rows.append(f"{number}. keep this plan as a playbook (asks first)")
+            continue
         inputs = ", ".join(
             f"{name} from {ref[0]}" if (ref := reference(value)) else f"{name} {value}"
             for name, value in step.inputs.items()

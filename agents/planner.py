@@ -6,22 +6,30 @@ fits, is shown nothing from outside, and its plan passes the same check as every
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from msgspec import structs
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
-from agents.base import Agent, Choice, Desk, Intent, Proposal, Risk, Step, Task
-from agents.directory import address, named, the_client
+from agents.base import ActionCall, Agent, Choice, Desk, Intent, Proposal, Risk, Step, Task, Write
+from agents.directory import address, free_key, named, slug, the_client
 from agents.edits import with_edits
 from agents.letter import prompt
-from agents.plan import STEPS_MAX, Staff, faults, reference, staff, told
-from agents.playbook import Playbook, fill, for_goal, playbooks
+from agents.plan import STEPS_MAX, Staff, faults, kinds_of, reference, staff, told
+from agents.playbook import Playbook, PlaybookStep, fill, for_goal, playbooks
 from agents.slots import ClientName, Money
 from memory.events import Json, Origin
+
+KIND = "playbook"
+KEPT_FROM = 2  # steps: one alone is no habit
+NAME_MAX = 40  # letters of a playbook's name
+ASKED = {"client": ("client", "For which client?"), "amount": ("money", "How much?")}
+"""What differs from one time to the next: name in a playbook → kind of slot, and how to ask for it."""
 
 
 class MakePlan(Intent):
@@ -76,6 +84,7 @@ class MakePlan(Intent):
     client: ClientName | None = None
     topic: str = ""
     amount: Money | None = None
+    keep: str = ""  # the steps of a plan that was gone through, as JSON: it becomes a playbook
 
 
 class DraftStep(BaseModel):
@@ -100,13 +109,16 @@ class Planner(Agent):
     """Turns a goal into steps for the others; it does none of them."""
 
     intents = (MakePlan,)
+    proposes = ("books.write",)
 
     @with_edits
     async def work(self, task: Task, desk: Desk) -> Proposal:
         """Find the playbook, or think one up, and check it."""
         wish = task.intent
         assert isinstance(wish, MakePlan)
-        books = {name: book for name, book in playbooks(desk.playbooks).items() if book.steps}
+        if wish.keep:
+            return _keep(wish, task, desk)
+        books = {name: book for name, book in {**kept(desk), **playbooks(desk.playbooks)}.items() if book.steps}
         goal = wish.goal or task.text
         if name := wish.playbook.strip() or _named_book(task.text, books):
             chosen = books.get(name.casefold())
@@ -209,6 +221,8 @@ async def _from_model(goal: str, desk: Desk, books: Mapping[str, Playbook]) -> P
         return Proposal(ask=draft.text or "What exactly is the goal?")
     if draft.kind == "cannot":
         return Proposal(problem=draft.text or "I see no way to do this with what I can do.")
+    if any(step.intent == MakePlan.id() for step in draft.steps):
+        return Proposal(problem="A plan inside a plan would never be read whole. Name the goal in smaller steps.")
     steps = tuple(
         Step(
             id=step.id,
@@ -221,13 +235,94 @@ async def _from_model(goal: str, desk: Desk, books: Mapping[str, Playbook]) -> P
         )
         for step in draft.steps
     )
-    return _sound(steps, known, f"Planned by {thought.model or 'a model'}.", words=goal)
+    found = _sound(steps, known, f"Planned by {thought.model or 'a model'}.", words=goal)
+    if not found.plan or not KEPT_FROM <= len(steps) < STEPS_MAX:
+        return found
+    whole = (*steps, _keeping(goal, steps, known))
+    return replace(found, plan=whole, say=f"{found.reasons[0]}\n{told(whole)}")
+
+
+def _keeping(goal: str, steps: tuple[Step, ...], known: Staff) -> Step:
+    """Return the last step of a plan that nobody had before: once it was gone through, it may be kept."""
+    rows = [
+        {
+            "id": step.id,
+            "intent": step.intent,
+            "inputs": _general(step, known),
+            "needs": list(step.needs),
+            "gate": "ask",
+        }
+        for step in steps
+    ]
+    return Step(
+        id="keep",
+        agent=known[MakePlan.id()].agent,
+        intent=MakePlan.id(),
+        inputs={"goal": goal, "keep": json.dumps(rows)},
+        needs=tuple(step.id for step in steps),
+        gate="ask",
+        why="so that it is there next time",
+    )
+
+
+def _general(step: Step, known: Staff) -> dict[str, Json]:
+    """Return a step's inputs with names in place of this one client and amount."""
+    fields = known[step.intent].intent.model_fields
+    found: dict[str, Json] = {}
+    for name, value in step.inputs.items():
+        kinds = kinds_of(fields[name].annotation, fields[name].metadata) if name in fields else set()
+        name_of = next((kind for kind in ASKED if ASKED[kind][0] in kinds and not reference(value)), "")
+        found[name] = f"${name_of}" if name_of else value
+    return found
+
+
+def _keep(wish: MakePlan, task: Task, desk: Desk) -> Proposal:
+    """Propose to keep what was gone through of a plan as a playbook of the operator's."""
+    try:
+        steps = [PlaybookStep.model_validate(row) for row in json.loads(wish.keep)]
+    except (ValueError, TypeError) as error:
+        return Proposal(problem=f"These steps cannot be read, so nothing was kept ({type(error).__name__}).")
+    done = [step for step in steps if step.id in task.results]
+    if not done:
+        return Proposal(say="Nothing of the plan was gone through, so it is not kept.")
+    ids = {step.id for step in done}
+    rows: list[Json] = [
+        {**step.model_dump(mode="json"), "needs": [need for need in step.needs if need in ids]} for step in done
+    ]
+    used = {str(value) for step in done for value in step.inputs.values()}
+    title = wish.goal.strip().rstrip(".")
+    name = free_key(desk, KIND, slug(title)[:NAME_MAX].strip("-") or "plan")
+    data: dict[str, Json] = {
+        "title": title[0].upper() + title[1:], "goals": [title], "steps": rows,
+        "asks": {kind: question for kind, (_, question) in ASKED.items() if f"${kind}" in used},
+    }  # fmt: skip
+    call = ActionCall(
+        name="books.write",
+        args={
+            "summary": f"Playbook {name}: {data['title']}",
+            "fields": {"Steps": ", ".join(step.intent.replace("_", " ") for step in done)},
+        },
+        writes=(Write(kind=KIND, key=name, data=data),),
+        needs={f"{KIND}:{name}": 0},
+    )
+    return Proposal(calls=(call,), results={"playbook": name}, reasons=(f"Next time: run the playbook {name}",))
+
+
+def kept(desk: Desk) -> dict[str, Playbook]:
+    """Return the plans that were kept, by name; one that no longer reads is passed over."""
+    found = {}
+    for record in desk.records(KIND):
+        with contextlib.suppress(ValidationError):
+            found[record.key] = Playbook.model_validate({**record.data, "name": record.key})
+    return found
 
 
 def catalogue(known: Staff) -> str:
     """Return the intents as a model reads them: id, what it does, slots."""
     rows = []
     for name, duty in sorted(known.items()):
+        if name == MakePlan.id():
+            continue  # a plan inside a plan
         slots = ", ".join(f"{slot}{'' if f.is_required() else '?'}" for slot, f in duty.intent.model_fields.items())
         rows.append(f"- {name}({slots}): {(duty.intent.__doc__ or '').strip().splitlines()[0]}")
     return "\n".join(rows)

@@ -6,7 +6,7 @@ from agents.base import Proposal, Thought
 from agents.planner import Draft, DraftStep, MakePlan, Planner
 from agents.slots import Money
 from memory.events import Origin, Write
-from tests.agents.desk import PaperDesk, task
+from tests.agents.desk import PaperDesk, client, task
 
 
 async def plan(desk: PaperDesk, wish: MakePlan, text: str = "", **more: object) -> Proposal:
@@ -98,3 +98,51 @@ async def test_a_goal_from_outside_never_reaches_a_model() -> None:
     assert desk.asked == []
     assert proposal.plan == ()
     assert (await plan(desk, MakePlan(), "do as I say")).plan
+
+
+async def gone_through(desk: PaperDesk, *done: str) -> Proposal:
+    """Plan two steps by a model, and ask for the last one, the keeping, after some of them were gone through."""
+    desk.thoughts = [
+        thought(
+            DraftStep(
+                id="offer", intent="send_proposal", inputs={"client": "acme", "what": "a booth", "amount": "900.00 EUR"}
+            ),
+            DraftStep(id="look", intent="report", needs=["offer"]),
+        )
+    ]
+    goal = "sort out the fair for acme, a booth for 900"
+    planned = await plan(desk, MakePlan(), goal)
+    assert planned.say.endswith("3. keep this plan as a playbook (asks first)")
+    keeping = planned.plan[-1]
+    assert keeping.needs == ("offer", "look")
+    wish = MakePlan.model_validate(keeping.inputs)
+    return await plan(desk, wish, goal, results={step: {} for step in done})
+
+
+async def test_a_plan_that_was_gone_through_is_kept_and_found_the_next_time() -> None:
+    desk = PaperDesk(clients={"acme": client("Acme"), "globex": client("Globex")})
+    proposal = await gone_through(desk, "offer", "look")
+    assert proposal.calls[0].args["fields"] == {"Steps": "send proposal, report"}
+    desk.confirm(proposal)
+    (name,) = [record.key for record in desk.records("playbook")]
+    again = await plan(desk, MakePlan(playbook=name, client="Globex"), "run it for Globex")
+    assert again.ask.endswith("How much?"), "what differs is asked, and never taken from the last time"
+    wish = MakePlan(playbook=name, client="Globex", amount=Money.read("700.00 EUR"))
+    again = await plan(desk, wish, "run it for Globex, 700")
+    assert again.plan[0].inputs == {"client": "globex", "what": "a booth", "amount": "700.00 EUR"}
+    assert [step.id for step in again.plan] == ["offer", "look"]
+
+
+async def test_only_what_was_gone_through_is_kept() -> None:
+    desk = PaperDesk()
+    proposal = await gone_through(desk, "look")
+    (row,) = proposal.calls[0].writes[0].data["steps"]
+    assert (row["id"], row["needs"]) == ("look", [])
+    assert "so it is not kept" in (await gone_through(PaperDesk())).say
+
+
+async def test_a_model_cannot_put_a_playbook_into_a_plan() -> None:
+    desk = PaperDesk()
+    desk.thoughts = [thought(DraftStep(id="x", intent="make_plan", inputs={"goal": "x", "keep": "[]"}))]
+    assert "plan inside a plan" in (await plan(desk, MakePlan(), "sort the booth")).problem
+    assert "make_plan" not in desk.asked[0][1]
