@@ -9,6 +9,8 @@ import agents
 from agents.base import Agent, Intent, Proposal, Task
 from bot import settings, wiring
 
+TRAINING_S = 300.0  # the first time, on a busy machine; later it is read from where it was kept
+
 
 class Again(Intent):
     """Say something again."""
@@ -16,7 +18,7 @@ class Again(Intent):
     examples: ClassVar[tuple[str, ...]] = ("echo hello", "say it again: hello", "repeat after me")
     checks: ClassVar[tuple[str, ...]] = ("echo this",)
     not_mine: ClassVar[tuple[str, ...]] = ("who is Acme?",)
-    patterns: ClassVar[tuple[str, ...]] = ("echo {text}",)
+    patterns: ClassVar[tuple[str, ...]] = ("echo: {text}",)
 
     text: str = ""
 
@@ -36,9 +38,12 @@ class Parrot(Agent):
 
 
 def whole_house(folder: Path, environment: dict[str, str]) -> wiring.Machine:
-    """Build a house as ``python -m bot run`` does, with one agent more."""
+    """Build a house as ``python -m bot run`` does, with one agent more; its classifier is trained when it returns."""
     given = settings.read(
         wiring.declared_settings(), environment={"SOLOIST_HOME": str(folder), **environment}, folder=folder
     )
     minds = {name: kind() for name, kind in agents.discover().items()}
-    return wiring.build(given, live=[], only={**minds, "parrot": Parrot()}, announce=lambda _: None)
+    machine = wiring.build(given, live=[], only={**minds, "parrot": Parrot()}, announce=lambda _: None)
+    machine.warm()
+    machine.warm.__self__.ready(TRAINING_S)  # type: ignore[attr-defined]
+    return machine

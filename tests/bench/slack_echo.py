@@ -4,7 +4,7 @@
 that a busy second of the machine hits all alike. *ack* is from a person's Enter to the acknowledgement, *echo* to the
 answer standing in the conversation. Soloist writes each message to SQLite (``synchronous=FULL``) before it
 acknowledges; "no disk" is the same channel with an ear that only remembers, so the difference is the disk's. "The whole
-house" is all of it: understood, planned, done by an agent, told from the outbox, four commits an echo. Then all of it
+house" is all of it: understood, planned, done by an agent, told from the outbox, two commits until it leaves. Then all of it
 again with 500 tasks running behind, each of which writes to the database and computes about once a second.
 
 Slack allows about one message a second and conversation, and our channel keeps to it; so a crowd writes, a few each.
@@ -87,7 +87,7 @@ async def soloist(slack: LocalSlack, database: Database | None, group: asyncio.T
 
 
 def whole_house(slack: LocalSlack, folder: Path) -> wiring.Machine:
-    """Build all of it: each echo is understood, planned, worked on, and written down four times."""
+    """Build all of it: each echo is understood, planned and worked on; two commits until the answer leaves."""
     people = [f"{TEAM}:U{1000 + n}" for n in range(CROWD)]
     return house.whole_house(
         folder,
@@ -138,7 +138,7 @@ async def connected(slack: LocalSlack) -> None:
 
 async def one(slack: LocalSlack, window: Window, room: str, user: str, kind: str) -> tuple[float, float]:
     """Let somebody write; return seconds to the acknowledgement and to the echo."""
-    text = f"echo {user}-{time.monotonic_ns()}"
+    text = f"echo: {user}-{time.monotonic_ns()}"
     began = time.perf_counter()
     seen = asyncio.ensure_future(standing(window, text))
     if kind == "/solo":
@@ -157,7 +157,7 @@ async def standing(window: Window, text: str) -> float:
             event["t"] == "message"
             and message.get("bot_id")
             and message.get("subtype") != "ephemeral"
-            and text.removeprefix("echo ") in raw.data
+            and text.removeprefix("echo: ") in raw.data
         ):
             return time.perf_counter()
     raise AssertionError(text)
