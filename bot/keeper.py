@@ -21,7 +21,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from agents.base import ActionCall
 from agents.directory import slug
@@ -31,6 +30,7 @@ from memory.database import StorageError
 from memory.erased import (
     MARK,
     ErasedFile,
+    GoneFiles,
     Strike,
     again,
     erase,
@@ -93,6 +93,7 @@ class Keeper(Connector):
         self._home = home
         self._rows = rows
         self._drop_beliefs = drop_beliefs
+        self._gone = GoneFiles(remembering.folder, bytes.fromhex(log.fact("secret") or ""))
         self.overwrite: Callable[[], None] = lambda: None  # `bot.copies.Copies.poke`: something is due in chats
 
     # ── what would go ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -260,17 +261,18 @@ class Keeper(Connector):
         theirs = [each.text for each in doomed if named.finds(each.speaker) or named.finds(each.author)]
         spoken = [part for text in theirs for part in sentences(text)]
         strike = Strike([*names, *spoken, *own_words(database, tasks_with(database, named), named)])
-        gone = memory.forget(ids, client=space).count
-        gone += sum(memory.forget(person=name).count for name in names)
         files = 0
         for path in [*self._files_with(strike)]:
-            path.unlink(missing_ok=True)
+            self._gone.let_go(path)
             files += 1
         bound = on_the_books(database)
         touched = [task for task in tasks_with(database, strike) if task != own]
         self.erase_tasks([task for task in touched if task not in bound], strike)
         self.erase_tasks([task for task in touched if task in bound], strike, talk=True)
         self._hide_inputs(strike)
+        # Last, because what else is to go is found by it: killed half-way, the second time finds the same again.
+        gone = memory.forget(ids, client=space).count
+        gone += sum(memory.forget(person=name).count for name in names)
         memory.scrub()
         return gone, len(touched), files
 
@@ -288,16 +290,17 @@ class Keeper(Connector):
             if not talk:
                 self._forget_attachments(task, strike)
 
-            def work(tx: Tx, task: int = task) -> list[dict[str, Any]]:
+            def work(tx: Tx, task: int = task) -> None:
                 changed = erase_on_the_books(tx, task, strike) if talk else erase(tx, task, strike, whole=whole)
                 if changed:
+                    # The list first: killed after the commit, a backup from before would never lose these words.
+                    kept.add(changed)
                     mend_task(tx, task, self._rows)
                     make_due(tx.connection, [task])
                     spent_pages(tx)
                 self._drop_beliefs()
-                return changed
 
-            kept.add(self._log.transact(work).result())
+            self._log.transact(work).result()
 
     def _hide_inputs(self, strike: Strike) -> None:
         def work(tx: Tx) -> None:
@@ -314,7 +317,7 @@ class Keeper(Connector):
             for sha256 in re.findall(r"[0-9a-f]{64}", repr(line.event)):
                 path = self._files.path(sha256)
                 if path.exists() and (theirs or strike.finds(path.read_bytes().decode(errors="replace"))):
-                    self._files.forget(sha256)
+                    self._gone.let_go(path)
 
     def close_own(self, task: int) -> None:
         """Take the names out of the task that asked for it, once its receipt is written. Harmless when it was done."""
@@ -345,6 +348,21 @@ def erase_again(log: Log, folder: Path, rows: Rows) -> int:
         return len(touched)
 
     return log.transact(work).result()
+
+
+def files_again(log: Log, home: Path) -> int:
+    """Delete the forgotten files that a restored backup brought back; returns how many. Looks only after a change."""
+    gone = GoneFiles(home / "memory", bytes.fromhex(log.fact("secret") or ""))
+    count = str(len(gone.digests()))
+    if count == (log.fact(SWEPT) or "0"):
+        return 0
+    found = gone.again(path for folder in (*FOLDERS, "files") for path in (home / folder).rglob("*") if path.is_file())
+    log.set_fact(SWEPT, count)
+    return found
+
+
+SWEPT = "forgotten_files"
+"""How long the list of forgotten files was when they were last looked for: a restored database says an older number."""
 
 
 def _several(number: int, what: str) -> str:

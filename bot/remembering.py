@@ -14,7 +14,7 @@ import json
 import logging
 import secrets
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -311,9 +311,20 @@ class Remembering:
     def _read_history(self) -> None:
         """Take in what history has and memory has not, a part at a time."""
         with self.database.read() as tx:
-            mark = int(rows_of.setting(tx, "bookmark") or b"0")
-            for lines in _teaching_lines(tx, mark):
-                self._take_in(lines, again=not mark)
+            mark = first = int(rows_of.setting(tx, "bookmark") or b"0")
+        while lines := self._teaching_lines(mark):
+            self._take_in(lines, again=not first)
+            mark = lines[-1].n
+
+    def _teaching_lines(self, mark: int) -> list[Line]:
+        """Return the next lines of history beyond a position that may teach something, in their order.
+
+        A read of its own each time: one that stays open keeps forgotten words in the write-ahead log.
+        """
+        kinds = [kind.__name__ for kind in TEACHING]
+        query = select(events).where(events.c.n > mark, events.c.type.in_(kinds)).order_by(events.c.n).limit(LINES_MAX)
+        with self.database.read() as tx:
+            return [read_line(row) for row in tx.execute(query)]
 
     def _take_in(self, lines: Sequence[Line], *, again: bool = False) -> None:
         """Keep what some lines of history teach, with the bookmark behind them.
@@ -389,15 +400,6 @@ class Remembering:
             for forget in self.also_forget:
                 forget()
             return await self.context.flush()
-
-
-def _teaching_lines(tx: Connection, mark: int) -> Iterator[list[Line]]:
-    """Yield lines of history beyond a position that may teach something, in their order, some at a time."""
-    kinds = [kind.__name__ for kind in TEACHING]
-    query = select(events).where(events.c.n > mark, events.c.type.in_(kinds)).order_by(events.c.n)
-    found = tx.execute(query)
-    while rows := found.fetchmany(LINES_MAX):
-        yield [read_line(row) for row in rows]
 
 
 def _row(hit: Any) -> str:

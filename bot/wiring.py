@@ -36,7 +36,7 @@ from bot.doctor import Finding
 from bot.explaining import ExplainLog
 from bot.history import History
 from bot.intents import Understanding
-from bot.keeper import Keeper, erase_again
+from bot.keeper import Keeper, erase_again, files_again
 from bot.librarian import Librarian
 from bot.papers import Inbox
 from bot.reader import WordReader
@@ -190,6 +190,7 @@ def _build(
     log = Log(database)
     erase_again(log, given.home / "memory", replayed)
     secret = _secret(log, now())
+    files_again(log, given.home)
     files = FileStore(given.home / "files")
     zone = policy.zone_of(given.company["zone"])
     workshop = Workshop(home=given.home, files=files, now=now)

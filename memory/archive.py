@@ -31,8 +31,9 @@ from memory.projections import ledger, records
 
 DATABASE = "soloist.db"
 MANIFEST = "manifest.json"
-LEFT_OUT = frozenset({"soloist.lock", "soloist.db-wal", "soloist.db-shm", DATABASE, "console.key", ".env"})
-"""Not in a backup: the lock, the running database (its copy is), and secrets that belong to this machine."""
+LEFT_OUT = frozenset({"soloist.lock", "soloist.db-wal", "soloist.db-shm", DATABASE, "console.key", ".env", "explain.jsonl"})
+"""Not in a backup: the lock, the running database (its copy is), secrets that belong to this machine, and what models were
+told (for looking after something odd, not for ever)."""
 FOLDERS_LEFT_OUT = frozenset({"models", "index", "valkey", "backups", "exports"})
 """Can be made again, or is a backup itself."""
 
@@ -173,7 +174,7 @@ def restore(source: Path, home: Path, check: Callable[[Path], list[str]]) -> Pat
 
 def _keep_forgotten(before: Path, fresh: Path) -> None:
     """Carry over what was forgotten since the backup was made, so that the next start forgets it again."""
-    for name in ("forgotten", "erased.jsonl"):
+    for name in ("forgotten", "erased.jsonl", "forgotten-files"):
         ours, theirs = before / name, fresh / name
         if not ours.exists():
             continue

@@ -14,6 +14,7 @@ What a line says now is kept beside the database, because a backup made before h
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -284,3 +285,38 @@ class ErasedFile:
             stream.flush()
             os.fsync(stream.fileno())
         beside.replace(self.path)
+
+
+class GoneFiles:
+    """Keyed digests of files that were forgotten, one a line, so that a restored backup loses them again."""
+
+    def __init__(self, folder: Path, key: bytes) -> None:
+        self.path = folder / "forgotten-files"
+        self._key = hashlib.sha256(key).digest()
+
+    def digests(self) -> list[str]:
+        """Return the list; a torn last line is passed over, its file is still there or was listed again."""
+        return self.path.read_text(encoding="ascii").split("\n")[:-1] if self.path.exists() else []
+
+    def let_go(self, path: Path) -> None:
+        """Put a file on the list, on disk, then delete it. Harmless when it is gone."""
+        if not path.exists():
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(self._digest(path).encode() + b"\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        path.unlink(missing_ok=True)
+
+    def again(self, paths: Iterable[Path]) -> int:
+        """Delete the files among these that are on the list; return how many."""
+        listed = set(self.digests())
+        back = [path for path in paths if listed and self._digest(path) in listed]
+        for path in back:
+            path.unlink(missing_ok=True)
+        return len(back)
+
+    def _digest(self, path: Path) -> str:
+        return hashlib.blake2b(path.read_bytes(), key=self._key, digest_size=16).hexdigest()

@@ -21,6 +21,7 @@ from memory.context import AWAY, Context
 from memory.database import Database
 from memory.recall import Memory, Record
 from tests.memory.paper_embedder import PaperEmbedder
+from tests.torture.bare import Found
 
 SEED = 17
 REDIS_POINTS, INDEX_POINTS = 30, 20
@@ -38,14 +39,31 @@ def kill_redis(home: Path) -> bool:
     return False
 
 
+async def torture(folder: Path, count: int, seed: int) -> Found:
+    """Lose Redis at three fifths of the points, and the index at the others."""
+    found, chance = Found(seed), random.Random(seed)
+    redis = count * 3 // 5
+    for name, lose, points in (("redis", _lose_redis, redis), ("index", _lose_index, count - redis)):
+        (folder / name).mkdir()
+        try:
+            await lose(folder / name, points, chance)
+        except AssertionError as error:
+            found.faults.append(f"{name}: {error}")
+        found.counts[f"{name} lost"] = points
+    return found
+
+
 async def test_redis_may_be_lost_at_any_moment(tmp_path: Path) -> None:
-    chance = random.Random(SEED)
+    await _lose_redis(tmp_path, REDIS_POINTS, random.Random(SEED))
+
+
+async def _lose_redis(tmp_path: Path, points: int, chance: random.Random) -> None:
     context = Context("", tmp_path / "home" / "valkey")
     async with PaperHouse(tmp_path / "home", context=context) as house:
         assert await back(context)
         await house.operator("remember that the logo is green")
         await house.remembered()
-        for point in range(REDIS_POINTS):
+        for point in range(points):
             moment = chance.choice(MOMENTS)
 
             def lose(now: str, moment: str = moment) -> None:
@@ -72,7 +90,7 @@ async def test_redis_may_be_lost_at_any_moment(tmp_path: Path) -> None:
                 await _restart(house)
                 context = house._context  # type: ignore[assignment]
         bodies = Counter(str(args["body"]) for _, args in house.provider.accepted)
-        assert bodies == {f"Number {point}": 1 for point in range(REDIS_POINTS)}
+        assert bodies == {f"Number {point}": 1 for point in range(points)}
         assert "/recall" not in house.machine.history.stuck_lines()
 
 
@@ -112,8 +130,11 @@ def _flip(path: Path, chance: random.Random) -> None:
     path.write_bytes(bytes(content))
 
 
-def test_the_index_may_be_lost_or_torn_and_is_made_again_the_same(tmp_path: Path) -> None:
-    chance = random.Random(SEED)
+async def test_the_index_may_be_lost_or_torn_and_is_made_again_the_same(tmp_path: Path) -> None:
+    await _lose_index(tmp_path, INDEX_POINTS, random.Random(SEED))
+
+
+async def _lose_index(tmp_path: Path, points: int, chance: random.Random) -> None:
     with Database.open(tmp_path) as database:
         memory = Memory.open(database, tmp_path / "memory", PaperEmbedder(), exact_max=40)
         words = [f"w{number}" for number in range(60)]
@@ -122,7 +143,7 @@ def test_the_index_may_be_lost_or_torn_and_is_made_again_the_same(tmp_path: Path
         questions = [" ".join(chance.sample(words, 3)) for _ in range(5)]
         memory.rebuild()
         wanted = [found(memory, question) for question in questions]
-        for point in range(INDEX_POINTS):
+        for point in range(points):
             damage = DAMAGES[point % len(DAMAGES)]
             damage(tmp_path / "memory" / "index", chance)
             began = time.monotonic()
