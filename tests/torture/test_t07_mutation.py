@@ -13,9 +13,13 @@ from typing import Any
 
 import msgspec
 
+import connectors
+from bot.books import ACTIONS as BOOKS_ACTIONS
 from bot.effects import Perform
+from bot.keeper import Keeper
 from bot.state import with_item
 from bot.testing import OPERATOR, PLACE
+from connectors.base import Action, Connector, Json, Risk, Role
 from memory.events import ActionCall, Entry, Write, fingerprint
 from tests.torture.bare import BareHouse, Found, changed, no_delay
 
@@ -79,6 +83,36 @@ def mutants(call: ActionCall, chance: random.Random) -> Iterator[ActionCall]:
                 yield made
 
 
+def example(action: Action) -> ActionCall:
+    """Return a call of an action with every argument it knows, from what each is on the card."""
+    args = {param.name: _EXAMPLES[param.role] for param in action.params if param.name != "key"}
+    moves = action.name in {"books.issue", "books.write"}
+    return ActionCall(
+        name=action.name,
+        account=RICH.account,
+        args=args,
+        writes=RICH.writes if moves else (),
+        entries=RICH.entries if moves else (),
+        client="acme",
+    )
+
+
+_FILE = {"name": "a.pdf", "sha256": "0" * 64, "size": 5, "media_type": "application/pdf"}
+_LINE = {"text": "Work", "quantity": "1", "unit_price": "5.00 EUR", "total": "5.00 EUR"}
+_EXAMPLES: dict[Role, Json] = {
+    Role.RECIPIENTS: ["anna@acme.example", "bob@acme.example"], Role.AMOUNT: "5.00 EUR",
+    Role.WHEN: "2026-04-01T10:00:00+02:00", Role.SUBJECT: "Hello", Role.BODY: "Hello Anna", Role.ATTACHMENTS: [_FILE],
+    Role.LINES: [_LINE], Role.REFERENCE: "ch_9", Role.DETAIL: "detail", Role.PLUMBING: "plumbing",
+}  # fmt: skip
+
+
+def every_example() -> list[ActionCall]:
+    """Return a call of every action there is that changes something."""
+    kinds: list[type[Connector]] = [*connectors.discover().values(), Keeper]
+    found = {name: action for kind in kinds for name, action in kind.actions().items()}
+    return [example(action) for action in (found | BOOKS_ACTIONS).values() if action.risk is not Risk.READS]
+
+
 def all_mutants(rounds: int, chance: random.Random) -> list[ActionCall]:
     return [mutant for _ in range(rounds) for mutant in mutants(RICH, chance)]
 
@@ -89,6 +123,11 @@ async def torture(folder: Path, count: int, seed: int) -> Found:
     made = all_mutants(count, random.Random(seed))
     for mutant in made:
         found.expect(fingerprint(mutant) != fingerprint(RICH), f"same fingerprint: {mutant}")
+    for call in every_example():
+        whole = list(mutants(call, random.Random(seed)))
+        for mutant in whole:
+            found.expect(fingerprint(mutant) != fingerprint(call), f"same fingerprint: {mutant}")
+        found.counts["mutants of real actions"] += len(whole)
     found.expect(fingerprint(changed(RICH, why="other")) == fingerprint(RICH), "the words of an agent count")
     async with BareHouse(folder / "home", policy=no_delay()) as house:
         for number, mutant in enumerate(made):

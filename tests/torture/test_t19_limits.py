@@ -12,15 +12,26 @@ from decimal import Decimal
 from pathlib import Path
 
 import connectors
-from bot.policy import Limit, Policy
+from bot.policy import Limit, Policy, Rule
 from bot.testing import OPERATOR, PLACE, PaperClock, PaperProvider, fails
 from connectors.base import RefusedError, Role, TryLaterError
+from connectors.stripe_payments import Stripe
 from memory.events import ActionCall
 from tests.torture.bare import BareHouse, Found
+from tests.torture.stand_ins import stand_in
 
 CAP, CLIENT_CAP = Decimal(100), Decimal(60)
 LIMITS = (Limit(CAP, "EUR", days=1, action="paper"), Limit(CLIENT_CAP, "EUR", days=1, client="*", action="paper"))
 POLICY = Policy(limits=LIMITS, delay=timedelta(seconds=10))
+REAL = Policy(
+    rules=(Rule("stripe.*", "ask"),),
+    limits=(Limit(CAP, "EUR", days=1), Limit(CLIENT_CAP, "EUR", days=1, client="*")),
+    delay=timedelta(seconds=10),
+)
+"""The same over every action, for those that really move money."""
+
+
+Payment = Callable[[str, str, random.Random], ActionCall]
 
 
 class DatedProvider(PaperProvider):
@@ -38,14 +49,24 @@ class DatedProvider(PaperProvider):
         finally:
             if len(self.accepted) > before:
                 amount = Decimal(str(args.get("amount") or "0 EUR").partition(" ")[0])
-                self.at.append((self.now(), str(args.get("payee") or args.get("body")), amount))
+                who = args.get("payee") or args.get("charge") or args.get("reference") or args.get("body")
+                self.at.append((self.now(), str(who), amount))
 
 
 async def torture(folder: Path, count: int, seed: int) -> Found:
+    """``count`` sequences of paper payments, and a quarter as many through Stripe's own declarations."""
     found = Found(seed)
-    chance = random.Random(seed)
+    await _run(folder / "home", count, random.Random(seed), found, POLICY, _payment)
+    await _run(folder / "real", max(1, count // 4), random.Random(seed + 1), found, REAL, _through_stripe)
+    return found
+
+
+async def _run(home: Path, count: int, chance: random.Random, found: Found, policy: Policy, pay: Payment) -> None:
     provider = DatedProvider()
-    async with BareHouse(folder / "home", policy=POLICY, provider=provider) as house:
+    house = BareHouse(home, policy=policy, provider=provider, connectors={"stripe": stand_in(Stripe, provider)})
+    house.agent.proposes = (*house.agent.proposes, *Stripe.actions())  # type: ignore[misc]
+    house.agent.pays = pay  # type: ignore[attr-defined]
+    async with house:
         provider.now = house.clock
         for number in range(count):
             provider.at.clear()
@@ -57,7 +78,6 @@ async def torture(folder: Path, count: int, seed: int) -> Found:
             await house.operator("/resume")
             await house.later(days=3)
         found.faults += house.wrong()
-    return found
 
 
 async def _sequence(house: BareHouse, number: int, chance: random.Random) -> None:
@@ -107,7 +127,8 @@ def _amount(chance: random.Random) -> str:
 
 async def _ask(house: BareHouse, amounts: list[str], chance: random.Random) -> str:
     client = chance.choice(("acme", "globex"))
-    house.agent.next.append(tuple(_payment(amount, client, chance) for amount in amounts))
+    pay: Payment = house.agent.pays  # type: ignore[attr-defined]
+    house.agent.next.append(tuple(pay(amount, client, chance) for amount in amounts))
     return f"{await house.operator('ask pay')}.1"
 
 
@@ -116,6 +137,14 @@ def _payment(amount: str, client: str, chance: random.Random) -> ActionCall:
         return ActionCall(name="paper.pay", client=client, args={"amount": f"{amount} EUR", "payee": client})
     args = {"amount": f"{amount} EUR", "to": [f"a@{client}.example"], "body": client}
     return ActionCall(name="paper.send", client=client, args=args)
+
+
+def _through_stripe(amount: str, client: str, chance: random.Random) -> ActionCall:
+    given = {"amount": f"{amount} EUR"}
+    if chance.random() < 0.5:
+        return ActionCall(name="stripe.refund", client=client, args={**given, "charge": client})
+    args = {**given, "description": "x", "reference": client}
+    return ActionCall(name="stripe.payment_link", client=client, args=args)
 
 
 async def _press(house: BareHouse, card: str, event: str) -> str:
