@@ -23,6 +23,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from memory import journals
 from memory.carry import write_jsonl, write_markdown
 from memory.database import Database
 from memory.line import stamp
@@ -199,7 +200,7 @@ def _integrity(path: Path) -> list[str]:
 
 
 def export(database: Database, folder: Path) -> list[Path]:
-    """Write everything in open formats: history as JSONL, records as JSONL and Markdown, the ledger as CSV and hledger.
+    """Write everything in open formats: history as JSONL, records as JSONL and Markdown, the ledger as CSV, hledger and beancount.
 
     Returns:
         The files written. No secret is among them.
@@ -207,8 +208,11 @@ def export(database: Database, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     carried = [folder / "memory.jsonl", folder / "memory.md"]
     written = [
-        folder / name for name in ("history.jsonl", "records.jsonl", "records.md", "ledger.csv", "ledger.journal")
-    ]
+        folder / name
+        for name in (
+            "history.jsonl", "records.jsonl", "records.md", "ledger.csv", "ledger.journal", "ledger.beancount",
+        )
+    ]  # fmt: skip
     with database.read() as connection:
         with written[0].open("w", encoding="utf-8") as stream:
             for row in connection.execution_options(yield_per=1000).execute(
@@ -228,7 +232,9 @@ def export(database: Database, folder: Path) -> list[Path]:
         ).all()
         write_jsonl(connection, carried[0])
         write_markdown(connection, carried[1])
-    _ledgers(entries, written[3], written[4])
+    _table(entries, written[3])
+    written[4].write_text(journals.hledger(entries), encoding="utf-8")
+    written[5].write_text(journals.beancount(entries), encoding="utf-8")
     return [*written, *carried]
 
 
@@ -247,18 +253,10 @@ def _markdown(newest: Mapping[tuple[str, str], Any]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _ledgers(entries: Sequence[Any], table: Path, journal: Path) -> None:
+def _table(entries: Sequence[Any], table: Path) -> None:
     with table.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(("date", "account", "amount", "currency", "note", "task", "effect"))
         writer.writerows(
             (row.at[:10], row.account, row.amount, row.currency, row.note, row.task, row.effect) for row in entries
         )
-    groups: dict[tuple[int, int], list[Any]] = {}
-    for row in entries:
-        groups.setdefault((row.task, row.seq), []).append(row)
-    lines = ["; Plain-text accounting, read by hledger and ledger."]
-    for rows in groups.values():
-        lines.append(f"\n{rows[0].at[:10]} {(rows[0].note or 'task ' + str(rows[0].task)).replace(';', ',')}")
-        lines += [f"    {row.account}  {row.amount} {row.currency}" for row in rows]
-    journal.write_text("\n".join(lines) + "\n", encoding="utf-8")

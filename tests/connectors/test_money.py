@@ -1,0 +1,115 @@
+"""Money on the real path: said in the chat, pressed on cards, and judged by programs that are not ours."""
+
+import asyncio
+import csv
+import re
+from decimal import Decimal
+
+import pytest
+from beancount import loader
+from beancount.core import realization
+
+from bot.testing import PaperHouse
+from memory import journals
+from memory.archive import export
+
+WORK = ("workshop", "logo", "audit", "website", "training", "report")
+
+
+@pytest.fixture
+async def house(tmp_path):
+    async with PaperHouse(tmp_path / "home") as it:
+        yield it
+
+
+async def says(house, text):
+    """Say something, and approve what it leads to."""
+    before = len(house.channel.cards)
+    await house.operator(text)
+    if len(house.channel.cards) > before:
+        await house.press("Approve")
+    await house.later(seconds=20)
+
+
+def books(house, tmp_path):
+    """Export, and let beancount read it."""
+    folder = tmp_path / "export"
+    export(house.machine.database, folder)
+    entries, errors, _ = loader.load_file(str(folder / "ledger.beancount"))
+    assert errors == []
+    return realization.realize(entries), folder
+
+
+def balance(books_, account):
+    found = realization.get(books_, account)
+    return {} if found is None else {pos.units.currency: pos.units.number for pos in realization.compute_balance(found)}
+
+
+async def test_part_payments_a_credit_note_and_their_ledger_are_read_by_beancount(house, tmp_path):
+    await says(house, "invoice Acme 1000 for the March retainer, net 14")
+    await says(house, "Acme paid 400 on 2026-0001")
+    open_then, _ = books(house, tmp_path)
+    await says(house, "Acme paid 790 on 2026-0001")
+    await says(house, "invoice Acme 200 for a workshop")
+    await says(house, "cancel invoice 2026-0002")
+    house.expects("Invoice 2026-0002", "CN-2026-0001")
+    after, folder = books(house, tmp_path)
+
+    assert balance(open_then, "Assets:Receivable:Acme") == {"EUR": Decimal("790.00")}
+    assert balance(after, "Assets:Receivable:Acme") == {}
+    assert balance(after, "Assets:Bank") == {"EUR": Decimal("1190.00")}
+    assert balance(after, "Income") == {"EUR": Decimal("-1000.00")}
+    with (folder / "ledger.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert sum(Decimal(row["amount"]) for row in rows) == 0
+    journal = (folder / "ledger.journal").read_text()
+    assert journal.count("assets:receivable:acme") == 5
+
+
+async def test_currencies_without_decimals_keep_their_sum(house, tmp_path):
+    await says(house, "invoice Acme 150000 JPY for the Tokyo workshop")
+    after, _ = books(house, tmp_path)
+
+    assert balance(after, "Assets:Receivable:Acme") == {"JPY": Decimal(178500)}
+
+
+async def test_numbers_have_no_gap_and_no_double_when_many_invoices_are_asked_for_at_once(house):
+    await asyncio.gather(
+        *(house.operator(f"invoice Acme {100 + each} for the {work}") for each, work in enumerate(WORK))
+    )
+    await house.runner.settled()
+    while waiting := [key for key, each in house.channel.cards.items() if each.state == "pending"]:
+        for card in waiting:
+            await house.press("Approve", card)
+        await house.later(seconds=30)
+    issued = sorted(set(re.findall(r"2026-\d{4}", " ".join(house.channel.words))))
+    numbers = [int(each[-4:]) for each in issued]
+
+    assert len(numbers) == len(WORK), house.transcript()
+    assert numbers == list(range(1, len(WORK) + 1))
+
+
+class Row:
+    def __init__(self, account, amount, note="", task=1, seq=1):
+        self.at, self.account, self.amount, self.currency = "2026-03-02T09:00:00Z", account, amount, "EUR"
+        self.note, self.task, self.seq = note, task, seq
+
+
+def test_names_and_notes_nobody_would_choose_still_make_a_journal_that_is_read(tmp_path):
+    note = 'quote " backslash \\ semicolon ; line\nbreak'
+    rows = [Row("assets:receivable:ünïcode & söhne", "1.00", note), Row("odd root:日本", "-1.00")]
+    path = tmp_path / "x.beancount"
+    path.write_text(journals.beancount(rows), encoding="utf-8")
+    entries, errors, _ = loader.load_file(str(path))
+
+    assert errors == []
+    assert entries[-1].narration == 'quote " backslash \\ semicolon ; line break'
+    assert journals.beancount_account("assets:receivable:acme") == "Assets:Receivable:Acme"
+
+
+def test_twin_a_journal_that_does_not_sum_to_zero_is_found_by_beancount(tmp_path):
+    path = tmp_path / "x.beancount"
+    path.write_text(journals.beancount([Row("assets:bank", "1.00"), Row("income:services", "-0.99")]))
+    _, errors, _ = loader.load_file(str(path))
+
+    assert errors
