@@ -8,7 +8,7 @@ import pytest
 from agents.base import Agent, Proposal, Task
 from bot.approvals import Person
 from bot.channels.base import UndeliverableError
-from bot.testing import PaperChannel, PaperHouse
+from bot.testing import OPERATOR, PLACE, PaperChannel, PaperHouse
 from bot.writing import HEAD, LONG, SHOWN_MAX, Writing, words
 from memory.events import Actor, Origin, Place
 
@@ -161,3 +161,15 @@ async def test_nobody_else_watches(tmp_path: Path, phone: PaperChannel, elsewher
         assert (house.runner.courier.writing(task, "x") is not None) is (not elsewhere)
         await author.pen.put("")
         await house.runner.settled()
+
+
+async def test_a_view_of_history_shows_it_too_and_the_answer_takes_its_place(house: PaperHouse) -> None:
+    house.channel.edit_every_s = 0.0  # type: ignore[attr-defined]
+    author = house.runner._staff.agents["paper"] = Author()  # type: ignore[index]
+    task = await house.runner.heard("1", "ask send body=Hi", OPERATOR, PLACE)
+    await author.pen.put(TEXT)
+    await until(lambda: house.channel.words[-1:] == [words(TEXT)])
+    await author.pen.put("")
+    await house.runner.settled()
+    await until(lambda: house.channel.words[-1] == "It is done.")
+    assert {message.id for message in house.channel.said} == {f"{task}.w"}
