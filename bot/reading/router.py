@@ -3,6 +3,10 @@
 Measured best of what was tried (see `tests/bench/intents_bench.py`): the embedding knows that "bill" is "invoice", the
 letters know that "invocie" is "invoice", masks make every client and amount the same, flags say which values are there.
 One extra class is *nobody's*: what no agent can do. Without an embedding model the letters alone decide, less surely.
+
+How much each half counts depends on how much alike a set's sentences are: words say everything of a set that was typed
+from a few forms, and little where everybody says it differently. `HOUSE` is tuned to what operators write; `ANY`
+chooses on held-out folds of the set it is given.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ import os
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,21 +26,45 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from bot.reading.half import Floats, Half, Owners, Setting, fit_half, is_big, softmax
+from bot.reading.score import WAYS, best_way, score
 
 NOBODY = ""  # the class of what no agent can do
-SHARE = 0.4  # of the embedding's half in the fused log-probabilities
-STRENGTHS = (10.0, 15.0)  # inverse regularisation of the letters' and of the embedding's half
-TOLERANCE = 5e-3  # over the number of classes: the mean gradient shrinks with it, and a fixed one never starts at 150
 FLAG_WEIGHTS = (0.5, 0.15)  # of a flag beside words of length 1, and beside a vector of length 1
-STEEPNESS = 8.0  # of the step from "more like nobody's" to "more like somebody's", in cosine
-LEAN = 0.2  # how much the winner's own probability weighs in the score
-SAFETY = 1.25  # real messages are further from the examples than these are from each other
 WORD = r"(?u)\b\w+\b"  # one letter is a word too: "a month"
+RARE_ROWS_MIN = 200  # from here letters that stand in one sentence alone are left out
 FOLDS = 5
-FOLDED_ROWS_MAX = 4000  # a bigger training holds out one fifth once: five trainings would take minutes
-REFUSED_SHARE = 0.05  # of one's own sentences: the price of catching what is nobody's
-VERSION = 6  # of what is kept on disk
+SMALL, MIDDLE = 60_000, 200_000  # rows x classes: up to here all settings are tried, up to here all folds are held out
+VERSION = 7  # of what is kept on disk
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train. Where several are named, held-out folds choose.
+
+    Attributes:
+        lexical: Settings of the letters' half; the first is taken for sets too big to try more.
+        dense: The same for the embedding's half.
+        shares: Of the embedding's half in the fused log-probabilities.
+        safety: On the temperature: over 1 where real messages are further from the examples than these from each other.
+        folds: How many of five folds are held out, one after the other: each is a training.
+    """
+
+    lexical: tuple[Setting, ...]
+    dense: tuple[Setting, ...]
+    shares: tuple[float, ...]
+    safety: float
+    folds: int
+
+
+HOUSE = Recipe((Setting(10.0),), (Setting(15.0),), (0.4,), 1.4, 2)
+ANY = Recipe(
+    (Setting(10.0), Setting(30.0), Setting(10.0, balanced=False)),
+    (Setting(15.0), Setting(5.0), Setting(50.0), Setting(15.0, balanced=False)),
+    tuple(tenth / 10 for tenth in range(11)),
+    1.0,
+    FOLDS,
+)
 
 
 class Embedder(Protocol):
@@ -68,7 +96,7 @@ class Guess:
     Attributes:
         ranked: (intent, probability), the likeliest first, without nobody's class; probabilities are calibrated.
         nobody: The probability that it is nobody's.
-        score: How much it is somebody's, 0 to 1; see `_score`.
+        score: How much it is somebody's, 0 to 1; see `bot.reading.score`.
         known: Whether `score` is one that 95 of 100 sentences reach which are somebody's.
     """
 
@@ -78,43 +106,12 @@ class Guess:
     known: bool
 
 
-def _softmax(logits: Floats) -> Floats:
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
-
-
-@dataclass
-class _Half:
-    """One linear model: logits = x W + b over the classes."""
-
-    weights: Floats
-    bias: Floats
-
-    def logits(self, rows: Any) -> Floats:
-        return np.asarray(rows @ self.weights + self.bias)
-
-
-def _fit_half(rows: Any, labels: npt.NDArray[np.int64], classes: int, strength: float) -> _Half:
-    from sklearn.linear_model import LogisticRegression  # imported where used: it costs a second
-
-    model = LogisticRegression(C=strength, max_iter=300, class_weight="balanced", tol=TOLERANCE / classes)
-    model.fit(rows, labels)
-    weights = np.full((rows.shape[1], classes), 0.0)
-    bias = np.full(classes, -30.0)  # a class that this fold never saw
-    if len(model.classes_) == 2:  # noqa: PLR2004 - sklearn keeps one row for two classes
-        weights[:, model.classes_] = np.vstack([-model.coef_[0], model.coef_[0]]).T / 2
-        bias[model.classes_] = np.array([-model.intercept_[0], model.intercept_[0]]) / 2
-    else:
-        weights[:, model.classes_] = model.coef_.T
-        bias[model.classes_] = model.intercept_
-    return _Half(weights.astype(np.float32), bias)  # what is kept on disk, so that a reload says the same
-
-
-def _vectorizers() -> tuple[Any, Any]:
+def _vectorizers(rows: int = RARE_ROWS_MIN) -> tuple[Any, Any]:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=WORD)
-    letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True, min_df=2)
+    rare = 2 if rows >= RARE_ROWS_MIN else 1
+    letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True, min_df=rare)
     return words, letters
 
 
@@ -125,19 +122,26 @@ class Router:
     intents: tuple[str, ...]  # the classes, NOBODY among them
     letters: Any
     words: Any
-    lexical: _Half
-    dense: _Half | None
+    lexical: Half
+    dense: Half | None
     vectors: npt.NDArray[np.float32] | None  # the examples' embeddings
-    owners: npt.NDArray[np.int64]  # whose example each row is
+    owners: Owners  # whose example each row is
     temperature: float
     share: float  # of the embedding's logits in the fused ones
     threshold: float  # of the score
     embedder: Embedder | None = None
-    way: str = "near"  # how `score` is made
+    way: str = WAYS[0]  # how `score` is made
 
     @classmethod
     def train(
-        cls, samples: Sequence[Sample], labels: Sequence[str], embedder: Embedder | None, *, calibrated: bool = True
+        cls,
+        samples: Sequence[Sample],
+        labels: Sequence[str],
+        embedder: Embedder | None,
+        *,
+        recipe: Recipe = HOUSE,
+        calibrated: bool = True,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> Router:
         """Learn from labelled samples; ``NOBODY`` labels what is nobody's.
 
@@ -145,7 +149,9 @@ class Router:
             samples: What to learn from.
             labels: One intent for each.
             embedder: None: words alone.
+            recipe: What is fixed, and what is chosen on held-out folds.
             calibrated: False leaves out the held-out folds: ranks are the same, probabilities are not to be believed.
+            tell: Called with each stage of a training that takes long.
 
         Raises:
             ValueError: Fewer than two classes.
@@ -154,18 +160,25 @@ class Router:
         if len(intents) < 2:  # noqa: PLR2004 - one class is no choice
             raise ValueError("A classifier needs examples of two intents or more; declare examples with the intents.")
         owners = np.array([intents.index(label) for label in labels])
-        words, letters = _vectorizers()
-        lexical_rows = _lexical(samples, words, letters, fit=True)
-        vectors = embedder.embed([sample.plain for sample in samples]) if embedder is not None else None
-        dense_rows = None if vectors is None else _dense(vectors, samples)
-        router = cls(
-            intents, letters, words, _fit_half(lexical_rows, owners, len(intents), STRENGTHS[0]),
-            None if dense_rows is None else _fit_half(dense_rows, owners, len(intents), STRENGTHS[1]),
-            vectors, owners, 1.0, SHARE if dense_rows is not None else 0.0, 0.0, embedder,
+        tell(f"words and letters of {len(samples)} sentences")
+        words, letters = _vectorizers(len(samples))
+        rows: list[Any] = [_lexical(samples, words, letters, fit=True)]
+        vectors = None
+        if embedder is not None:
+            tell(f"vectors of {len(samples)} sentences")
+            vectors = embedder.embed([sample.plain for sample in samples])
+            dense = _dense(vectors, samples)
+            rows.append(dense.astype(np.float32) if is_big(len(samples), len(intents)) else dense)
+        parts = _held_out(owners, len(intents), recipe.folds) if calibrated else []
+        nobody = intents.index(NOBODY) if NOBODY in intents else -1
+        chosen = _chosen(rows, owners, len(intents), parts, recipe, tell)
+        tell("the whole set")
+        halves = [fit_half(each, owners, len(intents), how) for each, how in zip(rows, chosen.settings, strict=True)]
+        way, threshold = _way(chosen, owners, nobody, vectors, parts)
+        return cls(
+            intents, letters, words, halves[0], halves[1] if len(halves) > 1 else None, vectors, owners,
+            chosen.temperature, chosen.share, threshold, embedder, way,
         )  # fmt: skip
-        if calibrated:
-            router._calibrate(lexical_rows, dense_rows)
-        return router
 
     def guess(self, sample: Sample) -> Guess:
         """Return what a sentence is likely to be. About 4 ms with an embedding, 1 without."""
@@ -179,58 +192,16 @@ class Router:
             vectors = self.embedder.embed([sample.plain for sample in samples])
             dense = self.dense.logits(_dense(vectors, samples))
             likeness = vectors @ self.vectors.T
-        chances = _softmax(self._fused(lexical, dense) / self.temperature)
+        halves = [lexical] if dense is None else [lexical, dense]
+        chances = softmax(_fused(halves, self.share) / self.temperature)
         return [self._guess(row, None if likeness is None else likeness[i]) for i, row in enumerate(chances)]
 
     def _guess(self, chances: Floats, likeness: Any) -> Guess:
         order = [int(i) for i in np.argsort(-chances) if self.intents[i] != NOBODY]
-        nobody = float(chances[self.intents.index(NOBODY)]) if NOBODY in self.intents else 0.0
-        winner = order[0]
-        score = _score(self.way, chances, self._nobody, likeness, self.owners)
+        nobody = float(chances[self._nobody]) if self._nobody >= 0 else 0.0
+        reached = score(self.way, chances, self._nobody, likeness, self.owners)
         ranked = tuple((self.intents[i], float(chances[i])) for i in order[:5])
-        return Guess(ranked, nobody, score, bool(score >= self.threshold and nobody < chances[winner]))
-
-    def _fused(self, lexical: Floats, dense: Floats | None) -> Floats:
-        """Log-probabilities, mixed: late fusion."""
-        own = np.log(_softmax(lexical) + 1e-9)
-        if dense is None:
-            return np.asarray(own)
-        return np.asarray((1 - self.share) * own + self.share * np.log(_softmax(dense) + 1e-9))
-
-    def _calibrate(self, lexical_rows: Any, dense_rows: Any) -> None:
-        """One temperature, the way to score and its threshold, from predictions on what was held out."""
-        parts = self._held_out()
-        if not parts:
-            return
-        rows = np.concatenate([outside for _, outside in parts])
-        fused = np.zeros((len(self.owners), len(self.intents)))
-        scores: dict[str, list[float]] = {"near": [], "ahead": []}
-        for inside, outside in parts:
-            own = _fit_half(lexical_rows[inside], self.owners[inside], len(self.intents), STRENGTHS[0])
-            other = None
-            if dense_rows is not None:
-                half = _fit_half(dense_rows[inside], self.owners[inside], len(self.intents), STRENGTHS[1])
-                other = half.logits(dense_rows[outside])
-            fused[outside] = self._fused(own.logits(lexical_rows[outside]), other)
-        self.temperature = SAFETY * _temperature(fused[rows], self.owners[rows])
-        for inside, outside in parts:
-            chances = _softmax(fused[outside] / self.temperature)
-            for row, each in zip(outside, chances, strict=True):
-                likeness = None if self.vectors is None else self.vectors[inside] @ self.vectors[row]
-                for way, found in scores.items():
-                    found.append(_score(way, each, self._nobody, likeness, self.owners[inside]))
-        somebody = self.owners[rows] != self._nobody
-        self.way, self.threshold = _best_way({way: np.array(found) for way, found in scores.items()}, somebody)
-
-    def _held_out(self) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-        """Return (inside, outside) row numbers: five folds, or for a big set one fifth, which says enough."""
-        from sklearn.model_selection import StratifiedKFold
-
-        folds = int(min(FOLDS, np.bincount(self.owners).min()))
-        if folds < 2:  # noqa: PLR2004 - a class with one sentence cannot be held out
-            return []
-        cut = StratifiedKFold(folds, shuffle=True, random_state=0).split(np.zeros(len(self.owners)), self.owners)
-        return list(cut)[: 1 if len(self.owners) > FOLDED_ROWS_MAX else folds]
+        return Guess(ranked, nobody, reached, bool(reached >= self.threshold and nobody < chances[order[0]]))
 
     @property
     def _nobody(self) -> int:
@@ -270,9 +241,9 @@ class Router:
                     vectorizer.vocabulary = {term: i for i, term in enumerate(told[name])}
                     vectorizer._validate_vocabulary()  # noqa: SLF001 - sklearn has no other way to give both terms and idf
                     vectorizer.idf_ = kept[f"{name}_idf"]
-                dense = _Half(kept["dense_w"], kept["dense_b"]) if "dense_w" in kept else None
+                dense = Half(kept["dense_w"], kept["dense_b"]) if "dense_w" in kept else None
                 return cls(
-                    tuple(told["intents"]), letters, words, _Half(kept["lexical_w"], kept["lexical_b"]), dense,
+                    tuple(told["intents"]), letters, words, Half(kept["lexical_w"], kept["lexical_b"]), dense,
                     kept["vectors"] if dense else None, kept["owners"], told["temperature"], told["share"],
                     told["threshold"], embedder, told["way"],
                 )  # fmt: skip
@@ -295,11 +266,21 @@ def _lexical(samples: Sequence[Sample], words: Any, letters: Any, *, fit: bool =
     from scipy.sparse import csr_matrix, hstack  # type: ignore[import-untyped, unused-ignore]
 
     texts = [sample.words for sample in samples]
-    how = "fit_transform" if fit else "transform"
+    if fit:
+        _learn_terms(words, texts)
+        _learn_terms(letters, texts)
     flags = csr_matrix(
         np.array([sample.flags for sample in samples], dtype=np.float64).reshape(len(samples), -1) * FLAG_WEIGHTS[0]
     )
-    return hstack([getattr(words, how)(texts), getattr(letters, how)(texts), flags]).tocsr()
+    return hstack([words.transform(texts), letters.transform(texts), flags]).tocsr()
+
+
+def _learn_terms(vectorizer: Any, texts: Sequence[str]) -> None:
+    """Learn the vocabulary; a set in which nothing is a word, or nothing comes twice, still has a beginning."""
+    try:
+        vectorizer.fit(texts)
+    except ValueError:
+        vectorizer.fit([*texts, "a a", "a a"])
 
 
 def _dense(vectors: Any, samples: Sequence[Sample]) -> Floats:
@@ -307,44 +288,118 @@ def _dense(vectors: Any, samples: Sequence[Sample]) -> Floats:
     return np.hstack([vectors, FLAG_WEIGHTS[1] * flags])
 
 
-def _score(way: str, chances: Floats, nobody: int, likeness: Any, owners: npt.NDArray[np.int64]) -> float:
-    """How much a sentence is somebody's, 0 to 1.
+def _fused(halves: Sequence[Floats], share: float) -> Floats:
+    """Log-probabilities, mixed: late fusion."""
+    mixed = [np.log(softmax(logits) + 1e-9) for logits in halves]
+    return mixed[0] if len(mixed) == 1 else np.asarray((1 - share) * mixed[0] + share * mixed[1])
 
-    ``"near"``: √(probability x likeness to the winner's nearest example), the only one without a nobody's class.
-    ``"ahead"``: not nobody's, a winner, and more like somebody's examples than like nobody's.
-    Which one is used is decided on held-out folds, see `Router._calibrate`.
-    """
-    own = np.delete(chances, nobody) if nobody >= 0 else chances
-    if way == "near" or nobody < 0:
-        nearest = (
-            1.0
-            if likeness is None
-            else likeness[owners == int(np.flatnonzero(chances == own.max())[0])].max(initial=0.0)
+
+# ── what is chosen on held-out folds ──────────────────────────────────────────────────────────────────────────────
+
+Part = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # row numbers: to learn from, and held out
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """Settings of the halves, how they are mixed, and the mixed log-probabilities of what was held out."""
+
+    settings: tuple[Setting, ...]
+    share: float
+    temperature: float
+    fused: Floats
+
+
+def _held_out(owners: Owners, classes: int, folds: int) -> list[Part]:
+    """Return folds, or for a big set one fifth, which says enough. A class with one row is never held out."""
+    random = np.random.default_rng(0)
+    fold = np.full(len(owners), -1)
+    for owner in range(classes):
+        mine = random.permutation(np.flatnonzero(owners == owner))
+        if len(mine) > 1:
+            fold[mine] = (np.arange(len(mine)) + owner) % FOLDS
+    parts = [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(FOLDS)]
+    found = [(inside, outside) for inside, outside in parts if len(outside)]
+    return found[: 1 if len(owners) * classes > MIDDLE else folds]
+
+
+def _chosen(
+    rows: Sequence[Any],
+    owners: Owners,
+    classes: int,
+    parts: Sequence[Part],
+    recipe: Recipe,
+    tell: Callable[[str], None],
+) -> _Chosen:
+    """Choose the settings of each half by itself, then the mix: what surprises least on what was held out."""
+    options = [recipe.lexical, recipe.dense][: len(rows)]
+    if not parts:
+        return _Chosen(
+            tuple(each[0] for each in options), _middle(recipe.shares) if len(rows) > 1 else 0.0, 1.0, np.empty(0)
         )
-        return float(np.sqrt(own.max() * max(float(nearest), 0.0)))
-    score = float((1 - chances[nobody]) * own.max() ** LEAN)
-    if likeness is None:
-        return score
-    ahead = float(likeness[owners != nobody].max(initial=0.0) - likeness[owners == nobody].max(initial=0.0))
-    return score / (1 + float(np.exp(-STEEPNESS * ahead)))
+    held = np.concatenate([outside for _, outside in parts])
+    settings, logits = [], []
+    for number, (each, tried) in enumerate(zip(rows, options, strict=True)):
+        found: list[tuple[float, int, Setting, Floats]] = []
+        for setting in _worth_trying(tried, owners, classes):
+            outside = []
+            for fold, (inside, out) in enumerate(parts, 1):
+                tell(f"{('words', 'vectors')[number]}, {setting}, held out {fold} of {len(parts)}")
+                outside.append(fit_half(each[inside], owners[inside], classes, setting).logits(each[out]))
+            whole = np.vstack(outside)
+            found.append((_temperature(_fused([whole], 0.0), owners[held])[1], len(found), setting, whole))
+        _, _, best, whole = min(found)  # the second is a number of its own, so nothing else is compared
+        settings.append(best)
+        logits.append(whole)
+    mixes = []
+    for share in recipe.shares if len(rows) > 1 else (0.0,):
+        fused = _fused(logits, share)
+        temperature, surprise = _temperature(fused, owners[held])
+        mixes.append((surprise, share, temperature))
+    _, share, temperature = min(mixes)
+    return _Chosen(tuple(settings), share, recipe.safety * temperature, _fused(logits, share))
 
 
-def _best_way(scores: dict[str, Floats], somebody: npt.NDArray[np.bool_]) -> tuple[str, float]:
-    """Return the way that catches most of nobody's when 5 % of somebody's are refused, and its threshold."""
-    found = []
-    for way, values in scores.items():
-        threshold = float(np.quantile(values[somebody], REFUSED_SHARE))
-        caught = float((values[~somebody] < threshold).mean()) if (~somebody).any() else 0.0
-        found.append((caught, way, threshold))
-    _, way, threshold = max(found, key=lambda each: each[0])
-    return way, threshold
+def _middle(shares: Sequence[float]) -> float:
+    return shares[len(shares) // 2]
 
 
-def _temperature(fused: Floats, owners: npt.NDArray[np.int64]) -> float:
-    """The one divisor of the logits under which held-out sentences are least surprising."""
+def _worth_trying(tried: Sequence[Setting], owners: Owners, classes: int) -> list[Setting]:
+    """All settings on a small set, one on a big one; another weight of rare classes only where some are rare."""
+    counts = np.bincount(owners, minlength=classes)
+    even = counts.max() < 2 * max(counts.min(), 1)
+    found = [setting for setting in tried if setting.balanced or not even]
+    if len(owners) * classes <= SMALL:
+        return found
+    same = [setting for setting in found if setting.strength == tried[0].strength]
+    return same[:1] if is_big(len(owners), classes) and even else same
+
+
+def _way(
+    chosen: _Chosen, owners: Owners, nobody: int, vectors: npt.NDArray[np.float32] | None, parts: Sequence[Part]
+) -> tuple[str, float]:
+    """Return the way to score and its threshold."""
+    if not parts:
+        return WAYS[0], 0.0
+    held = np.concatenate([outside for _, outside in parts])
+    chances = softmax(chosen.fused / chosen.temperature)
+    scores: dict[str, list[float]] = {way: [] for way in WAYS}
+    each = iter(chances)
+    for inside, outside in parts:
+        learned, of = (None if vectors is None else vectors[inside].T), owners[inside]
+        for row in outside:
+            likeness = None if learned is None or vectors is None else vectors[row] @ learned
+            mine = next(each)
+            for way, found in scores.items():
+                found.append(score(way, mine, nobody, likeness, of))
+    return best_way({way: np.array(found) for way, found in scores.items()}, owners[held] != nobody)
+
+
+def _temperature(fused: Floats, owners: Owners) -> tuple[float, float]:
+    """Return the one divisor of the logits under which held-out sentences are least surprising, and how much that is."""
     rows = np.arange(len(owners))
 
     def surprise(temperature: float) -> float:
-        return float(-np.log(_softmax(fused / temperature)[rows, owners] + 1e-12).mean())
+        return float(-np.log(softmax(fused / temperature)[rows, owners] + 1e-12).mean())
 
-    return float(min(np.geomspace(0.1, 3.0, 60), key=surprise))
+    best = min(np.geomspace(0.1, 3.0, 30), key=surprise)
+    return float(best), surprise(best)

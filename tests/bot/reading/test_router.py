@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot.reading.router import NOBODY, Router, Sample, stamp
+from bot.reading.half import Setting, fit_half
+from bot.reading.router import ANY, HOUSE, NOBODY, Router, Sample, stamp
 
 COLOURS = {"red": 0, "crimson": 0, "blue": 1, "navy": 1, "green": 2, "lime": 2}
 
@@ -117,7 +118,66 @@ def test_a_hundred_and_fifty_intents_are_learned_as_well_as_three() -> None:
 
 
 def test_with_one_tolerance_for_any_number_of_classes_nothing_would_be_learned(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.reading.router.TOLERANCE", 5.0)
+    monkeypatch.setattr("bot.reading.half.TOLERANCE", 5.0)
     samples, labels = many(150)
 
     assert share_right(Router.train(samples, labels, None, calibrated=False), 150) < 0.95
+
+
+# ── what is chosen on held-out folds ──────────────────────────────────────────────────────────────────────────────
+
+
+def said_differently() -> tuple[list[Sample], list[str]]:
+    """Sentences of which only the embedding knows what they have in common."""
+    words = {"warm": ("red", "crimson"), "cold": ("blue", "navy"), "fresh": ("green", "lime")}
+    samples = [
+        sample(f"{word} {end}{n}") for both in words.values() for word in both for n, end in enumerate("abcd" * 2)
+    ]
+    return samples, [name for name in words for _ in range(16)]
+
+
+def test_vectors_decide_where_everybody_says_it_differently() -> None:
+    samples, labels = said_differently()
+
+    assert Router.train(samples, labels, Colours(), recipe=ANY).share > HOUSE.shares[0]
+
+
+def test_words_decide_where_the_vectors_say_nothing() -> None:
+    class Blind(Colours):
+        def embed(self, texts: Sequence[str]) -> np.ndarray:
+            return np.full((len(texts), 4), 0.5, dtype=np.float32)
+
+    samples, labels = said_differently()
+
+    router = Router.train(samples, labels, Blind(), recipe=ANY)
+    assert router.share < HOUSE.shares[0]
+    assert router.guess(sample("crimson")).ranked[0][0] == "warm"
+
+
+def test_an_intent_with_one_example_is_learned_and_never_held_out() -> None:
+    router = Router.train([*SAMPLES, sample("violet")], [*LABELS, "rare"], Colours(), recipe=ANY)
+
+    assert router.threshold > 0
+    assert router.guess(sample("violet")).ranked[0][0] == "rare"
+
+
+@pytest.mark.parametrize(
+    "texts", [("🙂", "🙁", "🚀", "🐟"), ("開く", "閉じる", "開けて", "閉めて"), ("a", "b", "a", "b")]
+)
+def test_any_script_is_learned_even_where_nothing_is_a_word(texts: tuple[str, ...]) -> None:
+    router = Router.train([sample(text) for text in texts], ["one", "two", "one", "two"], None, recipe=ANY)
+
+    assert router.guess(sample(texts[0])).ranked[0][0] == "one"
+
+
+def test_a_big_set_is_learned_the_quick_way_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.reading.half.BIG", 100)
+    samples, labels = many(40)
+
+    assert share_right(Router.train(samples, labels, None, recipe=ANY), 40) > 0.95
+
+
+def test_a_class_that_no_row_has_is_never_chosen() -> None:
+    half = fit_half(np.eye(4), np.array([0, 0, 2, 2]), 3, Setting(10.0))
+
+    assert set(half.logits(np.eye(4)).argmax(axis=1)) == {0, 2}
