@@ -25,6 +25,19 @@ _LEAD = {
 }
 _FREE = frozenset({"what", "query", "topic", "text", "goal", "question"})
 _TIMES = frozenset({"day", "moment", "every", "span"})
+_NO_THING = re.compile(
+    r"^(?:(?:the|an?)|(?:with|and|about|to|over|in|by|paid|has|have|owes|sent|transferred|wants|gets?)\b.*)?$|^\W*$",
+    re.IGNORECASE,
+)
+"""What stands there and is no thing that is sold."""
+_PAPER = re.compile(
+    r"^(?:(?:an?|the|another)?\s*(?:invoice|bill|proposal|quote|offer|estimate|refund|payment link|link|reminder)\b)?\s*(?:(?:for|over|of|on|about)\b|:)?",
+    re.IGNORECASE,
+)
+"""The paper that is asked for, before what it is about: "an invoice for the logo"."""
+_PRICES = frozenset({"money", "number", "terms"})
+_LISTED = _PRICES | {"email", "url", "vat", "every"}
+_LEFT_OVER = re.compile(r"\s+(?:starting|beginning|due|from|by|on|until|for|at|to|with|of)$", re.IGNORECASE)
 _EDGES = " .,!?:;\n"
 _LEAD_WORDS = 3  # words before a time that is still at the edge of a request
 _FOR_WORDS = re.compile(
@@ -119,7 +132,7 @@ def _homed(kinds: dict[str, str], said: dict[str, str], times: Sequence[Slot]) -
 def _typed(work: _Work, name: str, wider: Sequence[str], said: str | None) -> None:
     kind = slots_of(work.intent)[name]
     if kind == "client" and said:
-        work.slots[name] = said.strip(" ,.'’")
+        work.slots[name] = re.split(r"['’]s\s", said)[0].strip(" ,.'’")  # "Acme's mail" names Acme
         work.spans = [slot for slot in work.spans if slot.kind != "client" or slot.text not in said]
         return
     found = _candidates(work, kind, wider, said)
@@ -134,7 +147,7 @@ def _typed(work: _Work, name: str, wider: Sequence[str], said: str | None) -> No
         work.question(name, f"Which amount is it: {listed}?")
         return
     slot = _best(work, name, found)
-    work.spans.remove(slot)
+    work.spans = [other for other in work.spans if other.start != slot.start]
     if slot.value is None:
         work.question(name, slot.ask)
         return
@@ -244,6 +257,8 @@ def _words(work: _Work, name: str, said: str | None) -> None:
     """Fill a slot of plain words: a template's words, a quotation, or what follows "to", "about", ":"."""
     text = said or ""
     required = work.intent.model_fields[name].is_required()
+    if text and name == "name":
+        text = _before_values(work, text)
     if not text and name == "name":
         names = [*(slot for slot in work.spans if slot.kind == "client"), *proper_names(work.text, work.spans)]
         text = names[0].text if names else ""
@@ -252,9 +267,27 @@ def _words(work: _Work, name: str, said: str | None) -> None:
         text = match[1] if match else ""
     elif not text and (required or name in _FREE):
         quoted = _QUOTED.search(work.text)
-        text = (quoted[1] or quoted[2]) if quoted else _rest(work, required=required)
+        text = (quoted[1] or quoted[2]) if quoted else ""
+        text = text or (_own(work, name) if required else "") or (_thing(work) if name == "what" else "")
+        text = text or _LEFT_OVER.sub("", _rest(work, required=required))
     if text.strip(_EDGES):
         work.slots[name] = text.strip(_EDGES)
+
+
+def _before_values(work: _Work, words: str) -> str:
+    """A name without what was listed after it: "Pinehill Farm, hello@pinehill.example, net 30"."""
+    listed = [words.find(slot.text) for slot in work.values if slot.kind in _LISTED and slot.text in words]
+    return words[: min(listed, default=len(words))].strip(_EDGES) or words
+
+
+def _own(work: _Work, name: str) -> str:
+    """What follows the words that a request of this kind begins with: "remember *Globex wants paper to be sent to ...*"."""
+    leads = [
+        p.removesuffix(f"{{{name}}}") for p in work.intent.patterns if p.endswith(f"{{{name}}}") and p.count("{") == 1
+    ]
+    said = work.text.casefold()
+    fitting = [lead for lead in leads if lead and said.startswith(lead.casefold())]
+    return work.text[len(max(fitting, key=len)) :].strip() if fitting else ""
 
 
 def _rest(work: _Work, *, required: bool) -> str:
@@ -265,19 +298,55 @@ def _rest(work: _Work, *, required: bool) -> str:
         if not after.strip(_EDGES) or len(before.split()) <= _LEAD_WORDS:  # "remind me on Friday to"
             text = f"{before.rstrip(' ,')} {after.lstrip(' ,')}".strip()
     for match in _FOR_WORDS.finditer(text):
+        if not required and _is_price(work, match[1]):
+            continue  # "a website for 4,000": for how much, not for what
         words = match[1].strip() if required else _clause(work, match[1])
         if words:
             return words
     return text.split(None, 1)[1] if required and len(text.split()) > 1 else ""
 
 
+def _thing(work: _Work) -> str:
+    """What is between whom and how much, or before whom: "propose Acme *a website* for 4,000", "*a logo* to Acme, 500"."""
+    named = next((slot for slot in work.values if slot.kind == "client"), None)
+    ends = [slot.start for slot in work.values if slot.kind in _PRICES and named and slot.start >= named.start]
+    if named is None or not ends:
+        return ""
+    before = work.text[: named.start]
+    if match := re.fullmatch(r"\W*\w+\s+(.+?)\s+(?:to|for)\s+", before):
+        words = match[1]
+    elif re.fullmatch(r"\W*\w+(?:\s+\w+)?\s+", before) and not re.search(r"\b(?:to|for|from|by|of|with)\s+$", before):
+        words = work.text[named.end : min(ends)]
+    else:
+        return ""
+    words = _PAPER.sub("", re.sub(r"^['’]s\b", "", words).strip(_EDGES)).strip(_EDGES)
+    words = re.sub(r"(?:\b(?:for|at|over|of|is|=)|[,:;-])\s*$", "", words, flags=re.IGNORECASE).strip(_EDGES)
+    return "" if _NO_THING.search(words) else words
+
+
+def _is_price(work: _Work, words: str) -> bool:
+    return any(slot.kind in _PRICES and words.startswith(slot.text.strip()) for slot in work.values)
+
+
 def _clause(work: _Work, words: str) -> str:
     """What stands before the next value or comma; nothing when that is a name: "for Acme" says for whom, not what."""
-    ends = [part for slot in work.values for part in (slot.text, slot.text.partition(" ")[2]) if part]
-    stops = [
-        words.find(part) for part in ends if part in words
-    ]  # a value may begin with the word before: "of last month"
+    ends = [part for slot in work.values if not _modifies(work, slot) for part in _spellings(slot) if part]
+    stops = [words.find(part) for part in ends if part in words]
     return re.split(r"[,;]", words[: min(stops, default=len(words))])[0].strip()
+
+
+def _spellings(slot: Slot) -> tuple[str, str]:
+    """A value may begin with the word before: "of last month"."""
+    return slot.text, slot.text.partition(" ")[2]
+
+
+def _modifies(work: _Work, slot: Slot) -> bool:
+    """Whether a time or a client is part of a thing's name: "the March retainer", "the Acme site"."""
+    before = work.text[: slot.start]
+    return (
+        slot.kind in {"period", "client"}
+        and re.search(r"\b(?:the|our|my|an?|this)\s+$", before, re.IGNORECASE) is not None
+    )
 
 
 def _checked(work: _Work) -> Fitted:

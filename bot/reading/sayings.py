@@ -17,7 +17,7 @@ SAYINGS: Mapping[str, tuple[str, ...]] = {
     ),
     "unpaid": (
         "who is behind with paying", "what is still to come in", "what are we waiting to be paid for", "which clients have not settled",
-        "money people owe me", "open balance of Acme", "is Globex late with anything", "how much does Initech owe us",
+        "money people owe me", "open balance of Acme", "is Globex late with anything", "did Acme pay", "has Globex paid yet", "did the money from Hooli come in", "how much does Initech owe us",
     ),
     "mark_paid": (
         "Acme wired the 900 today", "money from Globex is in the account", "got the transfer of Initech, 1,200", "Hooli has settled 2026-0004",

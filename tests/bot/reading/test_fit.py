@@ -122,3 +122,102 @@ def test_choices_and_counts_are_read_too() -> None:
 
 def test_quoted_words_are_taken_as_they_stand() -> None:
     assert fitted(Look, 'look for "net 30 or so, maybe"').slots["query"] == "net 30 or so, maybe"
+
+
+class Offer(Intent):
+    """Offer."""
+
+    client: ClientName
+    what: str = ""
+    amount: Money | None = None
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("propose Acme a website relaunch for 4,000 EUR", "a website relaunch"),
+        ("propose Acme a website relaunch, 4,000 EUR", "a website relaunch"),
+        ("offer Acme two days of training at 900 euros", "two days of training"),
+        ("propose a website relaunch to Acme for 4,000 EUR", "a website relaunch"),
+        ("bill Acme for the logo, 900 euros", "the logo"),
+        ("bill Acme 900 euros for the logo", "the logo"),
+        ("bill Acme for 900 euros", ""),
+        ("bill Acme 900 euros", ""),
+        ("bill Acme the 900 euros", ""),
+        ("send Acme an invoice for 900 euros", ""),
+        ("send Acme an invoice for the logo, 900 euros", "the logo"),
+        ("bill Acme for the March retainer 900 euros", "the March retainer"),
+        ("bill Acme 900 euros for the March retainer, net 14", "the March retainer"),
+        ("Acme paid 900 euros", ""),
+        ("Acme wired us 900 euros", ""),
+        ("send an invoice to Acme over 900 euros", ""),
+    ],
+)
+def test_for_how_much_is_not_for_what(text: str, what: str) -> None:
+    found = fitted(Offer, text)
+
+    assert found.slots.get("what", "") == what
+    assert found.slots["client"] == "Acme"
+    assert str(found.slots["amount"]).startswith(("900", "4000"))
+
+
+class Keep(Intent):
+    """Keep."""
+
+    patterns = ("keep {what}", "keep in mind that {what}")
+    what: str
+
+
+class New(Intent):
+    """New."""
+
+    name: str
+    email: Email | None = None
+    terms: Terms | None = None
+
+
+class Post(Intent):
+    """Post."""
+
+    topic: str = ""
+
+
+def test_what_is_kept_is_everything_after_the_word_that_keeps_it() -> None:
+    assert fitted(Keep, "keep Globex wants paper to be sent to their office").slots == {
+        "what": "Globex wants paper to be sent to their office"
+    }
+    assert fitted(Keep, "Keep in mind that Acme pays late").slots == {"what": "Acme pays late"}
+
+
+def test_a_new_name_ends_where_values_are_listed() -> None:
+    text = "Pinehill Farm, hello@pinehill.example, net 30"
+    spans = find_spans(text, NOW, ZONE, "en_GB")
+
+    found = fit(New, text, spans, NOW, ZONE, "EUR", {"name": text})
+
+    assert found.slots == {"name": "Pinehill Farm", "email": "hello@pinehill.example", "terms": "net 30"}
+
+
+@pytest.mark.parametrize(
+    ("text", "topic"),
+    [
+        ("draft a post about the Acme menu", "the Acme menu"),
+        ("draft a post about the March sale", "the March sale"),
+        ("draft a post about lamps starting tomorrow", "lamps"),
+        ("draft a post about lamps for Acme", "lamps"),
+    ],
+)
+def test_a_name_inside_a_thing_is_part_of_it_and_at_its_edge_is_not(text: str, topic: str) -> None:
+    assert fitted(Post, text).slots.get("topic") == topic
+
+
+def test_numbers_that_no_slot_wants_are_a_question_and_no_crash() -> None:
+    assert "Which" in fitted(Bill, "Acme moved to Baker Street 5, 10115 Berlin").ask
+
+
+def test_somebodys_mail_names_somebody() -> None:
+    spans = find_spans("reply to Acme's mail", NOW, ZONE, "en_GB")
+
+    assert (
+        fit(Bill, "reply to Acme's mail", spans, NOW, ZONE, "EUR", {"client": "Acme's mail"}).slots["client"] == "Acme"
+    )
