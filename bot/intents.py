@@ -137,6 +137,10 @@ class _NotAtOnceError(Exception):
     """These words need the classifier."""
 
 
+class _ClosingError(Exception):
+    """The house closes in the middle of a training."""
+
+
 class _ModelReading(BaseModel):
     """What a small model answers: an intent from the list, and for each slot the operator's own words."""
 
@@ -175,6 +179,7 @@ class Understanding:
         self._cache = cache
         self._router: Router | None = None
         self._ready = threading.Event()
+        self._closing = threading.Event()
         self._started = threading.Lock()
         self._training: threading.Thread | None = None
         self._names: tuple[tuple[tuple[str, str], ...], Directory] = ((), Directory.of(()))
@@ -211,7 +216,8 @@ class Understanding:
                 self._training.start()
 
     def close(self) -> None:
-        """Wait for a training that is under way: a process must not end inside of one."""
+        """Stop a training that is under way, and wait until it has: a process must not end inside of one."""
+        self._closing.set()
         if self._training is not None:
             self._training.join()
 
@@ -222,21 +228,36 @@ class Understanding:
 
     def _train(self) -> None:
         try:
-            embedder = self._open_embedder() if self._open_embedder is not None else None
-            samples, labels = self.training()
-            path = None if self._cache is None else self._cache / f"{stamp(samples, labels, embedder)}.npz"
-            router = Router.load(path, embedder) if path is not None else None
-            if router is None:
-                router = Router.train(samples, labels, embedder)
-                if path is not None:
-                    router.save(path)
-                    kept = sorted(path.parent.glob("*.npz"), key=lambda each: each.stat().st_mtime_ns, reverse=True)
-                    for old in kept[TRAININGS_MAX:]:
-                        old.unlink(missing_ok=True)
-            router.guess(samples[0])  # the first one is slow
-            self._router = router
+            self._router = self._trained()
+        except (_ClosingError, RuntimeError):  # what a library raises that is first needed while the process ends
+            if not self._is_closing():
+                raise
         finally:
             self._ready.set()
+
+    def _is_closing(self) -> bool:
+        """Whether nobody needs the classifier any more; a command may end without closing the house."""
+        return self._closing.is_set() or not threading.main_thread().is_alive()
+
+    def _go_on(self, _: str = "") -> None:
+        if self._is_closing():
+            raise _ClosingError
+
+    def _trained(self) -> Router:
+        embedder = self._open_embedder() if self._open_embedder is not None else None
+        self._go_on()
+        samples, labels = self.training()
+        path = None if self._cache is None else self._cache / f"{stamp(samples, labels, embedder)}.npz"
+        router = Router.load(path, embedder) if path is not None else None
+        if router is None:
+            router = Router.train(samples, labels, embedder, tell=self._go_on)
+            if path is not None:
+                router.save(path)
+                kept = sorted(path.parent.glob("*.npz"), key=lambda each: each.stat().st_mtime_ns, reverse=True)
+                for old in kept[TRAININGS_MAX:]:
+                    old.unlink(missing_ok=True)
+        router.guess(samples[0])  # the first one is slow
+        return router
 
     def training(self) -> tuple[list[Sample], list[str]]:
         """Return what the classifier learns from: examples, patterns, the help line, and what is nobody's."""
@@ -260,7 +281,8 @@ class Understanding:
 
         Raises:
             KeyError: No such intent.
-            ValueError: It presses a button, which no phrase may come to do.
+            ValueError: It presses a button, which no phrase may come to do; or the sentence is an exact form of its
+                own, or holds a no or an if.
         """
         if intent not in self.intents:
             raise KeyError(f"There is no intent {intent!r}; /help lists what there is.")
@@ -268,7 +290,24 @@ class Understanding:
             raise ValueError(
                 f"{intent!r} is only taken from its own words or a command; nothing else can be taught to mean it."
             )
+        said = _example_scene(clients).coded(bare(text))
+        if any(fits(each, said) is not None for each in self._templates if not each.is_loose):
+            raise ValueError(
+                "These words are an exact form of their own; they cannot be taught to mean something else."
+            )
+        if is_negated(text) or is_conditional(text):
+            raise ValueError("What says not to do something, or only if, cannot be taught to mean that it is done.")
         self._settle(bare(text), intent, self._directory(clients))
+
+    def taught(self) -> list[tuple[str, str]]:
+        """Return what was learned by corrections, the oldest first: (masked sentence, intent)."""
+        return self._phrases.pairs()
+
+    def unlearn(self, mask: str) -> None:
+        """Take a correction back: this sentence is read again as if nobody had said what it means."""
+        self._phrases.learn(mask, "")
+        if self._keep is not None:
+            self._keep(mask, "")
 
     def _settle(self, text: str, intent: str, names: Directory) -> None:
         mask = sample_of(text, names).words
@@ -367,7 +406,7 @@ class Understanding:
                 ask=f"There is no command /{name}." + (" Did you mean one of these?" if near else " /help lists them."),
                 choices=tuple(Choice(label=f"/{one}", text=f"/{one} {said}".strip()) for one in near),
             )
-        if intent.id() in self._offered.pop(said, ()):
+        if intent.id() in self._offered.pop(said, ()) and not is_conditional(said):
             self._settle(said, intent.id(), scene.names)  # a button under a question was pressed: that is a correction
         words = self._words_of(intent, name, said, scene)
         fitted = self._fit(intent, said, scene, words)
@@ -434,7 +473,7 @@ class Understanding:
     def _one(self, text: str, scene: Scene) -> Reading:
         spans = scene.spans(text)
         mask = masked(text, spans)
-        if (known := self._phrases.find(mask)) in self.intents:
+        if (known := self._phrases.find(mask)) in self.intents and known not in EXACT:
             intent = self.intents[known]
             return self._filled(intent, self._fit(intent, text, scene), 1.0, "phrasebook", ("you said so before",))
         if (found := self._templated(text, scene)) is not None:
@@ -680,6 +719,10 @@ def sample_of(text: str, names: Directory | None = None) -> Sample:
     kept += named or (proper_names(inner, kept)[:1] if names is None else [])
     ordered = sorted(kept, key=lambda slot: slot.start)
     return Sample(masked(inner, ordered), masked(inner, ordered, PLAIN), tuple(flags(ordered)))
+
+
+def _example_scene(clients: Sequence[tuple[str, str]]) -> Scene:
+    return Scene(_EXAMPLE_NOW, _EXAMPLE_ZONE, "en_GB", "", Directory.of(clients))
 
 
 _EXAMPLE_ZONE = ZoneInfo("Europe/Berlin")

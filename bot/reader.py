@@ -40,6 +40,11 @@ _NEWEST = Prepared(
     .order_by(turns.c.n.desc())
     .limit(LOOK_BACK)
 )
+LESSONS_SHOWN_MAX = 30
+_LESSONS = re.compile(
+    r"\s*(?:[/!]taught|what (?:did|have) i (?:teach|taught) you|list (?:my|the) lessons)\W*", re.IGNORECASE
+)
+_UNTEACH = re.compile(r"\s*[/!]?(?:unteach|forget lesson)(?: lesson)? #?(\d{1,4})\W*", re.IGNORECASE)
 _CORRECTION = re.compile(
     r"\s*(?:no|nope|wrong|not that)\b[\s,.!;:–-]*(?:i|that)\s+(?:meant|mean)s?\b[\s,:]*(?P<meant>\S.*)",
     re.IGNORECASE | re.DOTALL,
@@ -119,8 +124,10 @@ class WordReader:
         if corrected := _CORRECTION.match(text):
             reading = await asyncio.to_thread(self._understanding.read, corrected["meant"], **{**scene, "last": ()})  # type: ignore[arg-type]
             if reading.intent:
-                self._take_to_heart(reading.intent, state)
-                return reading.understood("")
+                told = self._take_to_heart(reading.intent, state)
+                return replace(reading.understood(""), assumed=(*reading.assumed, *told))
+        if answer := self._about_lessons(text):
+            return answer
         if (waiting := self._waiting(state)) and (answer := await self._answer(text, waiting, scene, now)):
             return answer
         seen = self._understanding.scene(now, self._zone, self._company["locale"], self._company["currency"], clients)
@@ -217,17 +224,40 @@ class WordReader:
         empty = [name for name, kind in kinds.items() if kind == "text" and name not in step.inputs]
         return {empty[0]: text} if empty else {}
 
-    def _take_to_heart(self, intent: str, state: TaskState) -> None:
-        """Teach what the message before this one meant, unless no phrase may come to mean it."""
+    def _about_lessons(self, text: str) -> Understood | None:
+        """Answer "what did I teach you?" and "unteach 2"; None for anything else."""
+        lessons = self._understanding.taught()
+        if _LESSONS.fullmatch(text):
+            listed = [f"{number}. “{mask}” means {intent}." for number, (mask, intent) in enumerate(lessons, 1)]
+            said = "You taught me:\n" + "\n".join(listed[-LESSONS_SHOWN_MAX:]) + "\nTo take one back: unteach 1."
+            return Understood(order="", ask=said if listed else "You have not taught me anything yet.")
+        if not (named := _UNTEACH.fullmatch(text)):
+            return None
+        if not 1 <= int(named[1]) <= len(lessons):
+            return Understood(order="", ask=f"There is no lesson {named[1]}. “What did I teach you?” lists them.")
+        mask, intent = lessons[int(named[1]) - 1]
+        self._understanding.unlearn(mask)
+        return Understood(order="", ask=f"“{mask}” no longer means {intent}.")
+
+    def _take_to_heart(self, intent: str, state: TaskState) -> tuple[str, ...]:
+        """Teach what the message before this one meant, unless no phrase may come to mean it; return what was taught."""
         query = select(turns).where(turns.c.task != state.id, turns.c.kind == "heard").order_by(turns.c.n.desc())
         with self._database.read() as connection:
             newest = connection.execute(query.limit(LOOK_BACK)).all()
         for row in newest:
             before = self._state(row.task)
-            if _same(before.place, state.place) and isinstance(before.heard, MessageReceived):
-                with contextlib.suppress(KeyError, ValueError):
-                    self._understanding.learn(before.heard.text, intent, self._clients())
-                return
+            if not _same(before.place, state.place) or not isinstance(before.heard, MessageReceived):
+                continue
+            said = before.heard.text
+            if _CORRECTION.match(said):
+                continue  # a correction of a correction is about the sentence that both are about
+            with contextlib.suppress(KeyError, ValueError):
+                self._understanding.learn(said, intent, self._clients())
+                return (
+                    f"From now on “{said}” means {intent}. To see or take back what you taught: what did I teach you?",
+                )
+            return ()
+        return ()
 
     def _asked_about(self, state: TaskState) -> Sequence[str]:
         """Return the request whose question stands last in this conversation, if one does."""

@@ -22,12 +22,13 @@ class Phrasebook:
             self.learn(mask, intent)
 
     def learn(self, mask: str, intent: str) -> None:
-        """Keep one; the newest word on a sentence wins."""
+        """Keep one; the newest word on a sentence wins, and an empty intent takes back what was said of it."""
         key = folded(mask)
         if not key:
             return
         self._known.pop(key, None)
-        self._known[key] = intent
+        if intent:
+            self._known[key] = intent
         while len(self._known) > PHRASES_MAX:
             del self._known[next(iter(self._known))]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,6 +23,7 @@ from bot.reading.router import Router
 
 ZONE = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 19, 10, 0, tzinfo=ZONE)
+LONG_S = 280.0  # a bound for a broken training, not a time that it may take
 CLIENTS = (("acme", "Acme GmbH"), ("globex", "Globex"), ("kestrel", "Kestrel Studio"))
 
 
@@ -33,7 +36,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def understanding(cache: Path) -> Understanding:
     house = Understanding.of(discover(), cache=cache)
-    assert house.ready(120)
+    assert house.ready(LONG_S)
     return house
 
 
@@ -105,7 +108,7 @@ def test_commands_and_patterns_answer_while_the_classifier_is_not_there(
         monkeypatch.setattr("bot.intents.PATIENCE_S", 0.0)
     finally:
         gate.set()
-        house.ready(120)
+        house.ready(LONG_S)
 
 
 def test_every_declared_pattern_is_read_as_its_own_intent(understanding: Understanding) -> None:
@@ -367,7 +370,7 @@ def test_a_correction_to_an_unknown_intent_is_refused(understanding: Understandi
 
 def test_a_pressed_button_is_a_correction(cache: Path) -> None:
     house = Understanding.of(discover(), cache=cache)
-    assert house.ready(120)
+    assert house.ready(LONG_S)
     text = "do the usual thing for Acme with 300 euros"
     asked = read(house, text)
     assert asked.choices
@@ -381,12 +384,30 @@ def test_a_pressed_button_is_a_correction(cache: Path) -> None:
     assert (again.intent or again.others[0].intent) == (meant.intent or meant.others[0].intent)
 
 
+@pytest.mark.parametrize("text", ["don't bill Acme the usual", "if Acme is late, the usual nudge"])
+def test_a_no_or_an_if_cannot_be_taught_to_be_done(understanding: Understanding, text: str) -> None:
+    with pytest.raises(ValueError, match="cannot be taught"):
+        understanding.learn(text, "remind_debtor")
+
+
+def test_a_kept_phrase_that_would_press_a_button_presses_nothing(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever writes into the books by hand must not make an approval of small talk."""
+    house = Understanding.of(discover(), cache=cache, phrases=[("mhm looks fine", "approve")])
+    assert read(house, "mhm looks fine").intent == ""
+
+    monkeypatch.setattr("bot.intents.EXACT", frozenset())
+    assert read(house, "mhm looks fine").tier == "phrasebook"
+
+
 def test_nothing_can_be_taught_to_press_a_button(understanding: Understanding) -> None:
     with pytest.raises(ValueError, match="only taken"):
         understanding.learn("looks fine", "approve")
 
 
-async def test_a_first_message_waits_for_the_training_without_holding_up_the_loop() -> None:
+async def test_a_first_message_waits_for_the_training_without_holding_up_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Understanding.ready, "__defaults__", (LONG_S,))  # however busy this machine is
     house = Understanding([Bill, Weather])
 
     reading = await house.understand("please bill Globex 90 euros for the last part", **SCENE)  # type: ignore[arg-type]
@@ -420,7 +441,7 @@ class Weather(Intent):
 
 def test_what_was_trained_is_loaded_the_next_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = Understanding([Bill, Weather], cache=tmp_path)
-    assert first.ready(60)
+    assert first.ready(LONG_S)
     assert len(list(tmp_path.glob("*.npz"))) == 1
 
     def refuse(*_: object, **__: object) -> None:
@@ -428,25 +449,25 @@ def test_what_was_trained_is_loaded_the_next_time(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(Router, "train", refuse)
     again = Understanding([Bill, Weather], cache=tmp_path)
-    assert again.ready(60)
+    assert again.ready(LONG_S)
     text = "please bill Globex for the last part"
     assert read(again, text) == read(first, text)
 
 
 def test_a_torn_cache_is_trained_again(tmp_path: Path) -> None:
-    assert Understanding([Bill, Weather], cache=tmp_path).ready(60)
+    assert Understanding([Bill, Weather], cache=tmp_path).ready(LONG_S)
     (kept,) = tmp_path.glob("*.npz")
     kept.write_bytes(kept.read_bytes()[:500])
 
-    assert Understanding([Bill, Weather], cache=tmp_path).ready(60)
+    assert Understanding([Bill, Weather], cache=tmp_path).ready(LONG_S)
 
 
 def test_a_changed_declaration_is_a_new_training_and_the_oldest_goes(tmp_path: Path) -> None:
-    assert Understanding([Bill, Weather], cache=tmp_path).ready(60)
+    assert Understanding([Bill, Weather], cache=tmp_path).ready(LONG_S)
     (first,) = tmp_path.glob("*.npz")
 
     for more in range(1, TRAININGS_MAX + 1):
-        assert Understanding([Bill, Weather, *CONTROL[:more]], cache=tmp_path).ready(60)
+        assert Understanding([Bill, Weather, *CONTROL[:more]], cache=tmp_path).ready(LONG_S)
 
     assert len(list(tmp_path.glob("*.npz"))) == TRAININGS_MAX
     assert not first.exists()
@@ -458,6 +479,47 @@ def test_a_pattern_with_an_unknown_slot_is_an_error_that_names_it() -> None:
 
     with pytest.raises(ValueError, match="town"):
         Understanding([Odd])
+
+
+# ── the end of the house in the middle of a training ──────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("closes", [True, False])
+def test_a_training_stops_when_the_house_closes(tmp_path: Path, closes: object) -> None:
+    house = Understanding([Bill, Weather], cache=tmp_path)
+    gate = threading.Event()
+    house._open_embedder = lambda: gate.wait(LONG_S) and None
+    house.warm()
+    if closes:
+        house._closing.set()
+    gate.set()
+    house._training.join(LONG_S)  # type: ignore[union-attr]
+
+    assert bool(list(tmp_path.glob("*.npz"))) is not closes
+    assert house.ready(0.0) is not closes
+    house.close()
+
+
+ENDING = """
+import sys, threading
+from bot.intents import Understanding
+from tests.bot.test_intents import Bill, Weather
+
+if "deaf" in sys.argv:
+    Understanding._is_closing = lambda _: False
+Understanding([Bill, Weather], embedder=lambda: threading.main_thread().join()).warm()
+"""
+
+
+@pytest.mark.parametrize(("more", "silent"), [((), True), (("deaf",), False)])
+def test_a_command_that_ends_while_the_classifier_is_trained_is_silent(more: tuple[str, ...], silent: object) -> None:
+    """Its thread goes on when the main one is over, and most libraries can no longer be imported then."""
+    ended = subprocess.run(
+        [sys.executable, "-c", ENDING, *more], capture_output=True, text=True, timeout=LONG_S, check=False
+    )
+
+    assert ended.returncode == 0
+    assert (ended.stderr == "") is silent, ended.stderr
 
 
 # ── a small model ─────────────────────────────────────────────────────────────────────────────────────────────────
