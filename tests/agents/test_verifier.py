@@ -155,3 +155,30 @@ async def test_ledger_and_files_are_held_to_the_paper() -> None:
     assert any("the ledger would say 1.00 EUR" in each for each in found)
     desk.files.kept.clear()
     assert any("not in the store" in each for each in check((letter_,), asked("invoice Acme 1,200"), desk))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"due": "2026-11-21"}, ""),  # due today is late for nobody
+        ({"due": "2026-11-20"}, "which has passed"),
+        ({"due": "2027-11-22"}, ""),
+        ({"due": "2027-11-23"}, "due only on"),
+        ({"amount": "0.00 EUR"}, "is over 0.00 EUR"),
+        ({"net": "1200.01 EUR"}, "do not add up"),
+        ({"attachments": []}, "has no document"),
+    ],
+)
+async def test_a_paper_is_checked_to_the_day_and_the_cent(changes: dict[str, object], words: str) -> None:
+    desk = PaperDesk()
+    (issue, *_) = await invoice(desk)
+    assert desk.now.astimezone(desk.zone).date().isoformat() == "2026-11-21"
+    found = check((msgspec.structs.replace(issue, args={**issue.args, **changes}),), asked(), desk)
+    assert any(words in each for each in found) if words else not [each for each in found if "due" in each], found
+
+
+async def test_a_client_of_four_letters_is_a_name_and_one_of_three_a_word() -> None:
+    desk = PaperDesk()
+    desk.write(Write(kind="client", key="duff", data=client("Duff", contact="Al")))
+    assert any("Duff" in each for each in check((mail(desk, "We did the same for Duff."),), asked(), desk))
+    assert check((mail(desk, "We met Al there."),), asked(), desk) == ()

@@ -45,3 +45,9 @@ async def test_a_rehearsal_has_no_button_that_does_it(tmp_path: Path) -> None:
         await house.operator("ask post body=x")
         assert not {"Approve", "Edit", "Undo", "Send again"} & set(labels(house))
         assert house.done("x") == 0
+
+
+async def test_a_card_says_why_in_the_agents_words_where_it_says_nothing_else(tmp_path: Path, waits: Policy) -> None:
+    async with BareHouse(tmp_path / "home", policy=waits) as house:
+        await house.operator("ask post body=x")
+        assert house.card().note == "You asked."
