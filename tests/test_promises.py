@@ -202,7 +202,7 @@ def test_the_makefile_has_its_targets_and_says_what_each_is_for() -> None:
 
 MADE_BY_RUNNING = {".venv", ".models", "results", "node_modules"}
 LOOKS_LIKE_A_PATH = re.compile(r"(?:[\w.-]+/)+(?:[\w.-]+\.(?:py|md|toml|yml|json|css|js|typ)|\*)?|[\w-]+\.(?:py|md)")
-EXAMPLES = re.compile(r"(?:^|/)(?:test_)?(?:weather|drives)\.py$|^room/|^memory/README\.md:|^<")
+EXAMPLES = re.compile(r"(?:^|/)(?:test_)?(?:weather|drives|folder)\.py$|^room/|^memory/README\.md:|^<")
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 
 
