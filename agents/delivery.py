@@ -251,11 +251,20 @@ def _tick(project: Record, name: str, desk: Desk) -> Proposal:
     call = ActionCall(
         name="books.write",
         args={"summary": f"{name} is done: {project.data['name']}", "fields": {"All done": "yes" if whole else "no"}},
-        writes=(Write(kind="project", key=project.key, data=data),),
+        writes=(Write(kind="project", key=project.key, data=data), *_no_longer_due(project, name, desk)),
         needs=pinned(project),
         client=str(project.data["client"]),
     )
     return Proposal(calls=(call,), results={"project": project.key}, sources=cited(project))
+
+
+def _no_longer_due(project: Record, name: str, desk: Desk) -> tuple[Write, ...]:
+    """A checkpoint that is done needs no reminder."""
+    return tuple(
+        Write(kind="reminder", key=waiting.key, data={**waiting.data, "status": "done"})
+        for waiting in desk.records("reminder", project=project.key, status="waiting")
+        if str(waiting.data["text"]).startswith(f"{name}: ")
+    )
 
 
 def _rows(project: Record, today: date) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -13,7 +14,7 @@ from bot.deciding.saying import say
 from bot.effects import Effect, Record, Wake
 from bot.state import TaskState
 from connectors.base import Json
-from memory.events import Ended, HourStruck, Planned, Recorded, WokeUp
+from memory.events import Ended, HourStruck, Planned, Recorded, WokeUp, Write
 
 
 def fell_due(event: HourStruck, house: House) -> list[Effect]:
@@ -41,6 +42,8 @@ def remind(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
     """Say it, and come again when it has a rule; what the machine slept through is said once."""
     told = say(state, f"Reminder: {event.data.get('text')}", kind="notice", home=True, at_once=True)
     effect, rule = state.effects.get(str(event.data.get("effect", ""))), str(event.data.get("every") or "")
+    if effect is not None and _settled(effect.prepared.call.writes, house):
+        return progress.end_if_over(state)
     if effect is None or "when" not in event.data:  # ordered by an older version
         return [*told, *progress.end_if_over(state)]
     last = datetime.fromisoformat(str(event.data["when"]))
@@ -55,3 +58,9 @@ def remind(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
     if again is None:
         return [*told, *moved, *progress.end_if_over(state)]
     return [*told, *moved, reminder(effect.prepared.effect, str(event.data.get("text")), again, rule)]
+
+
+def _settled(writes: Iterable[Write], house: House) -> bool:
+    """Whether the books say of a reminder that what it is about was done meanwhile, or is off."""
+    kept = [house.ledgers.standing(write.kind, write.key) for write in writes if write.kind == "reminder"]
+    return any(each is not None and each.data.get("status", "waiting") != "waiting" for each in kept)
