@@ -55,12 +55,13 @@ log = logging.getLogger("soloist.remembering")
 START_AGAIN = timedelta(seconds=30)  # after the short-term memory was lost, and not while nobody says anything
 CONDENSE_AFTER = timedelta(days=30)  # since the last word of a thread
 RETRY_S = 30.0  # after a write that failed
-GATHER_S = 0.25  # lines come in bursts, and one write for all of them costs as much as for one
+GATHER_S = 1.0  # lines come in bursts, and one write for all of them costs as much as for one
 LULL_S = 0.5  # vectors wait until nothing was said for this long
 LATE_S = 30.0  # and in a house that is never quiet, a few are made this often
 TURN_MAX_S = 5.0  # what was said is remembered this soon also while the house is busy
 LINES_MAX = 250  # in one write: 15 ms, which others wait for the writer
 VECTORS_AT_ONCE = 32  # texts: 0.1 s, after which the house is looked at again
+READ_MAX = 10_000  # lines read from history at a time, 20 MB: each time all of it is looked through
 QUEUE_MAX = 10_000  # lines that wait in memory; what is beyond is read from history again
 CACHE_TTL_S = 300.0
 
@@ -112,6 +113,7 @@ class Remembering:
         self._turns: dict[str, deque[Turn]] = {}  # by conversation, no more than are kept
         self._session = asyncio.Lock()  # held by who writes turns, lets go of them, or connects
         self._rescan = True
+        self._read = 0  # the last position that was read from history; lines up to it may come once more from `seen`
         self._names = (-1, Names({}))  # and how many times the clients on the books had changed then
         self._clients = 0
         self._poke = asyncio.Event()
@@ -275,8 +277,8 @@ class Remembering:
         try:
             if rescan:
                 await asyncio.to_thread(self._read_history)
-            elif lines:
-                await asyncio.to_thread(self._take_in, sorted(lines, key=lambda line: line.n))
+            elif lines := sorted((line for line in lines if line.n > self._read), key=lambda line: line.n):
+                await asyncio.to_thread(self._take_in, lines)
         except (StorageError, RecordError) as error:
             self._rescan = True
             if self.problem != str(error):
@@ -314,7 +316,7 @@ class Remembering:
             mark = first = int(rows_of.setting(tx, "bookmark") or b"0")
         while lines := self._teaching_lines(mark):
             self._take_in(lines, again=not first)
-            mark = lines[-1].n
+            mark = self._read = lines[-1].n
 
     def _teaching_lines(self, mark: int) -> list[Line]:
         """Return the next lines of history beyond a position that may teach something, in their order.
@@ -322,7 +324,7 @@ class Remembering:
         A read of its own each time: one that stays open keeps forgotten words in the write-ahead log.
         """
         kinds = [kind.__name__ for kind in TEACHING]
-        query = select(events).where(events.c.n > mark, events.c.type.in_(kinds)).order_by(events.c.n).limit(LINES_MAX)
+        query = select(events).where(events.c.n > mark, events.c.type.in_(kinds)).order_by(events.c.n).limit(READ_MAX)
         with self.database.read() as tx:
             return [read_line(row) for row in tx.execute(query)]
 

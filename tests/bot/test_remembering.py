@@ -12,7 +12,7 @@ from memory.context import Context
 from memory.database import Database
 from memory.events import Actor, Ended, MessageReceived, Origin, Place
 from memory.files import FileStore
-from memory.line import Line, Ordered
+from memory.line import GENESIS, Line, Ordered
 from memory.log import Log
 from memory.recall import Record, Scope
 from tests.memory.paper_embedder import PaperEmbedder
@@ -113,6 +113,24 @@ async def test_more_than_the_queue_holds_is_read_from_history(tmp_path) -> None:
         made._lines = [said(n, "x") for n in range(QUEUE_MAX)]
         made.seen([said(QUEUE_MAX + 1, "one too many")])
         assert made._rescan
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+async def test_a_line_that_is_read_and_seen_is_one_line(tmp_path, guarded) -> None:
+    """It was committed while history was read at the start. The twin forgets how far that went."""
+    async with remembering(tmp_path) as made:
+        log = Log(made.database)
+        event = MessageReceived(text="the spare key is under the mat", actor=OPERATOR, place=PLACE)
+        given = {"at": NOON, "actor": "operator", "cause": "e1", "ordered": Ordered()}
+        written = log.transact(lambda tx: tx.append(tx.next_task(), 1, GENESIS, event, **given)).result()
+        made._rescan = True
+        made.seen([written])
+        await made.caught_up()
+        if not guarded:
+            made._read = 0
+        made.seen([written])
+        await made.caught_up()
+        assert len(made.memory.recall("spare key")) == (1 if guarded else 2)
 
 
 def test_what_is_read_from_the_beginning_again_keeps_its_place(tmp_path) -> None:
