@@ -247,6 +247,56 @@ def _ordinal(match: re.Match[str], context: Context) -> Found | None:
     return None
 
 
+def _nth_weekday(match: re.Match[str], context: Context) -> Found | None:
+    """Read "the first Monday of December", "the last Friday of next month": the next one, or in the past the last."""
+    groups = match.groupdict()
+    number, weekday = context.language.ordinal(match["ord"]), context.language.weekdays[match["weekday"].lower()]
+    months = range(12) if groups.get("month") else (0,)
+    start = context.today.replace(day=1)
+    if groups.get("year"):
+        start, months = date(int(groups["year"]), 1, 1), range(12)
+    shift = context.language.which.get((groups.get("which") or "").lower(), 0)
+    past = context.prefer == "past" and not groups.get("year")
+    for step in months:
+        first = plus(start, months=shift + (-step if past else step))
+        if groups.get("month") and first.month != _month_of(groups["month"], context):
+            continue
+        day = _nth(first, number, weekday)
+        if (
+            day is not None
+            and groups.get("month")
+            and not groups.get("year")
+            and (day > context.today if past else day < context.today)
+        ):
+            day = _nth(plus(first, months=-12 if past else 12), number, weekday)
+        if day is None:
+            break
+        return _day(day, *([] if day.year == context.today.year else [f"The year read as {day.year}."]))
+    return Found("day", None, ask=f"There is no {match[0].strip()}. Which day is meant?")
+
+
+def _nth(first: date, number: int, weekday: int) -> date | None:
+    """Return the nth such weekday of a month, -1 the last; None when it has no fifth."""
+    if number < 0:
+        last = last_of(first)
+        return plus(last, days=-((last.weekday() - weekday) % 7))
+    day = plus(first, days=(weekday - first.weekday()) % 7 + 7 * (number - 1))
+    return day if number and day.month == first.month else None
+
+
+def _last_day(match: re.Match[str], context: Context) -> Found | None:
+    if match.groupdict().get("month"):
+        first = _month_first(match["month"], match.groupdict().get("year"), context, future=context.prefer == "future")
+        return _day(last_of(first))
+    shift = context.language.which.get((match.groupdict().get("which") or "").lower(), 0)
+    return _day(last_of(plus(context.today.replace(day=1), months=shift)))
+
+
+def _feast(match: re.Match[str], context: Context) -> Found:
+    month, day = context.language.feasts[re.sub(r"\s+", " ", match["feast"].lower().replace("’", "'"))]
+    return nearest(month, day, context)
+
+
 def _edge(first: date, last: date, edge: str) -> Found:
     if edge == "middle":
         day = first + (last - first) // 2
@@ -388,6 +438,23 @@ def _month(match: re.Match[str], context: Context) -> Found | None:
     return _period(first, last_of(first), f"{match['month']} read as {first:%B %Y}.")
 
 
+def _half(match: re.Match[str], context: Context) -> Found | None:
+    groups = match.groupdict()
+    which = int(groups["h"]) if groups.get("h") else context.language.ordinal(groups["ord"])
+    year = int(groups["year"]) if groups.get("year") else context.today.year
+    return _period(date(year, 6 * which - 5, 1), last_of(date(year, 6 * which, 1))) if which in {1, 2} else None
+
+
+def _day_range(match: re.Match[str], context: Context) -> Found | None:
+    """Read "3 to 7 December", both ends included."""
+    end = _month_day(match, context)
+    first = int(re.sub(r"\D", "", match["from"]))
+    if end is None or not isinstance(end.value, date) or first >= end.value.day:
+        return None
+    start = valid(end.value.year, end.value.month, first)
+    return None if start is None else _period(start, end.value, *end.assumed)
+
+
 def _year(match: re.Match[str], context: Context) -> Found:
     year = int(match["year"])
     return _period(date(year, 1, 1), date(year, 12, 31))
@@ -476,6 +543,7 @@ RULES: dict[str, Rule] = {
     "day.ordinal": _ordinal, "day.month_edge": _month_edge, "day.unit_edge": _unit_edge, "moment.day_end": _day_end,
     "day.weekend": _weekend, "period.unit": _period_unit, "period.last_n": _period_last, "period.quarter": _quarter,
     "period.to_date": _to_date, "period.since": _since, "period.months": _months, "period.month": _month,
-    "period.year": _year, "time.hm": _time_hm, "time.h": _time_h, "time.24": _time_24, "time.at": _time_at,
+    "period.year": _year, "period.half": _half, "period.days": _day_range, "day.nth_weekday": _nth_weekday,
+    "day.last_day": _last_day, "day.feast": _feast, "time.hm": _time_hm, "time.h": _time_h, "time.24": _time_24, "time.at": _time_at,
     "time.oclock": _time_at, "time.past": _time_past, "time.word": _time_word, "time.day_part": _time_day_part,
 }  # fmt: skip

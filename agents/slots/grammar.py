@@ -324,8 +324,13 @@ def _joined(first: Slot, second: Slot, context: Context) -> Slot | None:
         return replace(other, value=rule, assumed=assumed)
     if (
         other.kind == "moment" and isinstance(other.value, datetime) and other.assumed
-    ):  # "tonight at 8", "this evening at 7"
+    ):  # "tonight at 8", "this evening at 7", and the other way round: "quarter past eight tomorrow morning"
+        is_part = not re.search(r"\d", clock.text) and clock.assumed and other is first and second is clock
         hour = clock.value
+        if is_part:
+            later = other.value.hour < 12 <= hour.hour and other.value.hour >= 1  # noqa: PLR2004 - noon
+            hour = other.value.timetz().replace(tzinfo=None, hour=other.value.hour + 12 * later)
+            return replace(other, value=context.moment(other.value.date(), hour), assumed=())
         if other.value.hour >= 12 > hour.hour >= 1:  # noqa: PLR2004 - noon
             hour = hour.replace(hour=hour.hour + 12)
         return replace(other, value=context.moment(other.value.date(), hour), assumed=())

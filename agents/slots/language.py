@@ -54,6 +54,7 @@ class Language:
     per: str  # regex of "per" before a unit
     vat: Mapping[str, str]  # phrase → "plus" | "included" | "none"
     phrases: tuple[tuple[str, str], ...]
+    feasts: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # "christmas eve" → (12, 24); fixed days only
     sentences: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -71,6 +72,7 @@ class Language:
             "ord": rf"(?:\d{{1,2}}(?:{self.ordinal_mark})|{_any(self.ordinals)})",
             "d": DAY_OF_MONTH,
             "year": YEAR,
+            "feast": _any(self.feasts) if self.feasts else "(?!)",
         }
 
         def group(match: re.Match[str]) -> str:

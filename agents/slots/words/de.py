@@ -28,7 +28,13 @@ LANGUAGE = Language(
         **{word: value for value, word in enumerate(_SMALL)},
         **{word: 10 * value for value, word in enumerate(_TENS, 2)},
         **dict.fromkeys(("eine", "einen", "einem", "einer", "eins"), 1),
-        **{f"{word}hundert": 100 * value for value, word in enumerate(_SMALL[:10]) if value},
+        **{f"{word}hundert": 100 * value for value, word in enumerate(_SMALL) if value},
+        **{
+            f"{many}tausend{few}hundert": 1000 * max(thousands, 1) + 100 * hundreds
+            for thousands, many in enumerate(("", *_SMALL[1:13]))
+            for hundreds, few in enumerate(_SMALL[:10])
+            if hundreds
+        },
         **{f"{word}tausend": 1000 * value for value, word in enumerate(_SMALL[:13]) if value},
         "hundert": 100,
     },
@@ -99,7 +105,8 @@ LANGUAGE = Language(
     shy_before=r"(?:\b(?:im|am|für|seit|bis|ab|vom|zum|und|jeden|nächsten|letzten)\s|\d\.\s?|[,/-]\s?)$",
     past=r"\b(?:bezahlt|eingegangen|kam|war|wurde|hat|haben|überwiesen|gezahlt)\b",
     join=r"[\s,]*(?:um|gegen|am|,|-)?\s*",
-    rough=r"(?:etwa|rund|circa|ca\.|ungefähr|bis zu|mindestens|höchstens|~)\s*",
+    feasts={"heiligabend": (12, 24), "weihnachten": (12, 25), "silvester": (12, 31), "neujahr": (1, 1)},
+    rough=r"(?:ein paar|einige|mehrere|etwa|rund|circa|ca\.|ungefähr|bis zu|mindestens|höchstens|~)\s*",
     ranged=r"\s*(?:-|–|bis|oder)\s*",
     times=r"(?:à|a|x|×|\*|mal|zu|je)",
     due=r"(?:fällig|zahlbar)(?:(?:\s+(?:bis|am))?(?:\s+zum)?)",
@@ -140,6 +147,8 @@ LANGUAGE = Language(
         ("day.month_day", rf"{_BY}(?:(?:den|<weekday>,?) )?(?P<ord>\d{{1,2}}\.) ?<month>(?: <year>)?"),
         ("day.month_day", rf"{_BY}<d> <month>(?: <year>)?"),
         ("day.ordinal", r"(?:am|bis zum|zum) (?P<ord>\d{1,2}\.)(?= *(?:$|[,;!?)]|(?:um|und|für|an)\b))"),
+        ("day.nth_weekday", rf"{_BY}<ord> <weekday> im <month>(?: <year>)?"),
+        ("day.feast", rf"{_BY}(?:an )?<feast>"),
         ("day.month_edge", rf"{_BY}{_EDGE} <month>(?: <year>)?"),
         ("day.unit_edge", rf"{_BY}{_EDGE} (?:des |der )?(?:{_WHICH} )?{_BIG}"),
         ("day.unit_edge", r"(?:bis |zum |am )?(?P<short>monatsende|jahresende)"),
@@ -156,6 +165,7 @@ LANGUAGE = Language(
         ("time.24", r"(?:um |gegen |ab )?(?P<h>[01]?\d|2[0-3]) uhr(?: (?P<m>[0-5]\d))?"),
         ("time.24", r"um (?P<h>[01]?\d|2[0-3])"),
         ("time.past", r"(?:um )?(?P<rel>viertel) (?P<dir>nach|vor) <n>"),
+        ("time.past", r"(?:um )?(?P<rel>halb)(?P<dir>) <n>"),
         ("time.word", r"(?P<word>mittags?|mitternacht|früh|vormittags?|nachmittags?|abends?)"),
     ),
 )  # fmt: skip
