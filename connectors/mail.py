@@ -26,7 +26,7 @@ from typing import Annotated, Self, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, wait_random_exponential
 
-from connectors import mail_folders, mail_reading
+from connectors import mail_folders, mail_reading, mail_settings
 from connectors.base import (
     Attachments,
     Body,
@@ -45,7 +45,6 @@ from connectors.base import (
     RefusedError,
     Risk,
     Role,
-    Setting,
     Subject,
     TryLaterError,
     Workshop,
@@ -56,7 +55,6 @@ from connectors.mail_delivery import Server, deliver, greet
 from connectors.mail_folders import Account, Arrived, Bookmark, write_whole
 from connectors.mail_message import Letter, Message, address, compose
 from connectors.oauth import Bearer
-from connectors.oauth import settings as oauth_settings
 
 Chain = Annotated[list[str], Role.PLUMBING]
 T = TypeVar("T")
@@ -65,7 +63,6 @@ T = TypeVar("T")
 # an empty Sent folder proves nothing.
 SETTLES_AFTER = timedelta(minutes=15)
 AGAIN_MAX_S = 300.0  # between two attempts to reach the mailbox
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def _discard_draft(arguments: Mapping[str, Json], receipt: Receipt) -> tuple[str, Mapping[str, Json]]:
@@ -77,24 +74,7 @@ class Mail(Connector):
     """The company's mail account."""
 
     service = "mail"
-    settings = (
-        Setting("SMTP_HOST", "Mail server for sending, from your provider; empty: messages land in the outbox folder"),
-        Setting("SMTP_PORT", "Its port: 587 for starttls, 465 for tls", default="587"),
-        Setting("SMTP_SECURITY", "starttls, tls, or none (only for a server on this machine)", default="starttls"),
-        Setting("SMTP_USER", "Login for sending, often the whole address"),
-        Setting("SMTP_PASSWORD", "Its password; most providers want an app password", secret=True),
-        Setting("MAIL_FROM", "The address your mail comes from: Anna Berg <anna@berg.example>"),
-        Setting("IMAP_HOST", "Mail server for reading; empty: no mail comes in, and Sent cannot be looked at"),
-        Setting("IMAP_PORT", "Its port: 993 for tls, 143 for starttls", default="993"),
-        Setting("IMAP_SECURITY", "tls, starttls, or none (only for a server on this machine)", default="tls"),
-        Setting("IMAP_USER", "Login for reading; empty: as SMTP_USER"),
-        Setting("IMAP_PASSWORD", "Its password; empty: as SMTP_PASSWORD", secret=True),
-        Setting("IMAP_FOLDERS", "Folders to read, separated by commas; the first is watched", default="INBOX"),
-        Setting("IMAP_SENT", "The folder of sent mail", default="Sent"),
-        Setting("IMAP_DRAFTS", "The folder of drafts", default="Drafts"),
-        Setting("IMAP_FILES_SENT", "yes if the provider files sent mail by itself, as Gmail does", default="no"),
-        *oauth_settings("MAIL", "sending and reading mail"),
-    )
+    settings = mail_settings.SETTINGS
 
     def __init__(
         self,
@@ -124,33 +104,8 @@ class Mail(Connector):
         Raises:
             RefusedError: A setting makes no sense, or would send a password in the clear.
         """
-        host = values["SMTP_HOST"].strip()
-        sender = values["MAIL_FROM"].strip() or (values["SMTP_USER"] if "@" in values["SMTP_USER"] else "")
-        if host and not sender:
-            raise RefusedError("SMTP_HOST is set, but not whom the mail comes from: set MAIL_FROM.")
-        address(sender or "you@localhost")
-        server = box = None
-        bearer = Bearer.of("MAIL", values, workshop)
-        right = values["MAIL_OAUTH_REFRESH_TOKEN"]
-        if host:
-            security = _security("SMTP", values, host, values["SMTP_PASSWORD"] or right)
-            user, password = values["SMTP_USER"], values["SMTP_PASSWORD"]
-            server = Server(host, _port("SMTP", values), security, user, password, bearer=bearer)
-        if at := values["IMAP_HOST"].strip():
-            password = values["IMAP_PASSWORD"] or values["SMTP_PASSWORD"]
-            box = Account(
-                host=at,
-                port=_port("IMAP", values),
-                security=_security("IMAP", values, at, password or right),
-                user=values["IMAP_USER"] or values["SMTP_USER"],
-                password=password,
-                folders=tuple(each.strip() for each in values["IMAP_FOLDERS"].split(",") if each.strip()) or ("INBOX",),
-                sent=values["IMAP_SENT"],
-                drafts=values["IMAP_DRAFTS"],
-                server_files_sent=values["IMAP_FILES_SENT"].strip().lower() in {"yes", "true", "1"},
-                bearer=bearer,
-            )
-        return cls(workshop, sender=sender or "you@localhost", server=server, box=box, bearer=bearer)
+        wanted = mail_settings.read(values, workshop)
+        return cls(workshop, sender=wanted.sender, server=wanted.server, box=wanted.box, bearer=wanted.bearer)
 
     @property
     def account(self) -> str:
@@ -581,24 +536,6 @@ def _letter(
         references=references or (),
         automatic=automatic,
     )
-
-
-def _port(prefix: str, values: Mapping[str, str]) -> int:
-    text = values[f"{prefix}_PORT"].strip()
-    if not text.isdigit() or not 0 < int(text) < 65_536:  # noqa: PLR2004 - ports
-        raise RefusedError(f"{prefix}_PORT is {text!r}; it is a number such as 587 or 993.")
-    return int(text)
-
-
-def _security(prefix: str, values: Mapping[str, str], host: str, password: str) -> str:
-    security = values[f"{prefix}_SECURITY"].strip().lower()
-    if security not in {"starttls", "tls", "none"}:
-        raise RefusedError(f"{prefix}_SECURITY is {security!r}; it is starttls, tls or none.")
-    if security == "none" and password and host not in LOOPBACK:
-        raise RefusedError(
-            f"{prefix}_SECURITY is none: the login would go to {host} in the clear. Use starttls or tls."
-        )
-    return security
 
 
 def _patience(failures: int) -> float:
