@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bot.reading.half import Floats, Half, Owners, Setting, fit_half, is_big, softmax
-from bot.reading.score import WAYS, best_way, score
+from bot.reading.score import WAYS, best_way, score, thresholds
 
 NOBODY = ""  # the class of what no agent can do
 FLAG_WEIGHTS = (0.5, 0.15)  # of a flag beside words of length 1, and beside a vector of length 1
@@ -35,7 +35,7 @@ WORD = r"(?u)\b\w+\b"  # one letter is a word too: "a month"
 RARE_ROWS_MIN = 200  # from here letters that stand in one sentence alone are left out
 FOLDS = 5
 SMALL, MIDDLE = 60_000, 200_000  # rows x classes: up to here all settings are tried, up to here all folds are held out
-VERSION = 7  # of what is kept on disk
+VERSION = 8  # of what is kept on disk
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Guess:
         ranked: (intent, probability), the likeliest first, without nobody's class; probabilities are calibrated.
         nobody: The probability that it is nobody's.
         score: How much it is somebody's, 0 to 1; see `bot.reading.score`.
-        known: Whether `score` is one that 95 of 100 sentences reach which are somebody's.
+        known: Whether every way to score it finds what 95 of 100 sentences reach that are somebody's.
     """
 
     ranked: tuple[tuple[str, float], ...]
@@ -128,7 +128,7 @@ class Router:
     owners: Owners  # whose example each row is
     temperature: float
     share: float  # of the embedding's logits in the fused ones
-    threshold: float  # of the score
+    thresholds: dict[str, float]  # of each way to score; to act on a reading it must reach all of them
     embedder: Embedder | None = None
     way: str = WAYS[0]  # how `score` is made
 
@@ -174,10 +174,10 @@ class Router:
         chosen = _chosen(rows, owners, len(intents), parts, recipe, tell)
         tell("the whole set")
         halves = [fit_half(each, owners, len(intents), how) for each, how in zip(rows, chosen.settings, strict=True)]
-        way, threshold = _way(chosen, owners, nobody, vectors, parts)
+        way, reached = _way(chosen, owners, nobody, vectors, parts)
         return cls(
             intents, letters, words, halves[0], halves[1] if len(halves) > 1 else None, vectors, owners,
-            chosen.temperature, chosen.share, threshold, embedder, way,
+            chosen.temperature, chosen.share, reached, embedder, way,
         )  # fmt: skip
 
     def guess(self, sample: Sample) -> Guess:
@@ -199,9 +199,10 @@ class Router:
     def _guess(self, chances: Floats, likeness: Any) -> Guess:
         order = [int(i) for i in np.argsort(-chances) if self.intents[i] != NOBODY]
         nobody = float(chances[self._nobody]) if self._nobody >= 0 else 0.0
-        reached = score(self.way, chances, self._nobody, likeness, self.owners)
+        scores = {way: score(way, chances, self._nobody, likeness, self.owners) for way in WAYS}
+        known = all(scores[way] >= threshold for way, threshold in self.thresholds.items())
         ranked = tuple((self.intents[i], float(chances[i])) for i in order[:5])
-        return Guess(ranked, nobody, reached, bool(reached >= self.threshold and nobody < chances[order[0]]))
+        return Guess(ranked, nobody, scores[self.way], known and nobody < float(chances[order[0]]))
 
     @property
     def _nobody(self) -> int:
@@ -221,7 +222,7 @@ class Router:
         for name, vectorizer in (("words", self.words), ("letters", self.letters)):
             arrays[f"{name}_idf"] = vectorizer.idf_
         told = {
-            "intents": self.intents, "temperature": self.temperature, "share": self.share, "threshold": self.threshold, "way": self.way,
+            "intents": self.intents, "temperature": self.temperature, "share": self.share, "thresholds": self.thresholds, "way": self.way,
             "words": _terms(self.words), "letters": _terms(self.letters),
         }  # fmt: skip
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -245,7 +246,7 @@ class Router:
                 return cls(
                     tuple(told["intents"]), letters, words, Half(kept["lexical_w"], kept["lexical_b"]), dense,
                     kept["vectors"] if dense else None, kept["owners"], told["temperature"], told["share"],
-                    told["threshold"], embedder, told["way"],
+                    told["thresholds"], embedder, told["way"],
                 )  # fmt: skip
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
             return None
@@ -376,10 +377,10 @@ def _worth_trying(tried: Sequence[Setting], owners: Owners, classes: int) -> lis
 
 def _way(
     chosen: _Chosen, owners: Owners, nobody: int, vectors: npt.NDArray[np.float32] | None, parts: Sequence[Part]
-) -> tuple[str, float]:
-    """Return the way to score and its threshold."""
+) -> tuple[str, dict[str, float]]:
+    """Return the way to score, and the threshold of each."""
     if not parts:
-        return WAYS[0], 0.0
+        return WAYS[0], {}
     held = np.concatenate([outside for _, outside in parts])
     chances = softmax(chosen.fused / chosen.temperature)
     scores: dict[str, list[float]] = {way: [] for way in WAYS}
@@ -391,7 +392,9 @@ def _way(
             mine = next(each)
             for way, found in scores.items():
                 found.append(score(way, mine, nobody, likeness, of))
-    return best_way({way: np.array(found) for way, found in scores.items()}, owners[held] != nobody)
+    found_by = {way: np.array(found) for way, found in scores.items()}
+    somebody = owners[held] != nobody
+    return best_way(found_by, somebody), thresholds(found_by, somebody)
 
 
 def _temperature(fused: Floats, owners: Owners) -> tuple[float, float]:

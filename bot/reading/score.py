@@ -62,9 +62,13 @@ def auroc(own: Floats, outside: Floats) -> float:
     return float((below + level / 2).sum() / (len(own) * len(outside)))
 
 
-def best_way(scores: dict[str, Floats], somebody: npt.NDArray[np.bool_]) -> tuple[str, float]:
-    """Return the way that tells best what is nobody's, and the threshold that 95 of 100 of somebody's reach."""
-    way = WAYS[0]
-    if (~somebody).sum() >= NEGATIVES_MIN:
-        way = max(WAYS, key=lambda each: auroc(scores[each][somebody], scores[each][~somebody]))
-    return way, float(np.quantile(scores[way][somebody], REFUSED_SHARE))
+def best_way(scores: dict[str, Floats], somebody: npt.NDArray[np.bool_]) -> str:
+    """Return the way that tells best what is nobody's."""
+    if (~somebody).sum() < NEGATIVES_MIN:
+        return WAYS[0]
+    return max(WAYS, key=lambda each: auroc(scores[each][somebody], scores[each][~somebody]))
+
+
+def thresholds(scores: dict[str, Floats], somebody: npt.NDArray[np.bool_]) -> dict[str, float]:
+    """Return for each way the score that 95 of 100 of somebody's reach."""
+    return {way: float(np.quantile(found[somebody], REFUSED_SHARE)) for way, found in scores.items()}

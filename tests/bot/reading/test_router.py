@@ -157,7 +157,7 @@ def test_words_decide_where_the_vectors_say_nothing() -> None:
 def test_an_intent_with_one_example_is_learned_and_never_held_out() -> None:
     router = Router.train([*SAMPLES, sample("violet")], [*LABELS, "rare"], Colours(), recipe=ANY)
 
-    assert router.threshold > 0
+    assert router.thresholds
     assert router.guess(sample("violet")).ranked[0][0] == "rare"
 
 
@@ -181,3 +181,12 @@ def test_a_class_that_no_row_has_is_never_chosen() -> None:
     half = fit_half(np.eye(4), np.array([0, 0, 2, 2]), 3, Setting(10.0))
 
     assert set(half.logits(np.eye(4)).argmax(axis=1)) == {0, 2}
+
+
+def test_a_reading_that_one_way_to_score_refuses_is_not_known() -> None:
+    router = Router.train(SAMPLES, LABELS, Colours())
+    assert router.guess(sample("red one")).known
+
+    for way in tuple(router.thresholds):
+        router.thresholds = {**dict.fromkeys(router.thresholds, 0.0), way: 1.1}
+        assert not router.guess(sample("red one")).known, way

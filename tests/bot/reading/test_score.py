@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bot.reading.score import NEGATIVES_MIN, WAYS, auroc, best_way, score
+from bot.reading.score import NEGATIVES_MIN, WAYS, auroc, best_way, score, thresholds
 
 OWNERS = np.array([0, 0, 1, 2])  # 2 is nobody's
 LIKE_ITS_OWN = np.array([0.9, 0.5, 0.2, 0.1])
@@ -40,11 +40,17 @@ def test_the_way_that_tells_best_is_taken_and_few_negatives_choose_nothing() -> 
     good, bad = np.where(somebody, 0.8, 0.2), np.full(len(somebody), 0.5)
     scores = {"odds": bad, "ahead": bad, "near": good}
 
-    assert best_way(scores, somebody)[0] == "near"
+    assert best_way(scores, somebody) == "near"
     few = slice(0, 40 + NEGATIVES_MIN - 1)
-    assert best_way({way: found[few] for way, found in scores.items()}, somebody[few])[0] == "odds"
+    assert best_way({way: found[few] for way, found in scores.items()}, somebody[few]) == "odds"
 
 
 def test_auroc_counts_ties_as_half() -> None:
     assert auroc(np.array([1.0, 1.0]), np.array([0.0, 1.0])) == 0.75
     assert auroc(np.array([0.2]), np.array([0.1])) == 1.0
+
+
+def test_a_threshold_is_what_95_of_100_of_somebodys_reach() -> None:
+    found = np.arange(200) / 200
+
+    assert thresholds({"near": found}, np.arange(200) >= 100)["near"] == pytest.approx(0.525, abs=0.01)
