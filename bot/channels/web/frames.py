@@ -68,7 +68,9 @@ class Press(Frame, frozen=True, kw_only=True, tag="press"):
 
     id: EventId
     handle: Annotated[str, Meta(min_length=1, max_length=64)]
-    verb: Literal["approve", "reject", "edit", "snooze", "like", "undo", "arrived", "again", "drop", "agree", "disagree"]
+    verb: Literal[
+        "approve", "reject", "edit", "snooze", "like", "undo", "arrived", "again", "drop", "agree", "disagree"
+    ]
     reason: Annotated[str, Meta(max_length=2000)] = ""
     edits: Annotated[dict[Annotated[str, Meta(max_length=200)], str], Meta(max_length=EDITS_MAX)] | None = None
     until: Annotated[datetime, Meta(tz=True)] | None = None
