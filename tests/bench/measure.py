@@ -107,7 +107,7 @@ async def idle_cpu_pct(seconds: float = 5.0) -> float:
 
 def database_bytes(path: Path) -> int:
     """Size of an SQLite file with its log."""
-    return sum(os.path.getsize(p) for p in (path, path.with_name(path.name + "-wal")) if p.exists())
+    return sum(p.stat().st_size for p in (path, path.with_name(path.name + "-wal")) if p.exists())
 
 
 def report(run: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]) -> None:
