@@ -351,9 +351,7 @@ def _gateway(
     allowance = replace(fresh, **{name: replace(getattr(fresh, name), usd=cap) for name, cap in caps.items()})
     ledger = SpendingLedger(allowance, now, zone, log, tell.note)
     secrets_ = given.secrets((*HOUSE_SETTINGS, *declared_settings()))
-    return Gateway(
-        Tiers.read(given.values), ledger, secrets=secrets_, cache=cache, explain=explain, notice=tell.warned
-    )
+    return Gateway(Tiers.read(given.values), ledger, secrets=secrets_, cache=cache, explain=explain, notice=tell.warned)
 
 
 def small_model(gateway: Gateway) -> Callable[..., Awaitable[Json]]:

@@ -32,7 +32,9 @@ from memory.projections import ledger, records
 
 DATABASE = "soloist.db"
 MANIFEST = "manifest.json"
-LEFT_OUT = frozenset({"soloist.lock", "soloist.db-wal", "soloist.db-shm", DATABASE, "console.key", ".env", "explain.jsonl"})
+LEFT_OUT = frozenset(
+    {"soloist.lock", "soloist.db-wal", "soloist.db-shm", DATABASE, "console.key", ".env", "explain.jsonl"}
+)
 """Not in a backup: the lock, the running database (its copy is), secrets that belong to this machine, and what models were
 told (for looking after something odd, not for ever)."""
 FOLDERS_LEFT_OUT = frozenset({"models", "index", "valkey", "backups", "exports"})

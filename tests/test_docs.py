@@ -23,7 +23,9 @@ CONTRACTS = (
 )
 
 # What names the newcomers, and what holds for all together; what each of the others owes is tested where they live.
-NEW_OR_COMMON = "drive or weather or folder or every or no_sentence or unique or checks_are_read or arrows or strangers or once"
+NEW_OR_COMMON = (
+    "drive or weather or folder or every or no_sentence or unique or checks_are_read or arrows or strangers or once"
+)
 
 
 def recipes() -> dict[str, str]:

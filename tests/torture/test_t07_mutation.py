@@ -146,7 +146,9 @@ async def _on_the_card(house: BareHouse, number: int, mutant: ActionCall, found:
     state = house.runner.state_now(task)
     standing = state.cards[card]
     opened = changed(standing.opened, calls=(mutant,))
-    house.runner.chronicle.states[task] = changed(state, cards=with_item(state.cards, card, changed(standing, opened=opened)))
+    house.runner.chronicle.states[task] = changed(
+        state, cards=with_item(state.cards, card, changed(standing, opened=opened))
+    )
     handle, verb = house.button("Approve", card)
     reply = await house.runner.pressed(f"m{number}", handle, verb, OPERATOR, PLACE)
     await house.runner.settled()
@@ -163,7 +165,9 @@ async def _before_sending(house: BareHouse, number: int, mutant: ActionCall, fou
     state = house.runner.state_now(task)
     (effect,) = state.effects.values()
     forged = changed(effect, prepared=changed(effect.prepared, call=mutant))
-    house.runner.chronicle.states[task] = changed(state, effects=with_item(state.effects, effect.prepared.effect, forged))
+    house.runner.chronicle.states[task] = changed(
+        state, effects=with_item(state.effects, effect.prepared.effect, forged)
+    )
     await house.operator("/resume paper")
     await house.runner.settled()
     after = house.runner.state_now(task).effects[effect.prepared.effect]
@@ -184,7 +188,9 @@ async def _while_sending(house: BareHouse, number: int, mutant: ActionCall, foun
     (effect,) = state.effects.values()
     (key,) = (key for key, order in state.open.items() if isinstance(order, Perform))
     forged = changed(effect, prepared=changed(effect.prepared, call=mutant))
-    house.runner.chronicle.states[task] = changed(state, effects=with_item(state.effects, effect.prepared.effect, forged))
+    house.runner.chronicle.states[task] = changed(
+        state, effects=with_item(state.effects, effect.prepared.effect, forged)
+    )
     await house.runner.executor.perform(task, key, state.open[key])
     await house.runner.settled()
     after = house.runner.state_now(task).effects[effect.prepared.effect]

@@ -235,7 +235,9 @@ async def _came_back(home: Path, archive: Path, card: str, at: int, found: Found
     house.clock.at += timedelta(minutes=30)  # nobody was there meanwhile
     async with house:
         if card in {each.id for each in house.machine.history.waiting()}:
-            await house.operator(f"approve {card}", event_id="again")  # killed before the press was written: the operator presses again
+            await house.operator(
+                f"approve {card}", event_id="again"
+            )  # killed before the press was written: the operator presses again
         await house.later(minutes=30)
         await house.remembered()
         await _nothing_left(house, f"killed at {at}", found)
