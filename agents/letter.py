@@ -197,7 +197,9 @@ async def polish(
     ask = prompt(agent) + (f"\n\nThe operator's letters:\n{manner}" if manner else "")
     ask += f"\n\nWrite this mail. In the operator's own words: {brief}" if brief and not guidance else ""
     ask += f"\n\nThe operator wants: {guidance}" if guidance else ""
-    thought = await desk.think(f"{agent}: wording", ask, material=[(Origin.SYSTEM, draft), *material])
+    thought = await desk.think(
+        f"{agent}: wording", ask, material=[(Origin.SYSTEM, draft), *material], client=client, about=draft
+    )
     better = thought.text.strip()
     if thought.problem or not better:
         return draft, _untouched(guidance, thought.problem)

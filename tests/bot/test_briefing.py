@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from agents.base import Found
+from bot import briefing
 from bot.briefing import Briefing
 from bot.testing import PaperHouse
 from memory.context import Context
@@ -52,6 +53,20 @@ def prompt_for(server: ModelServer, words: str) -> str:
 pytestmark = node
 
 
+async def test_a_letter_is_written_with_what_is_known_of_its_client_and_of_nobody_else(tmp_path: Path) -> None:
+    with ModelServer.started() as server:
+        async with told_house(tmp_path, server) as house:
+            server.says("", "Hello Anna, the workshop is on Friday. Nora")
+            task = await house.operator("email Acme: the workshop is on Friday")
+            prompt = prompt_for(server, "workshop")
+            assert "«Acme likes short letters»" in prompt
+            assert "letters are signed with first names" in prompt
+            assert "gherkin" not in prompt
+            assert "[[quotes" in prompt[: prompt.index("«Acme likes")], "it is material, inside the frame of quotes"
+            why = house.machine.history.why(int(task))
+            assert "was asked for 'clients: wording': answered; given memory:" in why
+
+
 async def test_a_plan_gets_the_turns_the_books_and_memory_within_its_budget(tmp_path: Path) -> None:
     context = Context("", tmp_path / "home" / "valkey")
     with ModelServer.started() as server:
@@ -70,6 +85,22 @@ async def test_a_plan_gets_the_turns_the_books_and_memory_within_its_budget(tmp_
             assert "gherkin" not in prompt, "the turns about another client stay outside"
             why = house.machine.history.why(int(task))
             assert "it names another client" in why
+
+
+async def test_what_does_not_fit_is_listed_with_its_price(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(briefing, "MEMORY_TOKENS", 30)
+    with ModelServer.started() as server:
+        async with told_house(tmp_path, server) as house:
+            server.says("", "Hello Anna, the letters follow. Nora")
+            task = await house.operator("email Acme: the short letters follow")
+            prompt = prompt_for(server, "follow")
+            held = [words for words in ("likes short letters", "signed with first names") if words in prompt]
+            assert len(held) == 1
+            why = house.machine.history.why(int(task))
+            assert "left out: memory:" in why
+            assert "are left" in why
+            await house.operator(f"/why {task}")
+            assert "left out: memory:" in house.channel.words[-1]
 
 
 async def test_with_the_turns_a_model_reads_what_leans_on_them_and_without_redis_it_is_asked_back(
