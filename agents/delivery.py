@@ -73,6 +73,11 @@ class PlanDelivery(Intent):
         "plan the delivery for {client}",
         "plan the delivery of {what} for {client}",
         "plan the project for {client}",
+        "start a project for {client}",
+        "start the project {what} for {client}",
+        "start a project {what} for {client}",
+        "new project for {client}",
+        "new project {what} for {client}",
     )
     asks: ClassVar[Mapping[str, str]] = {"client": "For which client is the project?"}
 
@@ -166,7 +171,7 @@ def _plan(wish: PlanDelivery, task: Task, desk: Desk) -> Proposal:
     if end <= today.date():
         return Proposal(ask=f"{day_words(end)} has passed. By when shall it be delivered?")
     what = topic(_LEAD.sub("", re.sub(rf"\s+for {re.escape(wish.client)}$", "", wish.what, flags=re.IGNORECASE)))
-    what = what or _purpose(task.text, named(client)) or "Project"
+    what = what or _purpose(task.text, named(client), wish.client) or "Project"
     title = f"{what[0].upper()}{what[1:]} for {named(client)}"
     points = _checkpoints(today.date(), end)
     key = free_key(desk, "project", f"{client.key}-{slug(what)[:24].strip('-') or 'project'}")
@@ -281,6 +286,8 @@ def _rows(project: Record, today: date) -> list[str]:
     return rows
 
 
-def _purpose(text: str, client: str) -> str:
-    found = _WHAT.search(re.sub(re.escape(client), "", text, flags=re.IGNORECASE))
+def _purpose(text: str, *names: str) -> str:
+    for name in names:
+        text = re.sub(re.escape(name), "", text, flags=re.IGNORECASE)
+    found = _WHAT.search(text)
     return found[1].strip() if found else ""

@@ -65,3 +65,8 @@ async def test_a_project_is_called_by_what_is_delivered() -> None:
     for what in ("Delivery of the website", "the project for our website", "website"):
         proposal = await propose(PaperDesk(), PlanDelivery(client="Acme", what=what, day=date(2026, 12, 18)))
         assert proposal.calls[0].writes[0].data["name"] == "Website for Acme GmbH", what
+
+
+async def test_a_project_is_not_called_after_its_client() -> None:
+    proposal = await propose(PaperDesk(), PlanDelivery(client="Acme"), "new project for Acme")
+    assert proposal.calls[0].writes[0].data["name"] == "Project for Acme GmbH"
