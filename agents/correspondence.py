@@ -148,6 +148,10 @@ class WriteMail(Intent):
         "let {client} know that {what}",
         "mail {email} that {what}",
         "write {client}: {what}",
+        "write {client} a mail: {what}",
+        "write {client} an email: {what}",
+        "send {client} a mail: {what}",
+        "send {client} an email: {what}",
     )
     asks: ClassVar[Mapping[str, str]] = {"what": "What shall the mail say?"}
 

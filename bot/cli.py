@@ -184,7 +184,7 @@ async def _greet(machine: wiring.Machine, *, demo_company: bool) -> None:
     assert machine.console is not None
     await machine.console.ready.wait()
     machine.warm()
-    name = machine.settings.company["name"]
+    name = machine.settings.company["name"] or "a company without a name"
     print(f"Soloist is running for {name}{' (a demo; see company.toml)' if demo_company else ''}.")
     print(f"  console   {machine.console.url}")
     print(f"  home      {machine.settings.home}")

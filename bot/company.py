@@ -18,7 +18,6 @@ from babel.numbers import is_currency
 
 from agents.slots import Terms
 
-UNNAMED = "My company"
 RATE_MAX = 100  # per cent
 
 
@@ -104,7 +103,7 @@ def _terms(text: str) -> str:
 
 
 FACTS = (
-    Fact("name", "As it is registered, or your own name.", UNNAMED, "Lind Studio"),
+    Fact("name", "As it is registered, or your own name.", sample="Lind Studio"),
     Fact("signatory", "Who signs letters.", sample="Nora Lind"),
     Fact("email", "Where answers go; letters come from here.", sample="nora@lind-studio.example", check=_email),
     Fact("phone", "For invoices, if you like.", sample="+49 30 901820"),
@@ -149,8 +148,8 @@ def facts_in(table: Mapping[str, Any]) -> dict[str, str]:
 
 def wanting(company: Mapping[str, str]) -> Iterator[str]:
     """Yield what an invoice would lack, a sentence each."""
-    if company.get("name", UNNAMED) == UNNAMED:
-        yield "name: nobody can tell whom an invoice is from"
+    if not company.get("name"):
+        yield "name: no invoice can be drawn without it"
     if not company.get("address"):
         yield "address: an invoice needs it by law almost everywhere"
     if not company.get("email"):

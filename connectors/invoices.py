@@ -201,7 +201,8 @@ def _party(facts: Mapping[str, Json], who: str, fallback: str, warnings: list[st
     }
     name = get.get("name", "")
     if not name:
-        raise RefusedError(f"The name of {who} is missing.")
+        where = " It stands in company.toml; fill it in and start again." if who == "your company" else ""
+        raise RefusedError(f"The name of {who} is missing.{where}")
     address = facts.get("address") or ""
     raw = address if isinstance(address, list) else str(address).replace(", ", "\n").splitlines()
     rows = [_text(row, f"{who}'s address") for row in raw if str(row).strip()]
