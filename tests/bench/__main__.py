@@ -7,12 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-MODEL = str(Path(__file__).resolve().parent.parent.parent / ".models" / "minilm")
+ROOT = Path(__file__).resolve().parent.parent.parent
+MODEL = str(ROOT / ".models" / "minilm")
+PEERS = str(ROOT / ".venv" / "peers" / "bin" / "python")
+SIZES = ("--sizes", "100000", "1000", "1000000")  # the peers take the first one
 
 BENCHES: dict[str, list[list[str]]] = {
     "core": [["tests.bench.core"], ["tests.bench.core", "--fsync-ms", "4"]],
-    "recall_quality": [["tests.bench.recall_quality"]],
-    "recall_scale": [["tests.bench.recall_scale"]],
+    "recall_quality": [["tests.bench.recall_quality", "--model", MODEL]],
+    "recall_scale": [["tests.bench.recall_scale", "--model", MODEL, *SIZES, "--peers", PEERS, "--mem0", PEERS]],
     "intents": [["tests.bench.intents_bench", MODEL]],
     "slack": [["tests.bench.slack_echo"]],
     "telegram": [["tests.bench.telegram_echo"]],
