@@ -334,6 +334,8 @@ def _moment(words: str, zone: ZoneInfo) -> datetime:
 def _import(arguments: argparse.Namespace) -> int:
     given, path = _settings(), Path(arguments.path)
     files = list(papers.found(path))
+    if others := papers.not_read(path):
+        print(f"Left out, of no kind I read: {', '.join(others[:10])}{' …' * (len(others) > 10)}", file=sys.stderr)  # noqa: PLR2004
     try:
         database = Database.open(given.home, url=given.database_url)
     except HomeInUseError:
@@ -359,7 +361,7 @@ def _import(arguments: argparse.Namespace) -> int:
         for file in files:
             try:
                 kept = papers.take_in(remembering, file, _now(), client=arguments.client, progress=_progress(file.name))
-                print(f"{file.name}: {kept} records kept.")
+                print(f"{file.name}: {kept} record{'s' * (kept != 1)} kept.", flush=True)
             except DocumentError as error:
                 bad += 1
                 print(f"soloist: {error}", file=sys.stderr)

@@ -39,6 +39,11 @@ def found(path: Path) -> Iterator[Path]:
     yield from several
 
 
+def not_read(path: Path) -> list[str]:
+    """Return the names of files below a folder that are of no kind that is read; hidden ones are nobody's papers."""
+    return [each.name for each in sorted(path.rglob("[!.]*")) if each.is_file() and each.suffix.lower() not in KINDS]
+
+
 def take_in(
     remembering: Remembering,
     path: Path,

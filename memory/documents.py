@@ -15,6 +15,7 @@ import email.policy
 import email.utils
 import io
 import json
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -88,7 +89,8 @@ def read_document(name: str, content: bytes, *, at: datetime, origin: Origin = O
 
 def _checked(name: str, records: list[Record]) -> list[Record]:
     if not records:
-        raise DocumentError(name, "there are no words in it. A scanned page needs text recognition first.")
+        scanned = " A scanned page needs text recognition first." * name.lower().endswith(".pdf")
+        raise DocumentError(name, f"there are no words in it.{scanned}")
     if len(records) > RECORDS_MAX:
         raise DocumentError(name, f"it would become {len(records)} records, and {RECORDS_MAX} is the most. Split it.")
     return records
@@ -108,6 +110,8 @@ def _pdf(name: str, content: bytes) -> list[tuple[str, str]]:
     from pypdf import PdfReader
     from pypdf.errors import PyPdfError
 
+    # What it murmurs about a file ("EOF marker not found") names neither the file nor what to do: the error here does.
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:
         reader = PdfReader(io.BytesIO(content))
         if len(reader.pages) > PAGES_MAX:
@@ -221,11 +225,16 @@ def _ours(name: str, content: bytes) -> list[Record]:
 
 def _cut(words: str) -> Iterator[str]:
     """Yield pieces of at most `PART_MAX` characters, cut between sentences or words."""
-    while len(words) > PART_MAX:
-        end = max(words.rfind(". ", 0, PART_MAX) + 1, words.rfind("\n", 0, PART_MAX))
-        if end < PART_MAX // 2:
-            end = max(words.rfind(" ", 0, PART_MAX), PART_MAX // 2)
-        yield words[:end].strip()
-        words = words[end:].strip()
-    if words.strip():
-        yield words.strip()
+    words, start = words.strip(), 0
+    # By position: cutting the piece off the rest would copy the whole rest for each piece, and hold up the house.
+    while len(words) - start > PART_MAX:
+        last = start + PART_MAX
+        end = max(words.rfind(". ", start, last) + 1, words.rfind("\n", start, last))
+        if end < start + PART_MAX // 2:
+            end = max(words.rfind(" ", start, last), start + PART_MAX // 2)
+        yield words[start:end].strip()
+        start = end
+        while start < len(words) and words[start].isspace():
+            start += 1
+    if start < len(words):
+        yield words[start:]

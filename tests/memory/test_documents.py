@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from memory.documents import PART_MAX, DocumentError, read_document
+from memory.documents import PART_MAX, DocumentError, _cut, read_document
 from memory.events import Origin
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -66,6 +66,33 @@ def test_a_long_paragraph_is_cut_between_sentences() -> None:
     records = read("long.txt", "A sentence of some length stands here. " * 100)
     assert all(len(record.text) <= PART_MAX for record in records)
     assert all(record.text.endswith(".") for record in records)
+
+
+def test_a_paragraph_of_millions_of_letters_is_cut_without_copying_its_rest_each_time() -> None:
+    copied = 0
+
+    class Counting(str):
+        __slots__ = ()
+
+        def strip(self, *_):
+            return self
+
+        def __getitem__(self, part):
+            nonlocal copied
+            piece = super().__getitem__(part)
+            copied += len(piece) * isinstance(part, slice)
+            return Counting(piece)
+
+    words = Counting("lorem ipsum dolor. " * 20_000)
+    pieces = list(_cut(words))
+    assert "".join(pieces).replace(" ", "") == words.replace(" ", "")
+    assert copied <= len(words)
+
+
+def test_a_damaged_pdf_is_told_once_in_our_words(caplog) -> None:
+    with pytest.raises(DocumentError, match=r"bad\.pdf was not read: the PDF is damaged"):
+        read("bad.pdf", b"%PDF-1.7\n garbage garbage")
+    assert not caplog.records
 
 
 def test_a_table_is_read_by_row_with_its_headings() -> None:

@@ -33,7 +33,7 @@ def papers(tmp_path):
 
 def test_a_folder_is_read_and_found_again_as_json(run, papers) -> None:
     code, said, _ = run("import", str(papers))
-    assert (code, said) == (0, "notes.md: 1 records kept.\nprices.csv: 1 records kept.\n")
+    assert (code, said) == (0, "notes.md: 1 record kept.\nprices.csv: 1 record kept.\n")
     code, said, _ = run("recall", "when does Globex pay", "--json", "-k", "1")
     answer = json.loads(said)
     (hit,) = answer["hits"]
@@ -41,6 +41,14 @@ def test_a_folder_is_read_and_found_again_as_json(run, papers) -> None:
     assert sum(hit["terms"].values()) == pytest.approx(hit["score"], abs=1e-4)
     assert "words alone" in answer["note"]
     assert run("recall", "Globex", "--client", "acme", "--json")[1].count('"hits": []') == 1
+
+
+def test_a_file_of_a_folder_that_is_of_no_kind_read_is_named(run, papers) -> None:
+    (papers / "photo.jpg").write_bytes(b"x")
+    (papers / ".DS_Store").write_bytes(b"x")
+    code, said, error = run("import", str(papers))
+    assert (code, said.count("kept")) == (0, 2)
+    assert error == "Left out, of no kind I read: photo.jpg\n"
 
 
 def test_what_was_exported_is_read_back_once(run, papers, tmp_path) -> None:
