@@ -291,9 +291,34 @@ def local_day(desk: Desk) -> date:
     return local_now(desk).date()
 
 
+_DECIMALS = {
+    currency: places
+    for places, currencies in (
+        (0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"),
+        (3, "BHD IQD JOD KWD LYD OMR TND"),
+        (4, "CLF UYW"),
+    )
+    for currency in currencies.split()
+}
+"""ISO 4217, list one; every other currency has two. CLDR's figures are for shopping and differ (HUF, RSD, IQD ...)."""
+
+
+def decimals(currency: str) -> int:
+    """Return how many decimals a currency has: EUR 2, JPY 0, KWD 3; 2 while the currency is not known."""
+    return _DECIMALS.get(currency, 2)
+
+
+def smallest(currency: str) -> Decimal:
+    """Return a currency's smallest unit: EUR 0.01, JPY 1, KWD 0.001."""
+    return Decimal(1).scaleb(-decimals(currency))
+
+
 def money(amount: Decimal, currency: str) -> str:
-    """``Decimal("1200"), "EUR"`` → ``"1200.00 EUR"``: the one way money is written in calls, records and events."""
-    return f"{amount.quantize(Decimal('0.01'))} {currency}"
+    """``Decimal("1200"), "EUR"`` → ``"1200.00 EUR"``: the one way money is written in calls, records and events.
+
+    It has the currency's own decimals: ``"1200 JPY"``, ``"1200.000 KWD"``.
+    """
+    return f"{amount.quantize(smallest(currency))} {currency}"
 
 
 def parse_money(text: str) -> tuple[Decimal, str]:

@@ -13,7 +13,19 @@ from decimal import Decimal
 from typing import Protocol
 
 from agents import bill
-from agents.base import ActionCall, Choice, Desk, Proposal, Record, Task, Write, local_day, local_now, parse_money
+from agents.base import (
+    ActionCall,
+    Choice,
+    Desk,
+    Proposal,
+    Record,
+    Task,
+    Write,
+    local_day,
+    local_now,
+    parse_money,
+    smallest,
+)
 from agents.bill import Bill, Line
 from agents.directory import address, cited, contact, first_written, look_up, named, newcomer, whom
 from agents.letter import (
@@ -29,7 +41,7 @@ from agents.letter import (
 from agents.slots import Money, Terms
 from agents.slots.grammar import find_spans
 from agents.slots.slot import Slot
-from agents.vat import CENT, WHOLE, ZERO_TAX, Vat, rate, vat_of
+from agents.vat import ZERO_TAX, Vat, rate, vat_of
 from connectors.base import ConnectorError, Receipt
 from memory.events import Json
 
@@ -295,8 +307,7 @@ async def _drawn(desk: Desk, made: Bill, number: str, kind: str, client: Record,
     drawn, _ = parse_money(str(receipt.data["total"]))
     if drawn != made.gross:
         return Proposal(
-            problem=f"The {kind} would say {drawn} {made.currency}, the books {made.gross}; nothing was prepared. "
-            "Amounts with other than two decimals are not supported."
+            problem=f"The {kind} would say {drawn} {made.currency}, the books {made.gross}; nothing was prepared."
         )
     return receipt
 
@@ -413,11 +424,10 @@ async def credited(
 def _bill_of(invoice: Record, issued: date) -> Bill:
     """Return what an invoice in our books was worked out from, dated anew."""
     currency = str(invoice.data["currency"])
-    unit = Decimal(1) if currency in WHOLE else CENT
     vat = Vat(
         Decimal(invoice.data["tax_pct"]),
         str(invoice.data.get("tax_kind") or "standard"),
-        unit=unit,
+        unit=smallest(currency),
         law=str(invoice.data.get("tax_note") or ""),
     )
     lines = tuple(_line(row) for row in invoice.data["lines"])

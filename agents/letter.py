@@ -14,7 +14,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from agents.base import ActionCall, Attachment, Desk, Record, Write, parse_money
+from agents.base import ActionCall, Attachment, Desk, Record, Write, decimals, parse_money
 from agents.slots import Every
 from agents.tone import manner_of
 from memory.events import Json, Origin
@@ -40,7 +40,7 @@ def prompt(agent: str) -> str:
 def amount_words(amount: str) -> str:
     """``"1428.00 EUR"`` → ``"1,428.00 EUR"``."""
     value, currency = parse_money(amount)
-    return f"{value:,.2f} {currency}"
+    return f"{value:,.{decimals(currency)}f} {currency}"
 
 
 def day_words(day: date | str) -> str:
@@ -56,7 +56,7 @@ def moment_words(moment: datetime) -> str:
 
 def total_words(sums: Mapping[str, Decimal]) -> str:
     """``{"EUR": Decimal("1428"), "USD": Decimal("90")}`` → ``"1,428.00 EUR and 90.00 USD"``."""
-    return " and ".join(f"{value:,.2f} {currency}" for currency, value in sorted(sums.items())) or "nothing"
+    return " and ".join(amount_words(f"{value} {currency}") for currency, value in sorted(sums.items())) or "nothing"
 
 
 def greeting(name: str, word: str = "") -> str:

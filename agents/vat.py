@@ -18,14 +18,10 @@ from functools import cache
 
 from babel import Locale
 
-from agents.base import Desk, Record
+from agents.base import Desk, Record, smallest
 from agents.directory import named
 
 CENT = Decimal("0.01")
-WHOLE = frozenset(
-    ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"]
-)
-"""Currencies without cents (ISO 4217). Those with three decimals are refused: books here have two."""
 
 ZERO_TAX = {
     "exempt": "No VAT is charged: exempt.",
@@ -107,7 +103,7 @@ def vat_of(desk: Desk, client: Record, currency: str = "EUR", said: str = "") ->
     Raises:
         ValueError: What was said is no VAT; the message says what would be.
     """
-    unit = Decimal(1) if currency in WHOLE else CENT
+    unit = smallest(currency)
     usual = _usual(desk, client, unit)
     if not said:
         return usual

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
-from agents.base import ActionCall, Desk, Record, Task, local_day, parse_money
+from agents.base import ActionCall, Desk, Record, Task, local_day, parse_money, smallest
 from agents.directory import common_name, contact, named
 from agents.letter import WEEKDAYS as WEEKDAY_NAMES
 from agents.letter import day_words
@@ -96,9 +96,9 @@ def _issue(call: ActionCall, desk: Desk) -> Iterator[str]:
     net, _ = parse_money(str(call.args["net"]))
     lines = sum((parse_money(str(row["total"]))[0] for row in call.args.get("lines") or ()), Decimal(0))
     tax = _tax(str(call.args.get("tax", "")))
-    if abs(net + tax - gross) >= CENT:
+    if abs(net + tax - gross) >= smallest(currency):
         yield f"{number}: net and tax do not add up to {gross} {currency}."
-    if lines and abs(lines - net) >= CENT:
+    if lines and abs(lines - net) >= smallest(currency):
         yield f"{number}: the lines add up to {lines} {currency}, the net is {net} {currency}."
     if gross <= 0:
         yield f"{number} is over {gross} {currency}."

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
+from agents.base import money
+from bot.figures import money_words
+
 LINES_MAX = 8  # per part; the rest is counted, not listed: a digest is read on a phone
 
 
@@ -101,4 +104,6 @@ def _money(day: Day) -> list[str]:
 
 
 def _sum(sums: Mapping[str, Decimal]) -> str:
-    return ", ".join(f"{amount:,.2f} {currency}" for currency, amount in sorted(sums.items()) if amount) or "0.00"
+    return (
+        ", ".join(money_words(money(amount, currency)) for currency, amount in sorted(sums.items()) if amount) or "0.00"
+    )

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import and_, func, or_, select
 
 from agents import analytics, monitor
+from agents.base import money
 from agents.monitor import Alarm
 from bot import approvals, batch, grants, habits
 from bot.agreement import EDITED, REJECTED, UNCHANGED, UNDONE
@@ -25,6 +26,7 @@ from bot.desk import WorkDesk, no_model, recall_nothing
 from bot.digest import Day, Span, compose, review
 from bot.effects import Wake, unpack
 from bot.explaining import why_lines
+from bot.figures import money_words
 from bot.policy import Policy, grants_in_force
 from bot.state import TaskState, believe
 from connectors.base import Action, Json
@@ -208,7 +210,8 @@ class History:
             books = Books(connection)
             for limit in self._policy.limits:
                 spent = books.spent(self._now() - timedelta(days=limit.days), action=limit.action)
-                lines.append(f"{spent.get(limit.currency, Decimal(0)):,.2f} of {limit.words}")
+                used = money(spent.get(limit.currency, Decimal(0)), limit.currency).partition(" ")[0]
+                lines.append(f"{Decimal(used):,} of {limit.words}")
         return lines
 
     def day(self, since: datetime | None = None, ahead: timedelta = timedelta(days=1)) -> Day:
@@ -533,8 +536,8 @@ def _answered(text: str, choices: tuple[Choice, ...] = (), files: tuple[Attachme
 
 
 def _money_lines(day: Day) -> list[str]:
-    lines = [f"Unpaid {amount:,.2f} {currency}" for currency, amount in sorted(day.receivable.items())]
-    lines += [f"Received {amount:,.2f} {currency}" for currency, amount in sorted(day.received.items())]
+    lines = [f"Unpaid {money_words(money(amount, currency))}" for currency, amount in sorted(day.receivable.items())]
+    lines += [f"Received {money_words(money(amount, currency))}" for currency, amount in sorted(day.received.items())]
     return [*lines, *(f"Overdue {line}" for line in day.overdue)]
 
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 
+from agents.base import decimals, smallest
 from agents.slots.language import Customs, Language
 from agents.slots.money import Money
 from agents.slots.slot import Slot, Value
 
 _CODES = """
 EUR USD GBP CHF SEK NOK DKK ISK PLN CZK HUF RON BGN CAD AUD NZD JPY CNY HKD SGD INR KRW THB IDR MYR PHP VND ILS TRY UAH
-ZAR NGN KES EGP AED SAR BRL MXN ARS CLP COP
+ZAR NGN KES EGP AED SAR BRL MXN ARS CLP COP KWD BHD OMR JOD TND
 """
 ISO = frozenset(_CODES.split())
 SYMBOLS = {
@@ -26,7 +27,7 @@ SYMBOLS = {
     "hk$": "HKD", "s$": "SGD", "r$": "BRL", "mx$": "MXN", "$": "$", "¥": "JPY", "₹": "INR", "₩": "KRW", "₺": "TRY",
     "₴": "UAH", "₪": "ILS", "zł": "PLN", "zl": "PLN", "kč": "CZK", "kr.": "kr", "kr": "kr", "sfr.": "CHF", "fr.": "CHF",
 }  # fmt: skip
-LOWER = ISO - {"TRY", "COP", "RON", "THB"}  # the others are words or names in lower case
+LOWER = ISO - {"TRY", "COP", "RON", "THB", "JOD"}  # the others are words or names in lower case
 
 DIGITS = (
     r"\d{1,3}(?:[,.'’\u00a0\u202f]\d{3})+(?:[.,]\d{1,2})?(?!\d)"
@@ -45,8 +46,12 @@ class Reading:
     ask: str = ""
 
 
-def number(text: str, customs: Customs) -> Reading | None:
-    """Return what digits say, or None when they are no number (``"1.2.3"``)."""
+def number(text: str, customs: Customs, places: int = 2) -> Reading | None:
+    """Return what digits say, or None when they are no number (``"1.2.3"``).
+
+    ``places`` are the decimals of the currency: three digits behind the one sign are thousands in yen, and fils in
+    dinars where that sign is the country's decimal sign.
+    """
     grouped = re.sub(r"(?<=\d)['’\u00a0\u202f](?=\d{3})", "", text)
     if " " in grouped:
         whole = grouped.replace(" ", "")
@@ -57,7 +62,7 @@ def number(text: str, customs: Customs) -> Reading | None:
     if dots and commas:
         point = max(grouped.rfind("."), grouped.rfind(","))
         whole, fraction = re.sub(r"[.,]", "", grouped[:point]), grouped[point + 1 :]
-        if grouped.count(grouped[point]) > 1 or len(fraction) > 2:  # noqa: PLR2004 - cents have two digits
+        if grouped.count(grouped[point]) > 1 or len(fraction) > max(places, 2):
             return None
         return Reading(Decimal(f"{whole}.{fraction}"))
     sign = "." if dots else ","
@@ -73,6 +78,10 @@ def number(text: str, customs: Customs) -> Reading | None:
             return Reading(value, (f"{text} read as {value}.",))
         return Reading(value)
     together = Decimal(whole + fraction)
+    if sign == customs.decimal and places == 0:
+        return Reading(together, (f"{text} read as {together}.",))
+    if sign == customs.decimal and places == 3:  # noqa: PLR2004 - a thousandth is the smallest coin
+        return Reading(value, (f"{text} read as {value}.",))
     if sign == customs.decimal:
         return Reading(None, ask=f"{text} can be read as {together:,} or as {value.normalize()}. Which one is it?")
     return Reading(together)
@@ -137,10 +146,11 @@ def amounts(text: str, language: Language, customs: Customs) -> Iterator[Slot]:
 
 def _amount(match: re.Match[str], language: Language, customs: Customs) -> Slot | None:
     group = match.groupdict()
-    value, assumed, ask = _value(match, language, customs)
+    mark = group.get("before") or group.get("after")
+    places = decimals(currency_of(mark, language, customs)[0])
+    value, assumed, ask = _value(match, language, customs, places)
     if value is None and not ask:
         return None
-    mark = group.get("before") or group.get("after")
     if group.get("before") and group.get("after"):
         first, second = (currency_of(group[side], language, customs)[0] for side in ("before", "after"))
         if first != second and not (group["before"] == "$" and second):
@@ -159,6 +169,9 @@ def _amount(match: re.Match[str], language: Language, customs: Customs) -> Slot 
         ask, value = f"{match[0].strip()[:40]} is more than I take for an amount. Which one is meant?", None
     if group.get("sign") and value is not None:
         ask, value = f"An amount below zero: is {match[0].strip()} meant?", None
+    if value is not None and places != 2 and value % smallest(currency):  # noqa: PLR2004 - cents are rounded as ever
+        coin = f"{smallest(currency)} {currency}"
+        ask, value = f"{match[0].strip()} is finer than {coin}, the smallest there is. Which amount is meant?", None
     ask = ask or which
     if plain:
         meaning: Value | None = value
@@ -167,11 +180,13 @@ def _amount(match: re.Match[str], language: Language, customs: Customs) -> Slot 
     return Slot("money", money, match.start(), match.end(), match[0], (*assumed, *said), ask)
 
 
-def _value(match: re.Match[str], language: Language, customs: Customs) -> tuple[Decimal | None, tuple[str, ...], str]:
+def _value(
+    match: re.Match[str], language: Language, customs: Customs, places: int
+) -> tuple[Decimal | None, tuple[str, ...], str]:
     group = match.groupdict()
     if spelled := group.get("spelled"):
         return _spelled(spelled, group.get("scale"), language, halved="half" in match[0].lower())
-    reading = number(group["digits"], customs)
+    reading = number(group["digits"], customs, places)
     if reading is None:
         return None, (), ""
     if "big" not in group:  # cents

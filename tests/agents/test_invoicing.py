@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agents.base import Thought
+from agents.billing import CancelInvoice
 from agents.invoicing import asked_amount
 from agents.slots import Money, Terms
 from agents.slots.grammar import find_spans
@@ -218,10 +219,23 @@ def test_an_amount_is_said_or_on_the_record(
     assert bool(reason) == bool(reasons)
 
 
-async def test_yen_have_no_cents_and_dinars_are_refused() -> None:
+async def test_yen_have_no_cents_and_dinars_have_three_decimals_on_paper_and_in_the_books() -> None:
     yen = await answered(PaperDesk(), wish(amount=Money(Decimal(1234), "JPY")), "invoice Acme 1234 yen")
-    assert (yen.calls[0].args["net"], yen.calls[0].args["tax"]) == ("1234.00 JPY", "19 % · 234.00 JPY")
+    assert (yen.calls[0].args["net"], yen.calls[0].args["tax"]) == ("1234 JPY", "19 % · 234 JPY")
     assert_balanced(yen.calls[0])
-    dinar = await answered(PaperDesk(), wish(amount=Money(Decimal("1.01"), "KWD")), "invoice Acme 1.01 KWD")
-    assert "nothing was prepared" in dinar.problem
-    assert dinar.calls == ()
+    desk = PaperDesk()
+    dinar = await answered(desk, wish(amount=Money(Decimal("1.234"), "KWD")), "invoice Acme 1.234 KWD")
+    assert (dinar.calls[0].args["net"], dinar.calls[0].args["tax"]) == ("1.234 KWD", "19 % · 0.234 KWD")
+    assert_balanced(dinar.calls[0])
+    desk.confirm(dinar)
+    data = desk.record("invoice", "2026-0001").data
+    assert (data["total"], data["paid"], data["lines"][0]["total"]) == ("1.468 KWD", "0.000 KWD", "1.234 KWD")
+    assert desk.balance("assets:receivable:acme") == {"KWD": Decimal("1.468")}
+    taken_back = await answered(desk, CancelInvoice(number="2026-0001"), "cancel invoice 2026-0001")
+    assert_balanced(taken_back.calls[0])
+
+
+async def test_euros_are_written_as_ever() -> None:
+    euro = await answered(PaperDesk(), wish(amount=Money(Decimal(1200), "EUR")), "invoice Acme 1200 EUR")
+    assert (euro.calls[0].args["net"], euro.calls[0].args["tax"]) == ("1200.00 EUR", "19 % · 228.00 EUR")
+    assert [entry.amount for entry in euro.calls[0].entries] == ["1428.00 EUR", "-1200.00 EUR", "-228.00 EUR"]

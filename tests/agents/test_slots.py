@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from agents.base import smallest
 from agents.slots import (
     ClientName,
     Day,
@@ -49,7 +50,7 @@ def written(slot: Slot) -> str:
         return f"{slot.kind} {value.astimezone(ZONE):%Y-%m-%dT%H:%M}"
     if isinstance(value, Decimal):
         return f"{slot.kind} {value.normalize():f}"
-    if isinstance(value, Money) and value.amount != value.amount.quantize(Decimal("0.01")):
+    if isinstance(value, Money) and value.amount != value.amount.quantize(smallest(value.currency)):
         return f"{slot.kind} {value.amount}"
     return f"{slot.kind} {value}"
 

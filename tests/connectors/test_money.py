@@ -71,6 +71,20 @@ async def test_currencies_without_decimals_keep_their_sum(house, tmp_path):
     after, _ = books(house, tmp_path)
 
     assert balance(after, "Assets:Receivable:Acme") == {"JPY": Decimal(178500)}
+    house.expects("178,500 JPY")
+    assert "178,500.00" not in house.transcript()
+
+
+async def test_a_dinars_third_decimal_reaches_the_books_and_a_payment_closes_it(house, tmp_path):
+    await says(house, "invoice Acme 1.234 KWD for the logo")
+    opened, folder = books(house, tmp_path)
+    await says(house, "Acme paid 1.468 KWD on 2026-0001")
+    after, _ = books(house, tmp_path)
+
+    assert balance(opened, "Assets:Receivable:Acme") == {"KWD": Decimal("1.468")}
+    assert balance(after, "Assets:Receivable:Acme") == {}
+    assert balance(after, "Assets:Bank") == {"KWD": Decimal("1.468")}
+    assert "1.468" in (folder / "ledger.csv").read_text()
 
 
 async def test_numbers_have_no_gap_and_no_double_when_many_invoices_are_asked_for_at_once(house):
