@@ -395,7 +395,10 @@ def _restore(arguments: argparse.Namespace) -> int:
     finally:
         machine.close()
     print(f"Restored to {given.home}." + (f" The old home is kept in {old}." if old else ""))
-    print(f"{touched} task{'s' * (touched != 1)} had something open; each asks you before anything goes out.")
+    if touched:
+        print(f"{touched} task{'s' * (touched != 1)} had something open; each asks you before anything goes out.")
+    else:
+        print("No task had anything open.")
     return 0
 
 

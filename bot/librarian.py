@@ -25,6 +25,7 @@ from memory.projections import Books, Version
 from memory.recall import NO_MODEL, Hit, Hits, Scope
 
 SHOWN = 8  # things told in one answer
+TOLD = 5  # of what was found: in a small home the rest is whatever else there is; /why shows it
 ALIKE = 0.6  # of the words of the shorter of two notes; from there the older one may be meant
 KEY_WORDS_MAX = 4  # in what a note is about: "payment terms", not half a sentence
 
@@ -39,6 +40,7 @@ _DOES = re.compile(
     r"^(?P<who>.+?)\s+(?P<what>pays|prefers|wants|hates|likes|needs|uses|closes|opens)\s+(?P<value>.+)$", re.IGNORECASE
 )
 _CHANGING = re.compile(r"^(?:new|current|latest|old)\s+", re.IGNORECASE)
+_ASKED = re.compile(r"^(?:please\s+)?remember(?:\s+that)?[:,]?\s+", re.IGNORECASE)
 _INSTEAD = re.compile(r"^instead of (?P<key>\S+):\s*(?P<what>.+)$", re.IGNORECASE | re.DOTALL)
 _ALSO = re.compile(r"^also:\s*(?P<what>.+)$", re.IGNORECASE | re.DOTALL)
 _RESTORE = re.compile(
@@ -95,9 +97,9 @@ class Librarian(Agent):
             case Remember(what=what):
                 return self._remember(task.guidance or what, task, desk)
             case RecallFact(query=query):
-                return await self._recall(query)
+                return await self._recall(query, task.id)
             case Memory(query=query):
-                return await self._look(query, desk)
+                return await self._look(query, task.id)
             case Forget(what=what):
                 return await self._forget(what, int(task.id))
             case other:
@@ -106,7 +108,8 @@ class Librarian(Agent):
     # ── remember ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _remember(self, said: str, task: Task, desk: Desk) -> Proposal:
-        what = said.strip().rstrip(".")
+        # "/remember remember Acme ..." is what a button of "One of these?" says: the asking is no part of the note.
+        what = _ASKED.sub("", said.strip()).rstrip(".")
         if task.origin is not Origin.OPERATOR:
             words: dict[str, Json] = {
                 "text": what,
@@ -159,20 +162,25 @@ class Librarian(Agent):
 
     # ── recall ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _recall(self, query: str) -> Proposal:
+    async def _recall(self, query: str, task: str) -> Proposal:
         await self._memory.context.alive()
         hits = await self._memory.ask(query, Scope(), SHOWN)
         notes = self._notes(hits)
         if not hits:
             return Proposal(say="\n".join([f"I found nothing about {query!r}.", *notes]))
-        lines = [f"- {told(hit)}" for hit in hits]
+        lines = [f"- {told(hit)}" for hit in hits[:TOLD]]
+        if len(hits) > TOLD:
+            lines.append(f"{len(hits) - TOLD} more, less like it: /why {task} shows them.")
         sources = tuple(
             Source(
                 ref=f"memory:{hit.record.id}", text=f"{hit.record.text[:200]} [{hit.why()}]", origin=hit.record.origin
             )
             for hit in hits
         )
-        head = "What I found, best first (/why explains it):"
+        head = (
+            "What I found, best first" if any(_shares(hit) for hit in hits) else "Nothing with these words. The nearest"
+        )
+        head += f" (/why {task} explains it):"
         return Proposal(say="\n".join([head, *lines, *notes]), sources=sources)
 
     def _notes(self, hits: Hits) -> list[str]:
@@ -185,7 +193,7 @@ class Librarian(Agent):
 
     # ── look through, and back ────────────────────────────────────────────────────────────────────────────────────
 
-    async def _look(self, query: str, desk: Desk) -> Proposal:
+    async def _look(self, query: str, task: str) -> Proposal:
         words = query.strip()
         if not words:
             return self._overview()
@@ -194,8 +202,7 @@ class Librarian(Agent):
         kind, _, key = words.replace(":", " ", 1).partition(" ")
         if key and (shown := self._history(kind.lower(), key.strip())):
             return shown
-        del desk
-        return await self._recall(words)
+        return await self._recall(words, task)
 
     def _overview(self) -> Proposal:
         with self._memory.database.read() as tx:
@@ -324,7 +331,12 @@ def _changes(before: Mapping[str, Json], after: Mapping[str, Json]) -> str:
         f"{name}: {before[name]} → {after.get(name, '')}" if before.get(name) else f"{name}: {after.get(name)}"
         for name in names
     ]
-    return "; ".join(parts) or "nothing changed"
+    return " ".join("; ".join(parts).split()) or "nothing changed"
+
+
+def _shares(hit: Hit) -> bool:
+    """Return whether a hit has a word, a name or a time of the question: meaning alone always has a nearest."""
+    return not hit.terms.keys().isdisjoint(("words", "who", "whose", "named", "when"))
 
 
 def as_json(hit: Hit) -> dict[str, Json]:

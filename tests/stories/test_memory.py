@@ -57,6 +57,28 @@ async def test_what_is_told_is_found_with_its_source_and_explained(house) -> Non
     assert "memory:" in explained
 
 
+async def test_the_asking_is_no_part_of_a_note(house) -> None:
+    assert await says(house, "/remember remember Acme wants invoices as PDF") == "Noted: Acme wants invoices as PDF."
+
+
+async def test_of_much_that_was_found_the_best_are_told_and_why_shows_the_rest(house) -> None:
+    for colour in ("red", "blue", "green", "pink", "grey", "black", "white"):
+        await says(house, f"/remember also: the {colour} folder stands on shelf {colour}")
+    answer = await says(house, "/recall folder shelf")
+    assert answer.count("\n- ") == 5
+    assert "more, less like it: /why " in answer
+    number = int(answer.split("/why ")[1].split()[0])
+    assert house.machine.history.why(number).count("(memory:") > 5
+
+
+async def test_what_is_only_near_is_not_told_as_found(house) -> None:
+    await says(house, "remember that the red folder stands on the shelf")
+    assert "What I found, best first" in await says(house, "/recall folder")
+    answer = await says(house, "/recall zeppelin")
+    assert "What I found" not in answer
+    assert answer.startswith(("Nothing with these words. The nearest", "I found nothing about"))
+
+
 async def test_a_new_word_on_the_same_matter_replaces_the_old_one_and_undo_brings_it_back(house) -> None:
     await says(house, "remember that Acme's payment terms are net 30")
     answer = await says(house, "remember that Acme's payment terms are net 14")
