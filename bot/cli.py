@@ -365,6 +365,10 @@ def _import(arguments: argparse.Namespace) -> int:
             except DocumentError as error:
                 bad += 1
                 print(f"soloist: {error}", file=sys.stderr)
+            except StorageError as error:
+                # This command ends here, so nothing "goes on by itself": what was read is kept and is not read twice.
+                print(f"soloist: {error}\nStopped in {file.name}. Then run the same import again.", file=sys.stderr)
+                return EXIT_BAD
     return EXIT_BAD if bad else 0
 
 

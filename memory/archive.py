@@ -17,6 +17,7 @@ import sqlite3
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -66,8 +67,14 @@ def backup(database: Database, home: Path, target: Path, now: datetime) -> Path:
             _copy_database(database, copy)
             _pack(home, copy, target, now)
         verify(target)
-    except OSError as error:
-        raise BackupError(f"The backup {target} could not be written: {error.strerror or error}.") from error
+    except (OSError, sqlite3.Error) as error:
+        # Half an archive on a full disk would only keep it full.
+        with suppress(OSError):
+            target.with_suffix(".part").unlink(missing_ok=True)
+        raise BackupError(
+            f"The backup {target} could not be written: {getattr(error, 'strerror', None) or error}. "
+            "Make room there, or name another folder."
+        ) from error
     return target
 
 
@@ -206,8 +213,21 @@ def export(database: Database, folder: Path) -> list[Path]:
 
     Returns:
         The files written. No secret is among them.
+
+    Raises:
+        BackupError: The disk would not take it; files written before are whole, the last one may be cut off.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return _write_out(database, folder)
+    except OSError as error:
+        raise BackupError(
+            f"The export in {folder} is not whole: {error.strerror or error}. "
+            "Make room there, or name another folder, and export again."
+        ) from error
+
+
+def _write_out(database: Database, folder: Path) -> list[Path]:
     carried = [folder / "memory.jsonl", folder / "memory.md"]
     written = [
         folder / name

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import resource
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -13,7 +15,7 @@ from bot.papers import Inbox
 from bot.remembering import SEVERAL, record_of
 from bot.testing import MORNING, OPERATOR, PaperHouse
 from connectors.base import Incoming
-from memory.archive import backup, export, restore
+from memory.archive import BackupError, backup, export, restore
 from memory.database import StorageError
 from memory.documents import read_document
 from memory.events import Actor, Origin, Place
@@ -447,3 +449,28 @@ async def test_forgetting_that_broke_off_is_tried_again_and_ends_the_same(house)
     house.expects("Forgotten: ")
     assert remembered(house, "Bob Miller") == []
     assert not [line for line in house.machine.log.lines() if "Bob Miller" in repr(line.event)]
+
+
+# ── a full disk ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def no_room(bytes_left):
+    """Let no file of this process grow beyond a few bytes: the kernel refuses, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_left, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_backup_or_an_export_without_room_is_refused_in_a_sentence_and_leaves_no_half(house, tmp_path) -> None:
+    await says(house, "remember that Acme wants invoices as PDF")
+    target = tmp_path / "out" / "b.tar.gz"
+    with no_room(100), pytest.raises(BackupError, match=r"b\.tar\.gz could not be written: .+ Make room"):
+        backup(house.machine.database, house.home, target, house.clock())
+    assert list(target.parent.iterdir()) == []
+    with no_room(100), pytest.raises(BackupError, match=r"is not whole: .+ Make room"):
+        export(house.machine.database, tmp_path / "exported")
+    assert len(export(house.machine.database, tmp_path / "exported")) == 8
