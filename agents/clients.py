@@ -347,6 +347,7 @@ async def _who(wish: WhoIs, task: Task, desk: Desk) -> Proposal:
         f"- Proposal {p.key}: {p.data.get('text', '')}, {p.data.get('status', '')}"
         for p in desk.records("proposal", client=client.key)
     ]
+    rows += [_subscription(each) for each in desk.records("subscription", client=client.key)]
     recalled = await desk.recall(f"{named(client)} {task.text}", client=client.key, k=NOTES_SHOWN)
     if recalled:
         rows.append("From memory:")
@@ -376,6 +377,12 @@ def _money_rows(desk: Desk, key: str) -> list[str]:
                 f"- Open: {invoice.key}, {amount_words(money(left, currency))}, due {day_words(invoice.data['due'])}"
             )
     return rows
+
+
+def _subscription(record: Record) -> str:
+    told = [str(record.data[name]) for name in ("plan", "amount", "interval", "status") if record.data.get(name)]
+    since = f" since {day_words(record.data['since'])}" if record.data.get("since") else ""
+    return f"- Subscription {record.key}: {', '.join(told)}{since}"
 
 
 def _everybody(desk: Desk) -> Proposal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -24,6 +25,7 @@ from agents.directory import (
     contact,
     named,
     recipient,
+    slug,
 )
 from agents.edits import with_edits
 from agents.letter import (
@@ -32,7 +34,8 @@ from agents.letter import (
     polish,
 )
 from agents.reminder import reminder
-from agents.slots import ClientName, Email
+from agents.slots import ClientName, Email, Money
+from memory.events import Json
 
 CHECK_IN_DAYS = (3, 14)  # after onboarding: how is it going, and how was it
 
@@ -82,6 +85,9 @@ class Onboard(Intent):
     client: ClientName
     email: Email | None = None
     plan: str = ""
+    subscription: str = ""  # the service's id of it
+    amount: Money | None = None  # of the subscription
+    interval: str = ""  # "month", as the service says it
 
 
 class Onboarding(Agent):
@@ -106,14 +112,15 @@ async def _onboard(wish: Onboard, task: Task, desk: Desk) -> Proposal:
     data = {**client.data, "status": "active", "onboarded": local_day(desk).isoformat()}
     if wish.plan:
         data["plan"] = wish.plan
+    bought = _subscribed(wish, client.key, desk)
     note = ActionCall(
         name="books.write",
         args={
             "summary": f"{named(client)} is an active client",
-            "fields": {"Status": "active", **({"Plan": wish.plan} if wish.plan else {})},
+            "fields": {"Status": "active", **({"Plan": wish.plan} if wish.plan else {}), **bought.fields},
         },
-        writes=(Write(kind="client", key=client.key, data=data),),
-        needs={f"client:{client.key}": client.version},
+        writes=(Write(kind="client", key=client.key, data=data), *bought.writes),
+        needs={f"client:{client.key}": client.version, **bought.needs},
         client=client.key,
     )
     paragraphs = (
@@ -135,8 +142,47 @@ async def _onboard(wish: Onboard, task: Task, desk: Desk) -> Proposal:
     return Proposal(
         calls=(note, mail, *check_ins),
         results={"client": client.key, "check_ins": [call.args["when"] for call in check_ins]},
-        reasons=(f"Check-ins after {' and '.join(str(days) for days in CHECK_IN_DAYS)} days.", *worded),
+        reasons=(
+            f"Check-ins after {' and '.join(str(days) for days in CHECK_IN_DAYS)} days.",
+            *bought.reasons,
+            *worded,
+        ),
         sources=cited(client),
+    )
+
+
+@dataclass(frozen=True)
+class _Bought:
+    """What a subscription adds to the note: its record, its rows on the card, the version it stands on."""
+
+    fields: Mapping[str, Json] = field(default_factory=dict)
+    writes: tuple[Write, ...] = ()
+    needs: Mapping[str, int] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
+
+
+def _subscribed(wish: Onboard, client: str, desk: Desk) -> _Bought:
+    """Return the record of a subscription, one for each id of the service: told twice, it is filled in, not doubled."""
+    key = slug(wish.subscription)
+    if not key:
+        lost = f"{wish.amount} is in no record: an amount is kept with a subscription that a service reports."
+        return _Bought(reasons=(lost,) if wish.amount else ())
+    amount = str(wish.amount.in_currency(desk.company.get("currency") or "EUR")) if wish.amount else ""
+    told = {"plan": wish.plan, "amount": amount, "interval": wish.interval}
+    known = desk.record("subscription", key)
+    if known and known.data.get("client") != client:
+        return _Bought(reasons=(f"Subscription {wish.subscription} is {known.data.get('client')}'s; left as it is.",))
+    fresh: dict[str, Json] = {"client": client, "since": local_day(desk).isoformat(), "status": "active"}
+    data = {
+        **(known.data if known else fresh),
+        **{name: words for name, words in told.items() if words},
+        "source": wish.subscription,
+    }
+    shown = " · ".join(part for part in (amount, wish.interval, wish.subscription) if part)
+    return _Bought(
+        {"Subscription": shown},
+        (Write(kind="subscription", key=key, data=data),) if known is None or data != known.data else (),
+        {f"subscription:{key}": known.version if known else 0},
     )
 
 

@@ -10,11 +10,13 @@ from collections.abc import Mapping
 
 from agents.base import Agent, Desk, Proposal, Step, Task
 from agents.directory import slug
-from agents.percept import NEED_MAX, Percept, line, memory_of, perceive
+from agents.percept import NAME_MAX, NEED_MAX, Percept, line, memory_of, perceive
 from agents.plan import faults, staff
 from agents.playbook import fill, for_item, playbooks
+from agents.slots import Money
 from memory.events import Json
 
+INTERVALS = ("day", "week", "month", "year")
 QUOTED_LINES_MAX = 12  # of what is shown of an item that starts nothing
 
 
@@ -37,7 +39,7 @@ class Perception(Agent):
         book = for_item(percept.kind, playbooks(desk.playbooks))
         if book is None:
             return Proposal(say=_notice(percept), remember=memory_of(percept))
-        filled = fill(book, known(percept), desk)
+        filled = fill(book, {**known(percept), **_bought(percept.kind, task.item or {})}, desk)
         if filled.missing:
             what = " and ".join(filled.missing)
             return Proposal(
@@ -74,6 +76,41 @@ def known(percept: Percept) -> dict[str, Json]:
     client = percept.client.key if percept.client else name if slug(name) else ""
     need = facts.get("need") or line(percept.quote.partition("\n")[0], NEED_MAX)
     return {"client": client, "name": name, "email": percept.sender, "need": need, "plan": facts.get("plan", "")}
+
+
+def _bought(kind: str, item: Mapping[str, Json]) -> dict[str, Json]:
+    """Return what a service whose signature was checked says of a subscription: its id, what it costs, how often."""
+    current = item.get("current") or item.get("told") or {}
+    if not isinstance(current, dict):
+        return {}
+    if kind == "stripe.customer.subscription.created":
+        number = current.get("id")
+    elif kind.startswith("stripe."):
+        number = current.get("subscription")
+    elif kind.partition(".")[0] == "subscription":
+        number = item.get("reference") or item.get("id")
+    else:
+        return {}
+    if not isinstance(number, str) or not slug(number):
+        return {}
+    try:
+        amount = str(Money.read(str(item.get("amount") or "")))
+    except ValueError:
+        amount = ""
+    return {"subscription": line(number, NAME_MAX), "amount": amount, "interval": _interval(current)}
+
+
+def _interval(current: Mapping[str, Json]) -> str:
+    """``{"items": {"data": [{"price": {"recurring": {"interval": "month"}}}]}}`` → ``"month"``."""
+    found: Json = dict(current)
+    for name in ("items", "data", 0, "price", "recurring", "interval"):
+        if isinstance(found, dict) and isinstance(name, str):
+            found = found.get(name)
+        elif isinstance(found, list) and isinstance(name, int) and found:
+            found = found[name]
+        else:
+            return ""
+    return found if found in INTERVALS else ""
 
 
 def _notice(percept: Percept) -> str:
