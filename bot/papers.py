@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from memory.database import StorageError
 from memory.documents import KINDS, DocumentError, read_document
 from memory.projections import Books
 from memory.recall import RecordError
+from memory.recollections import Record
 
 FOLDER = "inbox-files"
 DONE, FAILED = "done", "failed"
@@ -73,7 +74,10 @@ def take_in(
     with remembering.database.read() as tx:
         names = Names.of(Books(tx))
     records = [within(each, each.client or client or names.namespace(each.text)) for each in records]
-    kept = 0
+    # A record is named by its time too, and a paper's is that of its coming: a second coming adds nothing.
+    held = {each.thread: remembering.memory.held(each.thread) for each in _first_of_threads(records)}
+    fresh = [each for each in records if (each.source, each.client, each.text) not in held.get(each.thread, ())]
+    kept, records = len(records) - len(fresh), fresh
     for start in range(0, len(records), BATCH):
         try:
             ids = remembering.memory.remember(records[start : start + BATCH])
@@ -84,6 +88,11 @@ def take_in(
         progress(min(start + BATCH, len(records)), len(records))
     remembering.wrote()
     return kept
+
+
+def _first_of_threads(records: Sequence[Record]) -> Iterable[Record]:
+    """Return one record of each file; mail in an archive carries its own time, and is known by that."""
+    return {each.thread: each for each in records if each.kind == "document" and each.thread}.values()
 
 
 class Inbox:

@@ -304,6 +304,14 @@ class Memory:
             )
             return [rows_of.known(row) for row in rows]
 
+    def held(self, thread: str) -> frozenset[tuple[str, str, str]]:
+        """Return (source, client, text) of everything in a thread, so that a file read twice is kept once."""
+        with self.database.read() as tx:
+            rows = tx.execute(
+                text("SELECT source, client, text FROM recollections WHERE thread = :thread"), {"thread": thread}
+            )
+            return frozenset((row.source, row.client, row.text) for row in rows)
+
     # ── recall ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def recall(

@@ -43,6 +43,15 @@ def test_a_folder_is_read_and_found_again_as_json(run, papers) -> None:
     assert run("recall", "Globex", "--client", "acme", "--json")[1].count('"hits": []') == 1
 
 
+def test_a_file_read_twice_is_kept_once_and_what_is_new_in_it_is_added(run, papers) -> None:
+    run("import", str(papers))
+    assert run("import", str(papers))[1] == "notes.md: 1 record kept.\nprices.csv: 1 record kept.\n"
+    assert run("recall", "Globex pays Logo price", "--json")[1].count('"source"') == 2
+    (papers / "prices.csv").write_text("item,price\nLogo,900\nFlyer,80\n")
+    run("import", str(papers))
+    assert run("recall", "Globex pays Logo price Flyer", "--json")[1].count('"source"') == 3
+
+
 def test_a_file_of_a_folder_that_is_of_no_kind_read_is_named(run, papers) -> None:
     (papers / "photo.jpg").write_bytes(b"x")
     (papers / ".DS_Store").write_bytes(b"x")
