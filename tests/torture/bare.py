@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import msgspec
+from aiolimiter import AsyncLimiter
 
 from agents.base import Agent, Proposal, Task
 from bot import settings, wiring
@@ -138,3 +139,8 @@ def changed(value: Any, **fields: Any) -> Any:
     if isinstance(value, msgspec.Struct):
         return msgspec.structs.replace(value, **fields)
     return replace(value, **fields)
+
+
+def without_queue(house: BareHouse) -> None:
+    """Let every action go at once: declared paces pass in real time, and have a test of their own (`test_pace.py`)."""
+    house.runner.executor._paces = {name: AsyncLimiter(10**6, 60) for name in house.runner.actions}

@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiolimiter import AsyncLimiter
 
 from bot.policy import Policy, Rule
 from connectors.client import Client
 from memory.events import ActionCall
 from tests.counterparts.faults import Front
 from tests.counterparts.smtp import Fault
-from tests.torture.bare import BareHouse, Found
+from tests.torture.bare import BareHouse, Found, without_queue
 from tests.torture.town import Town, town
 
 START, END = "2026-04-01T10:00:00+02:00", "2026-04-01T11:00:00+02:00"
@@ -110,8 +109,7 @@ def _hurry(house: BareHouse) -> None:
     async def at_once(_: float) -> None:
         await asyncio.sleep(0)
 
-    executor = house.runner.executor
-    executor._paces = {name: AsyncLimiter(10**6, 60) for name in house.runner.actions}  # its queue is another test's
+    without_queue(house)
     for connector in house.runner._staff.connectors.values():
         for each in vars(connector).values():
             if isinstance(each, Client):

@@ -17,7 +17,7 @@ from bot.testing import OPERATOR, PLACE, PaperClock, PaperProvider, fails
 from connectors.base import RefusedError, Role, TryLaterError
 from connectors.stripe_payments import Stripe
 from memory.events import ActionCall
-from tests.torture.bare import BareHouse, Found
+from tests.torture.bare import BareHouse, Found, without_queue
 from tests.torture.stand_ins import stand_in
 
 CAP, CLIENT_CAP = Decimal(100), Decimal(60)
@@ -68,6 +68,7 @@ async def _run(home: Path, count: int, chance: random.Random, found: Found, poli
     house.agent.pays = pay  # type: ignore[attr-defined]
     async with house:
         provider.now = house.clock
+        without_queue(house)
         for number in range(count):
             provider.at.clear()
             await _sequence(house, number, chance)
