@@ -27,5 +27,10 @@ async def test_t1_sees_a_house_that_sends_again_blindly(tmp_path: Path) -> None:
 
 
 async def test_t1_sees_a_house_that_forgets_what_it_has_heard(tmp_path: Path) -> None:
-    verdict = await torture(tmp_path, 40, SEED, twin="inbox")
-    assert any("tasks" in fault for fault in verdict.faults)
+    # Where a kill strikes hangs on the machine: what 40 of them miss is looked for again.
+    for seed in range(SEED, SEED + 5):
+        (folder := tmp_path / str(seed)).mkdir()
+        verdict = await torture(folder, 40, seed, twin="inbox")
+        if any("tasks" in fault for fault in verdict.faults):
+            return
+    raise AssertionError("200 kills of a house that forgets, and nothing was missed")
