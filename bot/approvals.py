@@ -26,7 +26,7 @@ from bot.channels.base import Button, Card, EditField, Row
 from bot.figures import money_words, when_words
 from bot.policy import Policy, amount_of
 from bot.state import CardState, EffectState, TaskState
-from connectors.base import Action, Json, Param, Risk, Role
+from connectors.base import Action, Json, Param, Role
 from memory.events import ActionCall, Actor, Attachment, CardOpened, Origin
 
 _PLACE = re.compile(r"\{(\w+)\}")
@@ -543,9 +543,3 @@ def effect_line(effect: EffectState, view: View) -> str:
 
 def _doing(effect: EffectState, view: View) -> str:
     return f"Will {doing(effect.prepared.call, view.actions)}"
-
-
-def risk_of(calls: Sequence[ActionCall], actions: Mapping[str, Action]) -> Risk:
-    """Return the furthest reach among calls."""
-    order = [Risk.READS, Risk.REVERSIBLE, Risk.OUTSIDE, Risk.MONEY]
-    return max((actions[call.name].risk for call in calls if call.name in actions), key=order.index, default=Risk.READS)

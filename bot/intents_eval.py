@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bot.reading.half import Floats
+from bot.reading.linear import Floats
 from bot.reading.router import ANY, NOBODY, Embedder, Guess, Router, Sample
 from bot.reading.score import REFUSED_SHARE, auroc
 

@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -236,9 +236,3 @@ def _without_markup(html: str) -> str:
     reader = _Text()
     _try(lambda: reader.feed(html[: TEXT_MAX * 5]), None)
     return re.sub(r"\n\s*\n+", "\n\n", "".join(reader.words)).strip()
-
-
-def seen_at(facts: dict[str, Json], now: datetime) -> datetime:
-    """Return when the message says it was written, or now when it says nothing or something in the future."""
-    said = _try(lambda: datetime.fromisoformat(facts["date"]), now)
-    return min(said, now)

@@ -545,11 +545,6 @@ def decode(line: bytes | str, where: str = "?") -> Happening:
         raise UnknownEventError(where, str(error)) from error
 
 
-def canonical(value: Json | Fact) -> bytes:
-    """Return any JSON value or fact as canonical bytes: what is hashed, signed or compared."""
-    return _encoder.encode(value)
-
-
 def fingerprint(calls: ActionCall | tuple[ActionCall, ...]) -> str:
     """Return SHA-256 in hex over everything that will be done; only ``why`` is left out, as it does nothing."""
     several = calls if isinstance(calls, tuple) else (calls,)

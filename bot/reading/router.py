@@ -26,7 +26,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from bot.reading.half import Floats, Half, Owners, Setting, fit_half, is_big, softmax
+from bot.reading.linear import Floats, Half, Owners, Setting, fit_half, is_big, softmax
 from bot.reading.score import WAYS, best_way, score, thresholds
 
 NOBODY = ""  # the class of what no agent can do

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from bot.reading.half import Floats, Owners
+from bot.reading.linear import Floats, Owners
 
 WAYS = ("odds", "ahead", "near")
 NEAR_WEIGHT = 6.0  # of a cosine beside half a log-odds

@@ -26,14 +26,12 @@ from bot.approvals import (
     may_press,
     overlay,
     read_handle,
-    risk_of,
     title,
     who,
 )
 from bot.books import ACTIONS as BOOKS
 from bot.policy import Policy
 from bot.testing import PaperService
-from connectors.base import Risk
 from connectors.mail import Mail
 from memory.events import ActionCall, Actor, CardOpened, Origin, fingerprint
 
@@ -263,13 +261,6 @@ def test_a_card_runs_out_with_the_shortest_of_its_calls() -> None:
     assert expires_at([pay(), mail()], ACTIONS, policy, NOW) == NOW + timedelta(days=3)
     assert expires_at([], ACTIONS, policy, NOW) == NOW + timedelta(days=7)
     assert expires_at([ActionCall(name="books.write")], ACTIONS, policy, NOW) == NOW + timedelta(days=7)
-
-
-def test_the_risk_of_a_card_is_its_furthest_call() -> None:
-    assert risk_of([mail()], ACTIONS) is Risk.OUTSIDE
-    assert risk_of([mail(), pay(), ActionCall(name="books.write")], ACTIONS) is Risk.MONEY
-    assert risk_of([], ACTIONS) is Risk.READS
-    assert risk_of([ActionCall(name="gone.away")], ACTIONS) is Risk.READS
 
 
 @pytest.mark.parametrize(

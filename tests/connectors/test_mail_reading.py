@@ -1,11 +1,10 @@
-from datetime import UTC, datetime
 from email.message import EmailMessage
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.mail_reading import TEXT_MAX, read, seen_at
+from connectors.mail_reading import TEXT_MAX, read
 
 PLAIN = (
     b"From: Bob <Bob@acme.example>\r\nTo: anna@berg.example\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n"
@@ -149,11 +148,3 @@ def test_no_message_is_so_broken_that_it_cannot_be_kept(raw):
 def test_nothing_a_stranger_sends_raises(noise, header):
     read(header + noise)
     read(PLAIN[:200] + noise)
-
-
-def test_a_message_from_the_future_is_from_now():
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-
-    assert seen_at(read(PLAIN).facts, now) == now
-    assert seen_at(read(PLAIN).facts, datetime(2027, 1, 1, tzinfo=UTC)).year == 2026
-    assert seen_at({"date": ""}, now) == now

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot.reading.half import Setting, fit_half
+from bot.reading.linear import Setting, fit_half
 from bot.reading.router import ANY, HOUSE, NOBODY, Router, Sample, stamp
 
 COLOURS = {"red": 0, "crimson": 0, "blue": 1, "navy": 1, "green": 2, "lime": 2}
@@ -118,7 +118,7 @@ def test_a_hundred_and_fifty_intents_are_learned_as_well_as_three() -> None:
 
 
 def test_with_one_tolerance_for_any_number_of_classes_nothing_would_be_learned(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.reading.half.TOLERANCE", 5.0)
+    monkeypatch.setattr("bot.reading.linear.TOLERANCE", 5.0)
     samples, labels = many(150)
 
     assert share_right(Router.train(samples, labels, None, calibrated=False), 150) < 0.95
@@ -171,7 +171,7 @@ def test_any_script_is_learned_even_where_nothing_is_a_word(texts: tuple[str, ..
 
 
 def test_a_big_set_is_learned_the_quick_way_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.reading.half.BIG", 100)
+    monkeypatch.setattr("bot.reading.linear.BIG", 100)
     samples, labels = many(40)
 
     assert share_right(Router.train(samples, labels, None, recipe=ANY), 40) > 0.95
