@@ -59,17 +59,24 @@ async def company(
         return
     with ModelServer.started() as server:
         server.says("", says) if name == "a model" else FAULTS[name](server)
-        async with PaperHouse(tmp_path / "home", environment=environment | server.settings()) as house:
-            gateway = house.machine.gateway
-            assert gateway is not None
-            gateway._sleep = _no_pause
-            gateway._given_timeout_s = 0.5 if name == "a hang" else 20.0
-            try:
-                yield house
-                # A call that hung is in no server's journal, and on our bill all the same.
-                assert server.calls() or model_calls(house), "the story never asked its model"
-            finally:
-                await gateway.close()
+        home = PaperHouse(tmp_path / "home", environment=environment | server.settings())
+        async with home as house, asked(house, name, server):
+            yield house
+
+
+@contextlib.asynccontextmanager
+async def asked(house: PaperHouse, name: str, server: ModelServer) -> AsyncIterator[None]:
+    """Pause for nothing, let a model that hangs do so for a moment only, and see to it that the story asked one."""
+    gateway = house.machine.gateway
+    assert gateway is not None
+    gateway._sleep = _no_pause
+    gateway._given_timeout_s = 0.2 if name == "a hang" else 20.0
+    try:
+        yield
+        # A call that hung is in no server's journal, and on our bill all the same.
+        assert server.calls() or model_calls(house), "the story never asked its model"
+    finally:
+        await gateway.close()
 
 
 async def _no_pause(seconds: float) -> None:

@@ -12,7 +12,7 @@ FORM = {"name": "Hank Scorpio", "company": "Globex", "email": "h@globex.example"
 WORDED = "Hello Hank, here is what I propose."  # loses the facts, so it is put away
 
 
-@pytest.mark.parametrize("name", weather("a model", "500"))
+@pytest.mark.parametrize("name", weather("a model"))
 async def test_an_enquiry_ends_in_an_invoice_and_a_project(tmp_path: Path, name: str) -> None:
     async with company(tmp_path, name, WORDED) as house:
         await arrives(house, "webhooks", "form", FORM)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.stories.company import FAULTS, approve, company, ends_well, lines_of, model_calls, records, weather
+from tests.stories.company import approve, company, ends_well, lines_of, model_calls, records, weather
 
 WORDED = "Cakes, music and a tombola: come to our summer fair, everybody is welcome."
 
 
-@pytest.mark.parametrize("name", weather("a model", *FAULTS))
+@pytest.mark.parametrize("name", weather("a model", "nonsense"))
 async def test_a_brief_becomes_a_draft_an_edit_and_one_commit(tmp_path: Path, name: str) -> None:
     async with company(tmp_path, name, WORDED) as house:
         await house.operator("write a blog post about our summer fair")

@@ -12,7 +12,7 @@ BOUGHT = {"told": {"customer_details": {"email": "h@globex.example", "name": "Gl
 EVENT = "stripe.checkout.session.completed"
 
 
-@pytest.mark.parametrize("name", weather("a model", "429", "nonsense"))
+@pytest.mark.parametrize("name", weather("a model"))
 async def test_a_subscription_ends_in_a_client_a_welcome_and_check_ins(tmp_path: Path, name: str) -> None:
     async with company(tmp_path, name, "Welcome to the club!") as house:
         await arrives(house, "stripe", EVENT, BOUGHT)
