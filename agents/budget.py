@@ -4,7 +4,7 @@ Money has a limit before it has a use. Each call is *reserved* at its worst case
 it cost::
 
     refusal = judge(wanted, used, allowance)  # a value with a sentence, or None: it may go
-    allowance_left(spent, limit_usd, day, zone)  # what is left of a day
+    used_by(spent, held, wanted, now, zone)  # what counts against each limit
 
 A limit stops model calls and nothing else. Commands, buttons, approvals, cancel and undo never ask this file; a refusal
 is a value that callers turn into a template ("I go on without a model").
@@ -200,26 +200,6 @@ def usd_of(called: ModelCalled) -> Decimal:
     return cost
 
 
-def allowance_left(spent: Iterable[Spent], limit_usd: Decimal, day: date, zone: ZoneInfo) -> Decimal:
-    """Return what may still be spent on models on ``day``; never below zero.
-
-    Args:
-        spent: Any stretch of history covering the day, in any order.
-        limit_usd: The operator's daily limit, from ``policy.toml``.
-        day: A calendar day where the operator lives, not in UTC.
-        zone: Where the operator lives.
-
-    Returns:
-        US dollars at full precision; round only for display.
-
-    Raises:
-        UnpricedModelError: A call has no known price. Taking it as zero would
-            quietly unlock an endless bill.
-    """
-    today = (line for line in spent if line.at.astimezone(zone).date() == day)
-    return max(limit_usd - sum((usd_of(line.called) for line in today), Decimal(0)), Decimal(0))
-
-
 def used_by(
     spent: Iterable[Spent], held: Iterable[Wanted], wanted: Wanted, now: datetime, zone: ZoneInfo
 ) -> dict[Scope, Used]:
@@ -314,7 +294,7 @@ class MemoryLedger:
 def _counts(line: Spent | Wanted, day: date, wanted: Wanted, today: date) -> list[Scope]:
     same_day = day == today
     applies = {
-        Scope.TASK: line.task == wanted.task,
+        Scope.TASK: line.task == wanted.task != "",
         Scope.WORKFLOW: same_day and line.workflow == wanted.workflow != "",
         Scope.ORIGIN: same_day and line.origin == wanted.origin,
         Scope.DAY: same_day,

@@ -67,7 +67,9 @@ def read_failure(error: BaseException) -> CallFailedError:
         never_left = bool(names & {"ConnectError", "ConnectTimeout"})
         return CallFailedError("the connection failed", again=True, charged=not never_left)
     match response.status_code:
-        case 401 | 402 | 403 as status:
+        case 402:
+            return CallFailedError("the provider finds no credit behind the key (402)", blame="key")
+        case 401 | 403 as status:
             return CallFailedError(f"the provider refused the key ({status})", blame="key")
         case 429:
             wait_s = _retry_after_s(response.headers.get("retry-after"))

@@ -32,7 +32,7 @@ from pydantic import BaseModel
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from agents.base import Thought
-from agents.budget import Ledger, Price, Refusal, Reservation, UnpricedModelError, Warned, tokens_worst
+from agents.budget import Ledger, Price, Refusal, Reservation, UnpricedModelError, tokens_worst
 from agents.failure import WAIT_MAX_S, CallFailedError, broken_stream, read_failure
 from agents.question import JSON_FORM, Answer, Explained, Messages, Question, Stream, in_words
 from agents.quoting import messages, redact, unfinished
@@ -107,7 +107,7 @@ class Gateway:
         secrets: Sequence[str] = (),
         cache: Cache | None = None,
         explain: Callable[[Explained], None] | None = None,
-        notice: Callable[[Warned], None] | None = None,
+        notice: Callable[[str], None] | None = None,
         timeout_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -115,12 +115,12 @@ class Gateway:
         """Take what it needs; nothing is called or imported yet.
 
         Args:
-            tiers: Which models; see `configure`.
+            tiers: Which models.
             ledger: Where every call is reserved and settled.
             secrets: Values that must not leave the house, beside the models' own keys.
             cache: For deterministic answers; None keeps none.
             explain: Told once for each question.
-            notice: Told when a warn level of the budget is reached.
+            notice: Told what the operator must know: a warn level of the budget is reached, a key is refused.
             timeout_s: For one call, from the first byte to the last; None: as the settings say.
             clock: Steady seconds.
             sleep: Between retries.
@@ -138,14 +138,11 @@ class Gateway:
         self._litellm = _Litellm()
         self._calls = asyncio.Semaphore(CALLS_AT_ONCE_MAX)
 
-    def configure(self, tiers: Tiers) -> None:
-        """Take new settings; a key that was refused stays so, another key starts afresh."""
-        self._tiers = tiers
-
     def troubles(self) -> tuple[str, ...]:
-        """Return one sentence for each model that is set up and cannot be asked now, for whoever shows the state."""
+        """Return a sentence for each model that cannot be asked now, and one for a key behind several."""
         models = {model.name: model for tier in self._tiers.models.values() for model in tier}
-        return tuple(filter(None, (self._breakers.resting(model, self._clock()) for model in models.values())))
+        told = (self._breakers.trouble(model, self._clock()) for model in models.values())
+        return tuple(dict.fromkeys(filter(None, told)))
 
     def has_models(self) -> bool:
         """Return whether any model is set up: where none is, nothing need be looked up for it."""
@@ -265,7 +262,9 @@ class Gateway:
                 repair = [*sent, {"role": "assistant", "content": answer.text}, {"role": "user", "content": thought}]
                 thought = question.read(model, await self._with_retries(question, model, repair))
         except CallFailedError as error:
-            self._breakers.blame(model, error.blame, self._clock(), error.retry_after_s)
+            news = self._breakers.blame(model, error.blame, self._clock(), error.retry_after_s)
+            if news and self._notice is not None:
+                self._notice(news)
             raise
         self._breakers.answered(model)
         if isinstance(thought, str):
@@ -353,7 +352,7 @@ class Gateway:
     async def _settle(self, reserved: Reservation, called: ModelCalled) -> None:
         for warned in await self._ledger.settle(reserved, called):
             if self._notice is not None:
-                self._notice(warned)
+                self._notice(warned.text)
 
 
 def _worth_another(error: BaseException) -> bool:

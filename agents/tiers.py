@@ -14,7 +14,6 @@ that speaks OpenAI's language, at ``COMPATIBLE_BASE_URL``.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -26,7 +25,7 @@ from connectors.base import Setting
 FREE = Price(Decimal(0), Decimal(0))
 TIERS = ("large", "small", "local")  # from dear to cheap: failover goes down, never up
 TIMEOUT_S = 60.0
-AUTH_REST_S = 3600.0  # a refused key is asked again after an hour, or as soon as it is another key
+AUTH_REST_S = 3600.0  # a refused key is tried again after an hour: there may be credit behind it by then
 COOLDOWN_S = 30.0  # after a failure that outlived its retries; doubles up to the next line
 COOLDOWN_MAX_S = 900.0
 
@@ -90,6 +89,7 @@ class Model:
         name: As the operator wrote it, ``"openai/gpt-4.1-mini"``; what events and cards say.
         route: litellm's name for it.
         key: The secret; never shown, not even by ``repr``.
+        setting: Which setting holds the key, or the address where there is none: what the operator has to look at.
         price: The operator's, or nothing for a model at home; None: litellm's price list is asked.
     """
 
@@ -97,6 +97,7 @@ class Model:
     tier: str
     route: str
     key: str = field(default="", repr=False)
+    setting: str = ""
     base_url: str = ""
     price: Price | None = None
 
@@ -112,9 +113,8 @@ class Model:
 
     @property
     def account(self) -> str:
-        """Who is asked, as whom: a refused key stops every model behind it, and a new key starts afresh."""
-        digest = hashlib.sha256(self.key.encode()).hexdigest()[:12]
-        return f"{self.name.partition('/')[0]}|{self.base_url}|{digest}"
+        """Who is asked: a refused key stops every model behind it. Keys change by starting again."""
+        return f"{self.name.partition('/')[0]}|{self.base_url}"
 
 
 @dataclass(frozen=True)
@@ -175,6 +175,7 @@ class Breakers:
     def __init__(self) -> None:
         self._rests: dict[str, tuple[float, str]] = {}
         self._failures: dict[str, int] = {}
+        self._refused: dict[str, str] = {}  # account → what the operator is told
 
     def resting(self, model: Model, now: float) -> str:
         """Return why the model must not be called now, or an empty string when it may be."""
@@ -184,11 +185,22 @@ class Breakers:
                 return f"{model.name}: {why}"
         return ""
 
-    def blame(self, model: Model, blame: str, now: float, retry_after_s: float = COOLDOWN_S) -> None:
-        """Take note of a failed call; ``blame`` is `agents.failure.CallFailedError.blame`."""
+    def trouble(self, model: Model, now: float) -> str:
+        """Return what the operator should know of this model: as `resting`, but a refused key stays one until it works."""
+        return self._refused.get(model.account) or self.resting(model, now)
+
+    def blame(self, model: Model, blame: str, now: float, retry_after_s: float = COOLDOWN_S) -> str:
+        """Take note of a failed call; ``blame`` is `agents.failure.CallFailedError.blame`.
+
+        Returns:
+            A sentence for the operator when this is news that nobody else can mend, else "".
+        """
         match blame:
-            case "key":  # no call to any model behind it, until the key or the hour changes
-                self._rests[model.account] = (now + AUTH_REST_S, "the provider refused the key")
+            case "key":  # no call to any model behind it for an hour
+                self._rests[model.account] = (now + AUTH_REST_S, f"the provider refused the key in {model.setting}")
+                known = model.account in self._refused
+                self._refused[model.account] = refused(model)
+                return "" if known else refused(model)
             case "wait":
                 self._rests[model.name] = (now + retry_after_s, "the provider asked us to wait")
             case "model":  # it failed, retries and all: it rests twice as long each time in a row
@@ -197,13 +209,24 @@ class Breakers:
                 rest_s = min(COOLDOWN_S * 2 ** min(count, 10), COOLDOWN_MAX_S)
                 self._rests[model.name] = (now + rest_s, "it failed a moment ago")
             case _:
-                return  # it answered, only not what we wanted
+                pass  # it answered, only not what we wanted
+        return ""
 
     def answered(self, model: Model) -> None:
         """It works."""
         self._failures.pop(model.name, None)
         self._rests.pop(model.name, None)
         self._rests.pop(model.account, None)
+        self._refused.pop(model.account, None)
+
+
+def refused(model: Model) -> str:
+    """Return what the operator is told when a provider does not take the key."""
+    provider = model.name.partition("/")[0]
+    return (
+        f"{provider} at {model.base_url} refused the key in {model.setting}: it is wrong, or there is no credit behind it. "
+        "Mend it and start me again; until then I go on without its models."
+    )
 
 
 def _model(name: str, tier: str, setting: str, known: Mapping[str, str], prices: Mapping[str, Price]) -> Model | str:
@@ -221,6 +244,7 @@ def _model(name: str, tier: str, setting: str, known: Mapping[str, str], prices:
         tier=tier,
         route=f"{provider.route}/{rest}",
         key=known[provider.key] if provider.key else "",
+        setting=provider.key or provider.base,
         base_url=known[provider.base],
         price=prices.get(name, provider.price),
     )

@@ -101,6 +101,8 @@ class History:
         self.message: Callable[[Said], Any] = lambda said: said
         self.state: Callable[[int], TaskState] = lambda task: believe(task, log.lines(task))
         self.explained: Callable[[str], Sequence[Mapping[str, Any]]] = lambda _: ()  # `ExplainLog.of_task`
+        self.spending: Callable[[], Sequence[str]] = list  # what models have cost: `SpendingLedger.lines`
+        self.troubles: Callable[[], Sequence[str]] = tuple  # models that cannot be asked: `Gateway.troubles`
 
     def _view(self) -> View:
         return View(self.actions, self._secret, self._zone, self._now())
@@ -212,7 +214,7 @@ class History:
                 spent = books.spent(self._now() - timedelta(days=limit.days), action=limit.action)
                 used = money(spent.get(limit.currency, Decimal(0)), limit.currency).partition(" ")[0]
                 lines.append(f"{Decimal(used):,} of {limit.words}")
-        return lines
+        return [*lines, *self.spending(), *self.troubles()]
 
     def day(self, since: datetime | None = None, ahead: timedelta = timedelta(days=1)) -> Day:
         """Return what a digest is made from, since a time (default: 24 hours ago), looking so far ahead."""
@@ -257,8 +259,20 @@ class History:
             received=received,
             coming=sorted(coming),
             paused=sorted(self.state(HOUSE).paused),
-            attention=[alarm.text for alarm in self.alarms()],
+            attention=self._attention(),
+            model_usd=self._models(stamp(since), stamp(now + timedelta(seconds=1)))[1],
         )
+
+    def _attention(self) -> list[str]:
+        return [*self.troubles(), *(alarm.text for alarm in self.alarms())]
+
+    def _models(self, begin: str, end: str) -> tuple[int, Decimal]:
+        """Return how many answers models gave in a time, and what they cost in US dollars."""
+        asked = select(events).where(events.c.type == "ModelCalled", events.c.at >= begin, events.c.at < end)
+        with self._database.read() as connection:
+            made = [read_line(row).event for row in connection.execute(asked)]
+        costs = [Decimal(event.cost_usd) for event in made if isinstance(event, ModelCalled)]
+        return len(costs), sum(costs, Decimal(0))
 
     def alarms(self) -> tuple[Alarm, ...]:
         """Return what wants attention, the most pressing first."""
@@ -284,8 +298,8 @@ class History:
         begin, end = stamp(since), stamp(until)
         done: Counter[str] = Counter()
         decided: dict[str, int] = dict.fromkeys((UNCHANGED, EDITED, REJECTED, UNDONE), 0)
-        troubled = calls = 0
-        usd = Decimal(0)
+        troubled = 0
+        calls, usd = self._models(begin, end)
         received: dict[str, Decimal] = {}
         with self._database.read() as connection:
             for row in connection.execute(select(effects).where(effects.c.at >= begin, effects.c.at < end)):
@@ -295,11 +309,6 @@ class History:
             inside = select(events.c.n).where(events.c.at >= begin, events.c.at < end)
             for row in connection.execute(select(decisions.c.how).where(decisions.c.n.in_(inside))):
                 decided[row.how] += 1
-            asked = select(events).where(events.c.type == "ModelCalled", events.c.at >= begin, events.c.at < end)
-            for row in connection.execute(asked):
-                event = read_line(row).event
-                assert isinstance(event, ModelCalled)
-                calls, usd = calls + 1, usd + Decimal(event.cost_usd)
             books = Books(connection)
             for payment in books.all("payment"):
                 amount, _, currency = str(payment.data.get("amount", "")).partition(" ")
@@ -310,7 +319,7 @@ class History:
         return Span(
             title=week if name == "week" else f"{since:%B %Y}",
             done=done, troubled=troubled, decided=decided, receivable=receivable, received=received,
-            model_calls=calls, model_usd=usd, attention=[alarm.text for alarm in self.alarms()],
+            model_calls=calls, model_usd=usd, attention=self._attention(),
         )  # fmt: skip
 
     # ── answers ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -356,7 +365,7 @@ class History:
                 text = (
                     "\n".join(["Limits:", *(f"- {line}" for line in lines)])
                     if lines
-                    else "No limits are set in policy.toml."
+                    else "No limits are set in policy.toml, and no model is set up that could cost anything."
                 )
                 return _answered(text)
             case _:

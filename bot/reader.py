@@ -82,7 +82,7 @@ class WordReader:
             zone: Where the operator lives.
             company: Its locale and currency.
             state: What is believed of a task.
-            model: A small one: prompt, schema, material → JSON.
+            model: A small one: prompt, schema, material, task → JSON.
             turns: `bot.briefing.Briefing.turns`: the conversation so far, for the model.
         """
         self._understanding = understanding
@@ -137,7 +137,7 @@ class WordReader:
         reading = await asyncio.to_thread(self._understanding.read, text, **scene)  # type: ignore[arg-type]
         if reading.doubt and self._model is not None:
             said = await self._turns(state.place, "", unless=text) if self._turns is not None else []
-            model = functools.partial(self._model, material=said)
+            model = functools.partial(self._model, material=said, task=str(state.id))
             before = [words for origin, words in said if origin is Origin.OPERATOR]
             reading = await self._understanding.understand(text, model=model, before=before, **scene)
         return reading.understood("")

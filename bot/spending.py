@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from agents.budget import Allowance, MemoryLedger, Reservation, Spent, Warned
+from agents.budget import Allowance, Limit, MemoryLedger, Reservation, Scope, Spent, Wanted, Warned
 from memory.events import ModelCalled, Origin
 from memory.line import stamp
 from memory.log import Log, events, read_line
@@ -39,6 +40,22 @@ class SpendingLedger(MemoryLedger):
         task = reservation.wanted.task
         self._write(int(task) if task.isdecimal() else 0, called)
         return await super().settle(reservation, called)
+
+    def lines(self) -> list[str]:
+        """Return what models have cost of what they may, for whoever asks how the budget stands."""
+        nobody = Wanted("", "", Origin.SYSTEM, "", Decimal(0), 0)
+        used = self._used(nobody)
+        return [
+            f"Models {name}: {used[scope].usd:.2f} of {_usd(limit)}, {used[scope].tokens:,} tokens"
+            for name, scope, limit in (
+                ("today", Scope.DAY, self.allowance.day),
+                ("this month", Scope.MONTH, self.allowance.month),
+            )
+        ]
+
+
+def _usd(limit: Limit) -> str:
+    return "no limit" if limit.usd is None else f"{limit.usd:.2f} USD"
 
 
 def _spent_since(log: Log, since: datetime) -> list[Spent]:

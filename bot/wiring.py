@@ -18,7 +18,7 @@ import agents
 import connectors
 import memory
 from agents.base import Agent
-from agents.budget import Allowance, Warned
+from agents.budget import Allowance
 from agents.llm import Gateway
 from agents.playbook import broken
 from agents.tiers import SETTINGS as MODEL_SETTINGS
@@ -216,7 +216,8 @@ def _build(
     )
     tell = _Tell()
     explained = ExplainLog(given.home, now, redactor(given))
-    gateway = _gateway(given, log, zone, now, tell, remember.context, explained)
+    ledger = _ledger(given, log, zone, now, tell)
+    gateway = _gateway(given, ledger, tell, remember.context, explained)
     remembering = Remembering(database, given.home, files, remember.context, embedder=remember.embedder, now=now)
     keeper = Keeper(remembering, log, files, given.home, replayed, lambda: runner.drop_beliefs())  # noqa: PLW0108 - made below
     remembering.close_own = keeper.close_own
@@ -290,6 +291,7 @@ def _build(
     runner = tell.runner = Runner(staff)
     remembering.turn = runner.quiet
     history.explained = explained.of_task
+    history.spending, history.troubles = ledger.lines if gateway.has_models() else list, gateway.troubles
     copies = Copies(database, staff.channels, runner.state_now, runner.courier.card)
     staff.beside = {**staff.beside, "copies": copies.run}
     keeper.overwrite = copies.poke
@@ -337,29 +339,26 @@ class _Recollection:
     embedder: Callable[[], embed.Embedder | None]
 
 
-def _gateway(
-    given: Settings,
-    log: Log,
-    zone: ZoneInfo,
-    now: Callable[[], datetime],
-    tell: _Tell,
-    cache: Context,
-    explain: ExplainLog,
-) -> Gateway:
+def _ledger(given: Settings, log: Log, zone: ZoneInfo, now: Callable[[], datetime], tell: _Tell) -> SpendingLedger:
     caps = given.policy.models_usd
     fresh = Allowance()
     allowance = replace(fresh, **{name: replace(getattr(fresh, name), usd=cap) for name, cap in caps.items()})
-    ledger = SpendingLedger(allowance, now, zone, log, tell.note)
+    return SpendingLedger(allowance, now, zone, log, tell.note)
+
+
+def _gateway(given: Settings, ledger: SpendingLedger, tell: _Tell, cache: Context, explain: ExplainLog) -> Gateway:
     secrets_ = given.secrets((*HOUSE_SETTINGS, *declared_settings()))
-    return Gateway(Tiers.read(given.values), ledger, secrets=secrets_, cache=cache, explain=explain, notice=tell.warned)
+    return Gateway(Tiers.read(given.values), ledger, secrets=secrets_, cache=cache, explain=explain, notice=tell.notice)
 
 
 def small_model(gateway: Gateway) -> Callable[..., Awaitable[Json]]:
     """Return the model that is asked where reading leaves a doubt."""
 
-    async def ask(prompt: str, schema: type[BaseModel], material: Sequence[tuple[Origin, str]] = ()) -> Json:
+    async def ask(
+        prompt: str, schema: type[BaseModel], material: Sequence[tuple[Origin, str]] = (), task: str = ""
+    ) -> Json:
         thought = await gateway.ask(
-            "understand", prompt, material=material, schema=schema, tier="small", origin=Origin.OPERATOR
+            "understand", prompt, material=material, schema=schema, tier="small", origin=Origin.OPERATOR, task=task
         )
         return thought.data
 
@@ -379,9 +378,9 @@ class _Tell:
         if self.runner is not None:
             self.runner.note(task, event)
 
-    def warned(self, warning: Warned) -> None:
+    def notice(self, text: str) -> None:
         if self.runner is not None and self.runner.courier.group is not None:
-            self.runner.courier.group.create_task(self.runner.tell(warning.text))
+            self.runner.courier.group.create_task(self.runner.tell(text))
 
     def keep(self, mask: str, intent: str) -> None:
         if self.runner is not None:

@@ -1,7 +1,7 @@
 """Money has a limit before it has a use. Values in, values out."""
 
 import asyncio
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -21,7 +21,6 @@ from agents.budget import (
     UnpricedModelError,
     Used,
     Wanted,
-    allowance_left,
     judge,
     levels_reached,
     tokens_worst,
@@ -52,20 +51,28 @@ def wanted(usd: str = "0.10", tokens: int = 100, **whose) -> Wanted:
 
 
 def test_a_day_is_the_operators_day() -> None:
-    late = datetime(2026, 3, 30, 22, 30, tzinfo=UTC)  # half past midnight of the 31st in Berlin
+    late = spent("0.30", datetime(2026, 3, 30, 22, 30, tzinfo=UTC))  # half past midnight of the 31st in Berlin
 
-    assert allowance_left([spent("0.30", late)], Decimal(1), date(2026, 3, 31), BERLIN) == Decimal("0.70")
-    assert allowance_left([spent("0.30", late)], Decimal(1), date(2026, 3, 30), BERLIN) == Decimal(1)
+    def used(now: datetime) -> dict[Scope, Used]:
+        return used_by([late], [], wanted(task="2"), now, BERLIN)
 
-
-def test_what_is_left_is_never_below_zero() -> None:
-    assert allowance_left([spent("5")], Decimal(1), NOON.date(), BERLIN) == 0
+    assert used(datetime(2026, 3, 31, 9, tzinfo=UTC))[Scope.DAY].usd == Decimal("0.30")
+    assert used(datetime(2026, 3, 30, 9, tzinfo=UTC))[Scope.DAY].usd == 0
 
 
 @pytest.mark.parametrize("price", ["", "unknown", "NaN", "Infinity", "-1"])
 def test_a_line_without_a_price_is_not_taken_as_zero(price: str) -> None:
     with pytest.raises(UnpricedModelError, match="MODEL_PRICES"):
-        allowance_left([spent(price)], Decimal(1), NOON.date(), BERLIN)
+        used_by([spent(price)], [], wanted(), NOON, BERLIN)
+
+
+def test_calls_of_no_task_are_not_all_of_one_task() -> None:
+    before = [spent("0.40", task="", workflow="")] * 3
+    nobody = wanted("0.20", task="", workflow="")
+    used = used_by(before, [], nobody, NOON, BERLIN)
+
+    assert judge(nobody, used, Allowance()) is None
+    assert used[Scope.DAY].usd == Decimal("1.20")
 
 
 def test_fractions_of_a_cent_are_kept() -> None:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import BaseModel
 
-from agents.budget import Allowance, Limit, MemoryLedger, Price, Reservation, Scope, Warned
+from agents.budget import Allowance, Limit, MemoryLedger, Price, Reservation
 from agents.failure import CallFailedError
 from agents.llm import ATTEMPTS_MAX, Explained, Gateway
 from agents.question import Answer
@@ -58,7 +58,7 @@ class House:
         self.now_s = 0.0
         self.slept: list[float] = []
         self.explained: list[Explained] = []
-        self.warned: list[Warned] = []
+        self.warned: list[str] = []
         self.ledger = MemoryLedger(allowance, lambda: NOW, ZONE)
         self.gateway = Gateway(
             Tiers.read(settings),
@@ -358,19 +358,25 @@ async def test_a_refused_key_is_not_tried_again(house, server, status) -> None:
     assert len(server.calls()) == 1, "both models stand behind the same key"
 
 
-async def test_a_new_key_is_tried_at_once_and_the_old_one_after_an_hour(house, server) -> None:
+async def test_a_refused_key_is_told_once_and_tried_again_after_an_hour(house, server) -> None:
     server.fails("Acme", 401, times=0)
+    server.fails("Acme", 402, times=1)
     server.says("Acme", "49.00")
     one = house()
     assert (await one.ask("Acme?")).text == ""
+    assert (await one.ask("Acme?")).text == ""
+    (sentence,) = one.warned
+    assert "refused the key in OPENAI_API_KEY" in sentence
+    assert "start me again" in sentence
+    assert one.gateway.troubles() == (sentence,), "one sentence for a key, however many models stand behind it"
 
-    one.gateway.configure(Tiers.read(server.settings(OPENAI_API_KEY="key-number-two")))
-    assert (await one.ask("Acme?")).text == "49.00"
-
-    one.gateway.configure(Tiers.read(server.settings()))
-    assert (await one.ask("Acme?")).text == "", "the old key is still the old key"
+    one.now_s += AUTH_REST_S
+    assert one.gateway.troubles() == (sentence,), "its rest is over, and nobody knows that it works"
+    assert (await one.ask("Acme?")).text == ""
     one.now_s += AUTH_REST_S
     assert (await one.ask("Acme?")).text == "49.00"
+    assert one.warned == [sentence], "the same news twice is none"
+    assert one.gateway.troubles() == ()
 
 
 async def test_a_model_that_keeps_failing_rests_longer_each_time(house, server) -> None:
@@ -400,13 +406,13 @@ async def test_a_model_does_not_rest_for_an_answer_that_was_too_long(house, serv
 
 
 async def test_the_gateway_says_who_rests(house, server) -> None:
-    server.fails("Acme", 401)
+    server.fails("Acme", 503)
     one = house()
-    await one.ask("Acme?")
+    await one.ask("Acme?", tier="large")
 
     assert set(one.gateway.troubles()) == {
-        "openai/gpt-4.1-mini: the provider refused the key",
-        "openai/gpt-4.1: the provider refused the key",
+        "openai/gpt-4.1-mini: it failed a moment ago",
+        "openai/gpt-4.1: it failed a moment ago",
     }
 
 
@@ -505,7 +511,7 @@ async def test_warn_levels_are_told(house, server) -> None:
 
     await one.ask("Acme?")
 
-    assert [(warned.scope, warned.pct) for warned in one.warned] == [(Scope.DAY, 50)]
+    assert one.warned == ["50 % of the model budget for today is used."]
 
 
 async def test_a_cancelled_call_is_counted(house) -> None:

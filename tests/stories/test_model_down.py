@@ -46,6 +46,30 @@ async def test_the_card_has_the_template_and_says_why(tmp_path: Path, fault: str
             await gateway.close()
 
 
+@pytest.mark.parametrize("_", [pytest.param("", marks=node)])
+async def test_a_refused_key_is_told_once_with_the_setting_to_mend_and_stays_in_budget_and_digest(
+    tmp_path: Path, _: str
+) -> None:
+    with ModelServer.started() as server:
+        server.fails("", 401)
+        async with home(tmp_path, server) as house:
+            await house.operator("write Acme that the draft is ready")
+            await house.operator("write Acme that the files are online")
+            async with asyncio.timeout(10):
+                while not [text for text in house.channel.words if "OPENAI_API_KEY" in text]:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+            (told,) = [text for text in house.channel.words if "OPENAI_API_KEY" in text]
+            assert "refused the key in OPENAI_API_KEY" in told
+            assert "start me again" in told
+            assert len(server.calls()) == 1
+            for question in ("/budget", "/digest"):
+                await house.operator(question)
+                assert told in house.channel.words[-1]
+            assert "Models today: 0.00 of 2.00 USD" in house.channel.words[-2]
+            assert house.machine.gateway is not None
+            await house.machine.gateway.close()
+
+
 async def test_that_there_is_no_model_is_no_news(tmp_path: Path) -> None:
     async with PaperHouse(tmp_path / "home", environment={"REDIS_URL": "none"}) as house:
         await house.operator("write Acme that the draft is ready")
@@ -71,6 +95,13 @@ async def test_a_budget_that_runs_low_is_told_and_one_that_is_used_up_ends_in_th
             (why,) = [reason for reason in house.card().reasons if reason.startswith("Worded from my template.")]
             assert "The model budget for today does not allow another call" in why
             assert len(model_calls(house)) == 1
+            for command, says in (
+                ("/budget", "Models today: 0.01 of 0.01 USD, 22,500 tokens"),
+                ("/digest", "Models: 0.01 USD"),
+                ("/help", "/approvals"),  # the operator's own commands do not ask the budget
+            ):
+                await house.operator(command)
+                assert says in house.channel.words[-1]
             assert house.machine.gateway is not None
             await house.machine.gateway.close()
 
