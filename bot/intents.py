@@ -34,10 +34,9 @@ from bot.reading.fit import Fitted, fit
 from bot.reading.manners import bare, is_conditional, is_negated
 from bot.reading.mask import PLAIN, flags, masked
 from bot.reading.names import Directory, proper_names
-from bot.reading.nobody import NOBODYS
 from bot.reading.phrasebook import Phrasebook
 from bot.reading.router import NOBODY, Embedder, Guess, Router, Sample, stamp
-from bot.reading.sayings import SAYINGS
+from bot.reading.sayings import NOBODYS, SAYINGS
 from bot.reading.slotkinds import WIDER, slots_of
 from bot.reading.split import PARTS_MAX, cuts
 from bot.reading.templates import Coded, Template, coded, fits, templates

@@ -186,6 +186,14 @@ class Router:
 
     def guesses(self, samples: Sequence[Sample]) -> list[Guess]:
         """Return the same for many at once."""
+        chances, likeness = self._measured(samples)
+        return [self._guess(row, None if likeness is None else likeness[i]) for i, row in enumerate(chances)]
+
+    def chances(self, samples: Sequence[Sample]) -> Floats:
+        """Return a row a sample: the probability of each of `intents`."""
+        return self._measured(samples)[0]
+
+    def _measured(self, samples: Sequence[Sample]) -> tuple[Floats, Any]:
         lexical = self.lexical.logits(_lexical(samples, self.words, self.letters))
         dense, likeness = None, None
         if self.dense is not None and self.embedder is not None and self.vectors is not None:
@@ -193,8 +201,7 @@ class Router:
             dense = self.dense.logits(_dense(vectors, samples))
             likeness = vectors @ self.vectors.T
         halves = [lexical] if dense is None else [lexical, dense]
-        chances = softmax(_fused(halves, self.share) / self.temperature)
-        return [self._guess(row, None if likeness is None else likeness[i]) for i, row in enumerate(chances)]
+        return softmax(_fused(halves, self.share) / self.temperature), likeness
 
     def _guess(self, chances: Floats, likeness: Any) -> Guess:
         order = [int(i) for i in np.argsort(-chances) if self.intents[i] != NOBODY]

@@ -47,7 +47,7 @@ class Labelled:
 
 
 def messages(part: str) -> list[Labelled]:
-    """Return ``dev`` or ``held_out``."""
+    """Return ``dev``, ``second`` or ``held_out``."""
     rows = [json.loads(line) for line in (FOLDER / f"{part}.jsonl").read_text().splitlines()]
     return [
         Labelled(
@@ -212,7 +212,7 @@ def main() -> None:
     parser.add_argument(
         "model", type=Path, nargs="?", help="folder of the exported embedding model; without: words alone"
     )
-    parser.add_argument("--part", default="held_out", choices=("dev", "held_out"))
+    parser.add_argument("--part", default="held_out", choices=("dev", "second", "third", "held_out"))
     parser.add_argument("--show", action="store_true", help="print every miss")
     args = parser.parse_args()
     from memory import embed
