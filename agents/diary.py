@@ -92,12 +92,10 @@ class Agenda(Intent):
     """Say what a day holds: meetings, reminders, and invoices that fall due."""
 
     examples: ClassVar[tuple[str, ...]] = (
-        "what's on today?",
         "agenda",
         "what do I have tomorrow?",
         "show my calendar for Friday",
         "what's coming up this week?",
-        "any meetings today?",
         "my schedule please",
         "when is the meeting with Acme?",
         "what's planned for Monday",
