@@ -90,6 +90,8 @@ class Database:
         self.before_commit: list[Callable[[Connection], None]] = []
         self.after_commit: list[Callable[[], None]] = []
         self.after_rollback: list[Callable[[], None]] = []
+        self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
+        self._writing: Connection | None = None  # the writer's own, kept open: opening one costs as much as a commit
         self._thread = threading.Thread(target=self._write_loop, name="soloist-writer", daemon=True)
         self._thread.start()
 
@@ -158,7 +160,7 @@ class Database:
         try:
             with self.engine.connect() as connection:
                 yield connection
-        except DBAPIError as error:
+        except (DBAPIError, self._driver_error) as error:
             raise StorageError(explain(error, self.where)) from error
 
     def submit(self, work: Callable[[Connection], T]) -> Future[T]:
@@ -204,6 +206,12 @@ class Database:
     # ── the writer ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _write_loop(self) -> None:
+        try:
+            self._serve_writes()
+        finally:
+            self._drop_connection()
+
+    def _serve_writes(self) -> None:
         while True:
             first = self._queue.get()
             if first is None:
@@ -230,11 +238,15 @@ class Database:
 
     def _commit(self, group: list[_Unit]) -> None:
         try:
-            with self.engine.connect() as connection, connection.begin():
+            if self._writing is None:
+                self._writing = self.engine.connect()
+            connection = self._writing
+            with connection.begin():
                 results = [unit.work(connection) for unit in group]
                 for hook in self.before_commit:
                     hook(connection)
         except Exception as error:  # noqa: BLE001 - whatever a caller's work raised belongs to that caller
+            self._drop_connection()  # whatever state it is in, the next write begins on a sound one
             for rollback in self.after_rollback:
                 rollback()
             if len(group) > 1:
@@ -242,7 +254,7 @@ class Database:
                 for unit in group:
                     self._commit([unit])
                 return
-            if isinstance(error, DBAPIError):
+            if isinstance(error, DBAPIError | self._driver_error):
                 failure = StorageError(explain(error, self.where))
                 failure.__cause__ = error
                 group[0].done.set_exception(failure)
@@ -254,6 +266,12 @@ class Database:
             after()
         for unit, result in zip(group, results, strict=True):
             unit.done.set_result(result)
+
+    def _drop_connection(self) -> None:
+        connection, self._writing = self._writing, None
+        if connection is not None:
+            with contextlib.suppress(DBAPIError, self._driver_error):
+                connection.close()
 
 
 def _own(home: Path) -> int:
@@ -296,6 +314,6 @@ def _sqlite(path: Path) -> Engine:
         # The writer takes the lock at once; a reader's snapshot needs none. With isolation_level None the driver
         # begins nothing by itself (SQLAlchemy docs, "Serializable isolation / Savepoints" for pysqlite).
         writer = threading.current_thread().name == "soloist-writer"
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+        connection.connection.cursor().execute("BEGIN IMMEDIATE" if writer else "BEGIN")
 
     return engine

@@ -71,18 +71,21 @@ class People:
 
     def all(self) -> tuple[Person, ...]:
         """Return everybody, the operator first."""
-        found = dict.fromkeys((*self._known, *self._store.load()))
-        return tuple(sorted(found, key=lambda person: person.role is not Origin.OPERATOR))
+        return tuple(sorted(dict.fromkeys(self._listed()), key=lambda person: person.role is not Origin.OPERATOR))
 
     def find(self, team: str, user: str) -> Person | None:
         """Return who this is, or None for a stranger."""
         if not team or not user:
             return None
-        return next((person for person in self.all() if (person.team, person.user) == (team, user)), None)
+        found = [person for person in self._listed() if person.user == user and person.team == team]
+        return next((person for person in found if person.role is Origin.OPERATOR), found[0] if found else None)
 
     def operator(self) -> Person | None:
         """Return the operator."""
-        return next((person for person in self.all() if person.role is Origin.OPERATOR), None)
+        return next((person for person in self._listed() if person.role is Origin.OPERATOR), None)
+
+    def _listed(self) -> tuple[Person, ...]:
+        return (*self._known, *self._store.load())
 
     def refusal(self) -> str:
         """Return what a stranger is told."""
