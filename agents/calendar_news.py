@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from agents.base import ActionCall, Agent, Choice, Desk, Proposal, Record, Task, Write
-from agents.letter import moment_words
+from agents.letter import moment_words, pinned
 from agents.percept import NAME_MAX, line
+from agents.reminder import reminder
 from memory.events import Json
 
 
@@ -19,13 +20,16 @@ class CalendarNews(Agent):
     """Hears what was done to the calendar elsewhere."""
 
     hears = ("calendar.*",)
-    proposes = ("books.write",)
+    proposes = ("books.write", "books.remind")
 
     async def work(self, task: Task, desk: Desk) -> Proposal:
         """Say what changed, and propose that our books follow."""
         item = task.item or {}
         title = line(str(item.get("title") or ""), NAME_MAX) or "an event without a title"
-        record = _meeting(str(item.get("event") or ""), desk)
+        event = str(item.get("event") or "")
+        if event and (noted := next(iter(desk.records("reminder", event=event)), None)):
+            return _note(title, task.item_kind, item, noted, desk)
+        record = _meeting(event, desk)
         match task.item_kind:
             case "calendar.moved":
                 return _moved(title, item, record, desk)
@@ -34,6 +38,36 @@ class CalendarNews(Agent):
             case "calendar.clash":
                 return _clash(title, item, desk)
         return Proposal(say=f"Something happened to {title} in your calendar ({task.item_kind}).")
+
+
+def _note(title: str, kind: str, item: Mapping[str, Json], noted: Record, desk: Desk) -> Proposal:
+    """A follow-up that was moved is told on its new day, and one that was taken out is not told at all."""
+    if noted.data["status"] != "waiting" or kind not in {"calendar.moved", "calendar.cancelled"}:
+        return Proposal()  # our books know
+    client = str(noted.data.get("client") or "")
+    if kind == "calendar.moved":
+        start = _at(item, "start", desk)
+        if start == datetime.fromisoformat(str(noted.data["when"])):
+            return Proposal()
+        kept = {name: value for name, value in noted.data.items() if name not in {"text", "when", "status", "client"}}
+        call = reminder(desk, str(noted.data["text"]), start, client, **kept)
+        former = Write(kind="reminder", key=noted.key, data={**noted.data, "status": "moved", "event": ""})
+        call = ActionCall(
+            name=call.name,
+            args=call.args,
+            writes=(*call.writes, former),
+            needs={**call.needs, **pinned(noted)},
+            client=client,
+        )
+        return Proposal(say=f"{title} was moved in your calendar to {moment_words(start)}.", calls=(call,))
+    call = ActionCall(
+        name="books.write",
+        args={"summary": f"No reminder of {noted.data['text']}"},
+        writes=(Write(kind="reminder", key=noted.key, data={**noted.data, "status": "cancelled"}),),
+        needs=pinned(noted),
+        client=client,
+    )
+    return Proposal(say=f"{title} was taken out of your calendar.", calls=(call,))
 
 
 def _meeting(event: str, desk: Desk) -> Record | None:

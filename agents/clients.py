@@ -38,6 +38,7 @@ from agents.directory import (
     which,
 )
 from agents.edits import with_edits
+from agents.follow_ups import called_off
 from agents.letter import (
     amount_words,
     day_words,
@@ -59,6 +60,10 @@ _FIELD = "|".join(sorted(map(re.escape, FIELDS), key=len, reverse=True))
 _SET = re.compile(
     rf"\b({_FIELD})\b(?:\s+address)?\s*(?:to|is now|is|=|:|changed to)?\s*(.+)$", re.IGNORECASE | re.DOTALL
 )
+
+_STANDS = re.compile(r"\b(?:as|is|are|to)\s+(?:an?\s+)?(active|inactive|former|lead)\b", re.IGNORECASE)
+GONE = frozenset({"inactive", "former", "left", "gone", "lost", "cancelled"})
+"""What the status says of a client who has left."""
 
 
 class AddClient(Intent):
@@ -245,7 +250,7 @@ class Clients(Agent):
     """Knows everybody the company works with."""
 
     intents = (AddClient, WhoIs, UpdateClient)
-    proposes = ("books.write",)
+    proposes = ("books.write", "calendar.strike")
 
     @with_edits
     async def work(self, task: Task, desk: Desk) -> Proposal:
@@ -427,14 +432,27 @@ def _update(wish: UpdateClient, task: Task, desk: Desk) -> Proposal:
         for name, value in changed.items()
     }
     what = " and ".join(name.replace("_", " ") for name in changed)
+    writes, notes, told = _left_behind(client, changed, desk)
     call = ActionCall(
         name="books.write",
         args={"summary": f"{named(client)}: new {what}", "fields": fields},
-        writes=(Write(kind="client", key=client.key, data={**client.data, **changed}),),
+        writes=(Write(kind="client", key=client.key, data={**client.data, **changed}), *writes),
         needs=pinned(client),
         client=client.key,
     )
-    return Proposal(calls=(call,), results={"client": client.key, **changed}, sources=cited(client))
+    results = {"client": client.key, **changed}
+    return Proposal(calls=(call, *notes), results=results, reasons=told, sources=cited(client))
+
+
+def _left_behind(
+    client: Record, changed: Mapping[str, Json], desk: Desk
+) -> tuple[tuple[Write, ...], tuple[ActionCall, ...], tuple[str, ...]]:
+    """A client who has left needs no following up: return what ends it, here and in the calendar, and what is said."""
+    if str(changed.get("status") or "").casefold() not in GONE:
+        return (), (), ()
+    waiting = desk.records("reminder", client=client.key, status="waiting")
+    texts = ", ".join(str(each.data["text"]) for each in waiting)
+    return *called_off(desk, waiting, "cancelled"), ((f"No longer to come: {texts}.",) if waiting else ())
 
 
 def _changes(wish: UpdateClient, task: Task, client: Record) -> dict[str, Json] | Proposal:
@@ -477,4 +495,6 @@ def _field_of(wish: UpdateClient, task: Task, client: Record) -> tuple[str, str]
     for name in (named(client), str(wish.client), client.key):
         rest = re.sub(rf"(?<![\w@)]){re.escape(name)}\b(?:'s|’s)?", " ", rest, count=1, flags=re.IGNORECASE)
     found = _SET.search(rest)
+    if found is None and (stands := _STANDS.search(rest)):
+        return "status", stands[1].casefold()
     return (FIELDS[found[1].casefold()], found[2].strip(" .\n")) if found else ("", "")

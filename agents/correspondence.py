@@ -30,6 +30,7 @@ from agents.directory import (
     whom,
 )
 from agents.edits import with_edits
+from agents.follow_ups import follow_ups
 from agents.letter import (
     body,
     day_words,
@@ -37,7 +38,6 @@ from agents.letter import (
     polish,
 )
 from agents.phrase import said_about
-from agents.reminder import reminder
 from agents.slots import ClientName, Day, Email, Moment
 
 _SAYS = re.compile(r"(?:\bthat\b|\bsaying\b|:)\s*(.+)$", re.IGNORECASE | re.DOTALL)
@@ -165,7 +165,7 @@ class Correspondence(Agent):
     """Writes to clients on the operator's behalf."""
 
     intents = (FollowUp, WriteMail)
-    proposes = ("mail.send", "books.remind")
+    proposes = ("mail.send", "books.remind", "calendar.note")
 
     @with_edits
     async def work(self, task: Task, desk: Desk) -> Proposal:
@@ -186,8 +186,9 @@ async def _follow_up(wish: FollowUp, task: Task, desk: Desk) -> Proposal:
     when = wish.when or (_at_nine(wish.day, desk) if wish.day else None)
     if when and when > desk.now:
         text = f"Follow up with {named(client)}" + (f" on {what}" if what else "")
-        call = reminder(desk, text, when.astimezone(desk.zone), client.key)
-        return Proposal(calls=(call,), results={"client": client.key, "when": call.args["when"]}, sources=cited(client))
+        noted = await follow_ups(desk, [(text, when.astimezone(desk.zone))], client.key)
+        results = {"client": client.key, "when": noted.calls[0].args["when"]}
+        return Proposal(calls=noted.calls, results=results, reasons=noted.reasons, sources=cited(client))
     if not address(client):
         return no_address(client)
     offer = next(

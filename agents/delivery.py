@@ -1,7 +1,8 @@
 """Delivery: what was promised to a client, with checkpoints on the calendar, and how far it is.
 
-A project is a record with dated checkpoints. Each comes back as a reminder; the status is read from the record and the
-date, never from somebody's impression.
+A project is a record with dated checkpoints. Each is noted in the calendar where one is connected, and comes back as a
+reminder (see ``follow_ups.py``); the status is read from the record and the date, never from
+somebody's impression.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import ClassVar
 from agents.base import ActionCall, Agent, Desk, Intent, Proposal, Record, Risk, Task, Write, local_day, local_now
 from agents.directory import cited, free_key, look_up, named, slug, the_client, whom
 from agents.edits import with_edits
+from agents.follow_ups import called_off, follow_ups
 from agents.letter import day_words, pinned, topic
-from agents.reminder import reminder
 from agents.slots import ClientName, Day, Span
 from memory.events import Json
 
@@ -142,20 +143,20 @@ class Delivery(Agent):
     """Keeps promises on a timeline."""
 
     intents = (PlanDelivery, ProjectStatus)
-    proposes = ("books.write", "books.remind")
+    proposes = ("books.write", "books.remind", "calendar.note", "calendar.strike")
 
     @with_edits
     async def work(self, task: Task, desk: Desk) -> Proposal:
         """Plan a project, or say how far it is."""
         match task.intent:
             case PlanDelivery() as wish:
-                return _plan(wish, task, desk)
+                return await _plan(wish, task, desk)
             case ProjectStatus() as wish:
                 return _status(wish, task, desk)
         raise NotImplementedError(f"delivery does not know {task.intent.id()!r}")
 
 
-def _plan(wish: PlanDelivery, task: Task, desk: Desk) -> Proposal:
+async def _plan(wish: PlanDelivery, task: Task, desk: Desk) -> Proposal:
     client = the_client(wish.client, task, desk)
     if isinstance(client, Proposal):
         return client
@@ -186,15 +187,16 @@ def _plan(wish: PlanDelivery, task: Task, desk: Desk) -> Proposal:
         needs={**pinned(client), f"project:{key}": 0},
         client=client.key,
     )
-    reminders = tuple(
-        reminder(desk, f"{name}: {title}", datetime.combine(day, REMIND_AT, tzinfo=desk.zone), client.key, project=key)
+    days = [
+        (f"{name}: {title}", datetime.combine(day, REMIND_AT, tzinfo=desk.zone))
         for name, day in points
         if day > today.date()
-    )
+    ]
+    noted = await follow_ups(desk, days, client.key, project=key)
     return Proposal(
-        calls=(project, *reminders),
+        calls=(project, *noted.calls),
         results={"project": key, "client": client.key, "due": end.isoformat()},
-        reasons=tuple(reasons),
+        reasons=(*reasons, *noted.reasons),
         sources=cited(client),
     )
 
@@ -253,23 +255,21 @@ def _tick(project: Record, name: str, desk: Desk) -> Proposal:
     points = [{**p, "done": today} if p["name"] == name else p for p in project.data["checkpoints"]]
     whole = all(point["done"] for point in points)
     data = {**project.data, "checkpoints": points, "status": "done" if whole else "running"}
+    writes, notes = called_off(desk, _waiting_for(project, name, desk), "done")
     call = ActionCall(
         name="books.write",
         args={"summary": f"{name} is done: {project.data['name']}", "fields": {"All done": "yes" if whole else "no"}},
-        writes=(Write(kind="project", key=project.key, data=data), *_no_longer_due(project, name, desk)),
+        writes=(Write(kind="project", key=project.key, data=data), *writes),
         needs=pinned(project),
         client=str(project.data["client"]),
     )
-    return Proposal(calls=(call,), results={"project": project.key}, sources=cited(project))
+    return Proposal(calls=(call, *notes), results={"project": project.key}, sources=cited(project))
 
 
-def _no_longer_due(project: Record, name: str, desk: Desk) -> tuple[Write, ...]:
+def _waiting_for(project: Record, name: str, desk: Desk) -> list[Record]:
     """A checkpoint that is done needs no reminder."""
-    return tuple(
-        Write(kind="reminder", key=waiting.key, data={**waiting.data, "status": "done"})
-        for waiting in desk.records("reminder", project=project.key, status="waiting")
-        if str(waiting.data["text"]).startswith(f"{name}: ")
-    )
+    waiting = desk.records("reminder", project=project.key, status="waiting")
+    return [each for each in waiting if str(each.data["text"]).startswith(f"{name}: ")]
 
 
 def _rows(project: Record, today: date) -> list[str]:

@@ -28,12 +28,12 @@ from agents.directory import (
     slug,
 )
 from agents.edits import with_edits
+from agents.follow_ups import follow_ups
 from agents.letter import (
     body,
     letter,
     polish,
 )
-from agents.reminder import reminder
 from agents.slots import ClientName, Email, Money
 from memory.events import Json
 
@@ -94,7 +94,7 @@ class Onboarding(Agent):
     """Welcomes new clients."""
 
     intents = (Onboard,)
-    proposes = ("books.write", "mail.send", "books.remind")
+    proposes = ("books.write", "mail.send", "books.remind", "calendar.note")
 
     @with_edits
     async def work(self, task: Task, desk: Desk) -> Proposal:
@@ -135,15 +135,16 @@ async def _onboard(wish: Onboard, task: Task, desk: Desk) -> Proposal:
     )
     # The books' call before it writes the client anew, so the mail cannot pin the version it sees now.
     mail = letter(to=[address(client)], subject=f"Welcome to {desk.company['name']}", text=text, key=client.key)
-    check_ins = [
-        reminder(desk, f"Check in with {named(client)}: {days} days since the start", _morning(desk, days), client.key)
-        for days in CHECK_IN_DAYS
+    days = [
+        (f"Check in with {named(client)}: {days} days since the start", _morning(desk, days)) for days in CHECK_IN_DAYS
     ]
+    check_ins = await follow_ups(desk, days, client.key)
     return Proposal(
-        calls=(note, mail, *check_ins),
-        results={"client": client.key, "check_ins": [call.args["when"] for call in check_ins]},
+        calls=(note, mail, *check_ins.calls),
+        results={"client": client.key, "check_ins": [call.args["when"] for call in check_ins.calls]},
         reasons=(
             f"Check-ins after {' and '.join(str(days) for days in CHECK_IN_DAYS)} days.",
+            *check_ins.reasons,
             *bought.reasons,
             *worded,
         ),

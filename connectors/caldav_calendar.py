@@ -50,6 +50,7 @@ from connectors.oauth import settings as oauth_settings
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 STRETCH_MAX = timedelta(days=366)
+NOTE_LENGTH = timedelta(minutes=15)  # a note takes no time; so long it is seen in a day's view
 YEARS = 10 * 365 * 24 * 3600.0  # the mark stays in the event, so the key holds as long as the event does
 
 
@@ -75,6 +76,14 @@ def _restore(arguments: Mapping[str, Json], receipt: Receipt) -> tuple[str, Mapp
         "event": arguments["event"], "title": arguments["title"], "start": arguments["start"],
         "occurrence": arguments.get("occurrence", ""), "copy": receipt.data.get("copy", ""),
     }  # fmt: skip
+
+
+def _strike(arguments: Mapping[str, Json], receipt: Receipt) -> tuple[str, Mapping[str, Json]]:
+    return "calendar.strike", {"event": receipt.ref, "title": arguments["title"], "when": arguments["when"]}
+
+
+def _note_again(arguments: Mapping[str, Json], receipt: Receipt) -> tuple[str, Mapping[str, Json]]:
+    return "calendar.note", {"event": receipt.ref, "title": arguments["title"], "when": arguments["when"]}
 
 
 class Calendar(Connector):
@@ -429,6 +438,75 @@ class Calendar(Connector):
         return Receipt(
             event, f"Put {title} back, {_when(events.moment(occurrence or start, 'time'))}.", {"event": event}
         )
+
+    @action(
+        Risk.REVERSIBLE,
+        EffectClass.KEYED,
+        says="note it in your calendar",
+        undo=_strike,
+        key_window_s=YEARS,
+        timeout_s=60.0,
+    )
+    async def note(self, *, title: Subject, when: When, key: str, event: Plumbing = "") -> Receipt:
+        """Put a note for the operator into the calendar: a quarter of an hour that takes no time and invites nobody.
+
+        Args:
+            title: What is to be thought of.
+            when: ISO 8601 with its distance from UTC.
+            key: Stable key; the calendar gets one note of it.
+            event: The id it shall have; empty: one made from the key.
+
+        Returns:
+            ``ref`` the event's id; ``data``: event, start, end.
+
+        Raises:
+            RefusedError: Something makes no sense, or another event has that id.
+            TryLaterError, OutcomeUnknownError: As `book`.
+        """
+        start = events.moment(when, "time")
+        uid = event or f"{events.digest(key)}@soloist"
+        note = Meeting(uid=uid, title=title, start=start, end=start + NOTE_LENGTH, busy=False)
+        events.check(note)
+        await self._collection.create(uid, events.compose(note, self._workshop.now(), key=key), key)
+        return Receipt(
+            ref=uid,
+            text=f"In your calendar: {title}, {_when(start)}.",
+            data={"event": uid, "start": start.isoformat(), "end": note.end.isoformat()},
+        )
+
+    @action(
+        Risk.REVERSIBLE,
+        EffectClass.KEYED,
+        says="take a note out of your calendar",
+        undo=_note_again,
+        key_window_s=YEARS,
+        timeout_s=60.0,
+    )
+    async def strike(self, *, event: Plumbing, title: Subject, when: When, key: str) -> Receipt:
+        """Take a note out of the calendar; one that is gone already is what was wanted.
+
+        Args:
+            event: Its id.
+            title: What it says, for the card.
+            when: When it is, for the card.
+            key: Stable key.
+
+        Raises:
+            RefusedError: Somebody is invited to it by now, or it was changed at the same moment.
+            TryLaterError, OutcomeUnknownError: As `book`.
+        """
+        del key  # taking out is the same once or twice
+        events.moment(when, "time")
+        self.watch.let_go(event)
+        kept = await self._collection.find(event)
+        if kept is None:
+            return Receipt(event, f"{title} is not in your calendar any more.", {"event": event})
+        if events.meeting_of(kept.content).attendees:
+            raise RefusedError(
+                f"Somebody is invited to {title!r} by now. Cancel it as a meeting, so that they are told."
+            )
+        await self._collection.remove(kept, title)
+        return Receipt(event, f"Taken out of your calendar: {title}.", {"event": event})
 
     async def health(self) -> Health:
         """Find the calendar and ask for its properties."""

@@ -49,6 +49,7 @@ class Meeting:
             every Monday" is another moment in summer.
         repeats: An RRULE (``"FREQ=WEEKLY;COUNT=10"``), or empty.
         organizer: Whose invitation it is; needed as soon as somebody is invited.
+        busy: Whether it takes time; a note on a day does not.
     """
 
     uid: str
@@ -60,6 +61,7 @@ class Meeting:
     zone: str = ""
     repeats: str = ""
     organizer: str = ""
+    busy: bool = True
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,8 @@ def compose(meeting: Meeting, now: datetime, *, key: str = "", method: str = "",
     if meeting.where:
         event.add("location", meeting.where)
     event.add("status", "CANCELLED" if method == "CANCEL" else "CONFIRMED")
+    if not meeting.busy:
+        event.add("transp", "TRANSPARENT")
     _invite(event, meeting)
     if key:
         event.add(DONE, digest(key))
@@ -353,6 +357,7 @@ def meeting_of(content: bytes) -> Meeting:
         zone="" if zone == "UTC" else zone,
         repeats=rule.to_ical().decode() if rule else "",
         organizer=str(event.get("ORGANIZER", "")).removeprefix("mailto:"),
+        busy=_takes_time(event),
     )
 
 
@@ -417,10 +422,14 @@ def _occurrence(event: Component, here: tzinfo, *, recurring: bool) -> Occurrenc
         end=end.astimezone(here),
         where=str(event.get("LOCATION", "")),
         all_day=not isinstance(event["DTSTART"].dt, datetime),
-        busy=not cancelled and str(event.get("TRANSP", "OPAQUE")).upper() != "TRANSPARENT",
+        busy=not cancelled and _takes_time(event),
         recurring=recurring,
         cancelled=cancelled,
     )
+
+
+def _takes_time(event: Component) -> bool:
+    return str(event.get("TRANSP", "OPAQUE")).upper() != "TRANSPARENT"
 
 
 def _times(event: Component, here: tzinfo) -> tuple[datetime, datetime]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from bot import approvals, books
 from bot.deciding import progress, recurring, starting
@@ -25,10 +25,8 @@ def confirmed(state: TaskState, event: Confirmed, house: House) -> list[Effect]:
     if taken_back := effect.prepared.compensates:
         if not effect.prepared.card:
             return orders  # whoever reversed the entry says so
-        orders.append(Record(event=Compensated(effect=taken_back, by_effect=event.effect)))
-    if call.name == "books.remind":
-        due = datetime.fromisoformat(str(call.args["when"]))
-        orders.append(recurring.reminder(event.effect, str(call.args["text"]), due, str(call.args.get("every") or "")))
+        orders += [Record(event=Compensated(effect=taken_back, by_effect=event.effect)), *_rung_off(state, taken_back)]
+    orders += recurring.ordered(event.effect, call)
     group = starting.group(state, effect)
     following = next((other for other in group if other.status == "prepared" and other.again_at is None), None)
     if following is not None:
@@ -36,15 +34,28 @@ def confirmed(state: TaskState, event: Confirmed, house: House) -> list[Effect]:
     if any(other.status not in FINAL for other in group):
         return orders
     texts = [other.text for other in group if other.status == "confirmed"]
-    undo = event.effect if call.name in books.REVERSIBLE or (len(group) == 1 and _has_way_back(effect, house)) else ""
+    undo = event.effect if _can_be_taken_back(effect, group, house) else ""
     several = len(texts) > 2  # noqa: PLR2004 - two sentences are read in one line, a list is not
     orders += say(state, ("\n" if several else " ").join(texts), kind="receipt", undo=undo)
     return [*orders, *progress.advance(state, house)]
 
 
-def _has_way_back(effect: EffectState, house: House) -> bool:
-    action = house.actions.get(effect.prepared.call.name)
-    return action is not None and action.undo is not None and not effect.prepared.compensates
+def _rung_off(state: TaskState, effect_id: str) -> list[Effect]:
+    """What was taken back rings no more."""
+    return [
+        Close(order=key)
+        for key, order in state.open.items()
+        if isinstance(order, Wake) and order.reason == "reminder" and order.data.get("effect") == effect_id
+    ]
+
+
+def _can_be_taken_back(last: EffectState, group: list[EffectState], house: House) -> bool:
+    """Whether the receipt of what was done together offers Undo; what is issued is taken back by a paper of its own."""
+    if any(other.prepared.call.name == "books.issue" for other in group):
+        return last.prepared.call.name in books.REVERSIBLE
+    action = house.actions.get(last.prepared.call.name)
+    back = action is not None and action.undo is not None and not last.prepared.compensates
+    return last.prepared.call.name in books.REVERSIBLE or back
 
 
 def failed(state: TaskState, event: Failed, house: House) -> list[Effect]:

@@ -14,7 +14,7 @@ from bot.deciding.saying import say
 from bot.effects import Effect, Record, Wake
 from bot.state import TaskState
 from connectors.base import Json
-from memory.events import Ended, HourStruck, Planned, Recorded, WokeUp, Write
+from memory.events import ActionCall, Ended, HourStruck, Planned, Recorded, WokeUp, Write
 
 
 def fell_due(event: HourStruck, house: House) -> list[Effect]:
@@ -30,6 +30,17 @@ def fell_due(event: HourStruck, house: House) -> list[Effect]:
         Record(event=Recorded(write=moved, version=standing.version + 1)),
         Record(event=Planned(goal=goal, steps=(step,), source=event.name)),
     ]
+
+
+def ordered(effect: str, call: ActionCall) -> list[Effect]:
+    """Return what rings for a call that was confirmed: a reminder, or a note in the calendar that is kept as one."""
+    args = call.args
+    if call.name == "books.remind":
+        due = datetime.fromisoformat(str(args["when"]))
+        return [reminder(effect, str(args["text"]), due, str(args.get("every") or ""))]
+    if call.name == "calendar.note" and any(write.kind == "reminder" for write in call.writes):
+        return [reminder(effect, str(args["title"]), datetime.fromisoformat(str(args["when"])), "")]
+    return []
 
 
 def reminder(effect: str, text: str, due: datetime, every: str) -> Wake:
@@ -61,6 +72,6 @@ def remind(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
 
 
 def _settled(writes: Iterable[Write], house: House) -> bool:
-    """Whether the books say of a reminder that what it is about was done meanwhile, or is off."""
+    """Whether the books say of a reminder that what it is about was done meanwhile, or is off or forgotten."""
     kept = [house.ledgers.standing(write.kind, write.key) for write in writes if write.kind == "reminder"]
-    return any(each is not None and each.data.get("status", "waiting") != "waiting" for each in kept)
+    return any(each is None or each.data.get("status", "waiting") != "waiting" for each in kept)

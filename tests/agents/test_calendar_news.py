@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.base import Intent, Task
+from agents.base import Intent, Proposal, Task
 from agents.calendar_news import CalendarNews
 from memory.events import Write
 from tests.agents.desk import PaperDesk
@@ -98,3 +98,29 @@ async def test_a_clash_names_both_and_offers_a_way_out(desk):
         "cancel the meeting with Acme GmbH",
     ]
     assert not proposal.calls
+
+
+NOTE = {
+    "text": "Check in with Acme", "when": "2026-11-24T15:00:00+01:00", "status": "waiting", "client": "acme", "event": EVENT,
+}  # fmt: skip
+
+
+async def test_a_follow_up_that_was_moved_on_the_phone_is_told_on_its_new_day():
+    desk = PaperDesk()
+    desk.write(Write(kind="reminder", key="old", data=NOTE))
+    proposal = await CalendarNews().work(item("calendar.moved", MOVED), desk)
+    assert [call.name for call in proposal.calls] == ["books.remind"]
+    assert proposal.calls[0].args["when"] == "2026-11-25T10:00:00+01:00"
+    desk.confirm(proposal)
+    assert desk.record("reminder", "old").data["status"] == "moved"
+    (standing,) = desk.records("reminder", event=EVENT)
+    assert (standing.data["status"], standing.data["when"]) == ("waiting", "2026-11-25T10:00:00+01:00")
+    assert await CalendarNews().work(item("calendar.moved", MOVED), desk) == Proposal()
+
+
+async def test_a_follow_up_that_was_taken_out_is_not_told_of():
+    desk = PaperDesk()
+    desk.write(Write(kind="reminder", key="old", data=NOTE))
+    desk.confirm(await CalendarNews().work(item("calendar.cancelled", GONE), desk))
+    assert desk.record("reminder", "old").data["status"] == "cancelled"
+    assert await CalendarNews().work(item("calendar.cancelled", GONE), desk) == Proposal()

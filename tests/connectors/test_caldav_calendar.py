@@ -1,5 +1,6 @@
 import asyncio
 import base64
+import contextlib
 from datetime import UTC, datetime, timedelta
 
 import icalendar
@@ -527,3 +528,52 @@ def test_a_birthday_of_long_ago_still_takes_place():
 
     (one,) = events.occurrences([text], NOW, NOW + timedelta(days=30))
     assert one.start.day == 10
+
+
+# ── notes on a day ────────────────────────────────────────────────────────────────────────────────────────────────
+
+NOTE = {"title": "Check in with Acme", "when": "2026-03-03T09:00:00+01:00", "event": "check-in@soloist"}
+
+
+async def test_a_note_stands_in_the_calendar_and_takes_no_time(calendar, behind):
+    noted = await calendar.note(**NOTE, key="1.1.1")
+    assert noted.text == "In your calendar: Check in with Acme, Tue 3 Mar 2026, 09:00."
+    (text,) = behind.kept().values()
+    assert "TRANSP:TRANSPARENT" in text
+    span = {"start": "2026-03-03T00:00:00+01:00", "end": "2026-03-04T00:00:00+01:00"}
+    assert (await calendar.free(**span)).data["busy"] == []
+    assert [each["title"] for each in (await calendar.agenda(**span)).data["events"]] == ["Check in with Acme"]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("times", [1, 3])
+async def test_a_note_whose_answer_was_lost_is_one_and_is_struck_once(calendar, front, behind, after, times):
+    front.fail("drop", after=after, times=times)
+    for _ in range(4):
+        with contextlib.suppress(OutcomeUnknownError, TryLaterError):
+            await calendar.note(**NOTE, key="1.1.1")
+    assert len(behind.kept()) == 1
+    front.fail("drop", after=after, times=times)
+    for _ in range(4):
+        with contextlib.suppress(OutcomeUnknownError, TryLaterError):
+            await calendar.strike(**NOTE, key="1.1.2")
+    assert behind.kept() == {}
+    assert "not in your calendar any more" in (await calendar.strike(**NOTE, key="1.1.2")).text
+
+
+async def test_what_takes_a_note_back_and_what_puts_it_back_is_declared(calendar, behind):
+    done, does = await calendar.note(**NOTE, key="1.1.1"), "calendar.note"
+    for back, key in (("calendar.strike", "1.1.2"), ("calendar.note", "1.1.3")):
+        does, args = Calendar.actions()[does].undo(NOTE, done)
+        assert does == back
+        done = await getattr(calendar, does.partition(".")[2])(**args, key=key)
+        assert len(behind.kept()) == (does == "calendar.note")
+
+
+async def test_a_note_to_which_somebody_was_invited_is_no_note_any_more(calendar, behind):
+    await calendar.note(**NOTE, key="1.1.1")
+    ((name, text),) = behind.kept().items()
+    behind.put(name, text.replace("END:VEVENT", "ATTENDEE:mailto:bob@acme.example\r\nEND:VEVENT"))
+    with pytest.raises(RefusedError, match="Cancel it as a meeting"):
+        await calendar.strike(**NOTE, key="1.1.2")
+    assert len(behind.kept()) == 1

@@ -27,6 +27,7 @@ from typing import Any
 import aiohttp
 
 from tests.counterparts.caldav import COLLECTION, PASSWORD, USER, Server, radicale
+from tests.counterparts.faults import Front, faulty
 from tests.counterparts.imap import Dovecot, dovecot
 from tests.counterparts.slack import ALICE, APP_TOKEN, BOT_TOKEN, TEAM, Edge, LocalSlack, free_port
 from tests.counterparts.smtp import PostOffice
@@ -52,6 +53,7 @@ class Scene:
     post: PostOffice
     mailbox: Dovecot
     calendar: Server
+    line: Front  # to the calendar; it can be told to fail
     site: Path
     hooks: int
     edge: Edge | None = None
@@ -114,6 +116,25 @@ class Scene:
 
         await self.until(look)
         assert len(self.post.taken) == count
+
+    async def noted(self, words: str, count: int) -> None:
+        """Wait for so many events with these words in the calendar server's own folder, each of them once."""
+
+        async def look() -> bool:
+            return len(self._events(words)) >= count
+
+        await self.until(look)
+        assert len(self._events(words)) == count
+
+    def _events(self, words: str) -> list[str]:
+        return [text for text in self.calendar.kept().values() if words in text.replace("\r\n ", "")]
+
+    async def breaks_off(self, label: str, card: Seen, words: str) -> None:
+        """Press; the calendar takes the first note, its answer is lost with the process, and the rest is not begun."""
+        self.line.fail("hang", after=True)
+        await self.phone.presses(label, card)
+        await self.noted(words, 1)
+        await self.falls()
 
     def commits(self) -> list[str]:
         ran = subprocess.run(
@@ -199,13 +220,14 @@ async def scene(
         post = await stack.enter_async_context(PostOffice())
         mailbox = stack.enter_context(dovecot())
         calendar = stack.enter_context(radicale(folder / "radicale"))
+        line = await stack.enter_async_context(faulty(calendar.url))
         hooks = free_port()
         values = {
             "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(post.port), "SMTP_SECURITY": "none",
             "MAIL_FROM": "Nora Lind <nora@lind-studio.example>",
             "IMAP_HOST": "127.0.0.1", "IMAP_PORT": str(mailbox.port), "IMAP_SECURITY": "none",
             "IMAP_USER": mailbox.user, "IMAP_PASSWORD": mailbox.password,
-            "CALDAV_URL": calendar.url + COLLECTION, "CALDAV_USER": USER, "CALDAV_PASSWORD": PASSWORD,
+            "CALDAV_URL": line.url + COLLECTION, "CALDAV_USER": USER, "CALDAV_PASSWORD": PASSWORD,
             "WEBHOOKS_ADDRESS": f"127.0.0.1:{hooks}", "WEBHOOKS_SECRETS": f"forms:{SECRET}",
             "BLOG_FOLDER": str(blog(folder / "site")),
         }  # fmt: skip
@@ -226,7 +248,7 @@ async def scene(
             values |= {"TELEGRAM_OPERATOR": str(OPERATOR)}
             phone = TelegramPhone(telegram, at_once)
         child = Child(home, values | dict(environment or {}))
-        there = Scene(child, phone, post, mailbox, calendar, folder / "site", hooks, edge, telegram)
+        there = Scene(child, phone, post, mailbox, calendar, line, folder / "site", hooks, edge, telegram)
         await there.up()
         try:
             yield there

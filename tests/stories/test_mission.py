@@ -40,7 +40,7 @@ WORDED = "Thank you, and until soon."
 
 
 async def onboarding(there: Scene) -> None:
-    """A subscription is bought; the process dies before anybody has seen the card."""
+    """A subscription is bought; the process dies before anybody has seen the card, and between the two check-ins."""
     before = len(there.post.taken)
     await there.hook(BOUGHT)
     await there.falls()
@@ -48,9 +48,11 @@ async def onboarding(there: Scene) -> None:
     card = await there.waits("h@globex.example", "Welcome to Lind Studio")
     assert len(there.post.taken) == before
     assert [each for each in there.records("client") if each["name"] == "Globex"] == []
-    await there.phone.presses("Approve", card)
+    assert there.calendar.kept() == {}
+    await there.breaks_off("Approve", card, "Check in with Globex")
     await there.mails(before + 1)
-    await there.shows("Mailed to h@globex.example")
+    await there.shows("Mailed to h@globex.example", "In your calendar: Check in with Globex: 14 days")
+    await there.noted("Check in with Globex", 2)
     assert there.post.taken[-1].message["Subject"] == "Welcome to Lind Studio"
     (client,) = [each for each in there.records("client") if each["name"] == "Globex"]
     assert (client["status"], client["plan"]) == ("active", "Pro")
@@ -58,7 +60,7 @@ async def onboarding(there: Scene) -> None:
 
 
 async def consultant(there: Scene) -> None:
-    """An enquiry ends in an invoice and a project; the process dies between the invoice's card and the press."""
+    """An enquiry ends in an invoice and a project; the process dies before the press, and in the middle of the schedule."""
     before = len(there.post.taken)
     await there.hook(FORM)
     await there.approves("bea@umbrella.example")
@@ -75,7 +77,7 @@ async def consultant(there: Scene) -> None:
     await there.phone.says("go")
     card = await there.waits("5,355.00 EUR", "2026-0001")
     await there.falls()
-    await there.phone.presses("Approve", card)
+    await there.breaks_off("Approve", card, "Website relaunch for Umbrella")
     await there.mails(before + 3)
     mail = there.post.taken[-1]
     assert mail.recipients == ["bea@umbrella.example"]
@@ -83,7 +85,9 @@ async def consultant(there: Scene) -> None:
     await there.shows("Project: Website relaunch for Umbrella")
     assert [each["status"] for each in there.records("invoice")] == ["sent"]
     (project,) = there.records("project")
-    assert len(project["checkpoints"]) >= 2
+    dated = {f"{each['name']}: Website relaunch for Umbrella" for each in project["checkpoints"]}
+    await there.noted("Website relaunch for Umbrella", len(dated))
+    assert dated == {each["text"] for each in there.records("reminder") if each.get("project")}
     assert "accepted" in {each["status"] for each in there.records("proposal")}
 
 

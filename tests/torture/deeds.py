@@ -125,6 +125,17 @@ def _restore(town: Town, home: Path, words: str) -> Call:
     return {"name": "calendar.restore", "args": args}
 
 
+def _note(town: Town, home: Path, words: str) -> Call:
+    del town, home
+    return {"name": "calendar.note", "args": {"title": words, "when": START}}
+
+
+def _strike(town: Town, home: Path, words: str) -> Call:
+    del home
+    town.calendar.put(f"{words}@soloist.ics", _event(words))
+    return {"name": "calendar.strike", "args": {"event": f"{words}@soloist", "title": words, "when": START}}
+
+
 def _moved(town: Town, home: Path, words: str, report: Report) -> int:
     del home, report
     there = any("DTSTART:20260402T080000Z" in text for text in town.events(words))
@@ -306,6 +317,8 @@ DEEDS = (
     Deed("calendar.move", _move, _moved),
     Deed("calendar.cancel", _cancel, _cancelled),
     Deed("calendar.restore", _restore, lambda town, home, words, report: len(town.events(words))),
+    Deed("calendar.note", _note, lambda town, home, words, report: len(town.events(words))),
+    Deed("calendar.strike", _strike, _cancelled),
     Deed("stripe.refund", _refund, lambda town, home, words, report: len(town.stripe.refunds(town.kept[words]))),
     Deed(
         "stripe.refund",

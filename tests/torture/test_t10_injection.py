@@ -98,9 +98,9 @@ CALLS: tuple[dict[str, Json], ...] = (
     {"name": "web.fetch", "args": {"url": "https://evil.example"}},
 )  # fmt: skip
 ALLOWED = {
-    "mail": {"mail.send", "books.write", "books.remind", "calendar.book"},
-    "form": {"mail.send", "books.write", "books.remind"},
-    "subscription": {"mail.send", "books.write", "books.remind", "calendar.book"},
+    "mail": {"mail.send", "books.write", "books.remind", "calendar.book", "calendar.note"},
+    "form": {"mail.send", "books.write", "books.remind", "calendar.note"},
+    "subscription": {"mail.send", "books.write", "books.remind", "calendar.book", "calendar.note"},
     "rotten": {"mail.send"},
 }
 """What a card that began outside may hold at all; nothing of it moves money."""
