@@ -58,7 +58,8 @@ def undo_without_card(state: TaskState, event: Pressed, house: House) -> list[Ef
         ]
         said = say(state, "Taken back before it happened. Nothing was sent.", kind="receipt")
         return [*closing, *drops, *said, Reply(text="Taken back. Nothing was done.")]
-    return _undo_done(state, event, [effect] if effect.status == "confirmed" else [], house)
+    # What was done together is taken back together.
+    return _undo_done(state, event, [other for other in group if other.status == "confirmed"], house)
 
 
 def _undo_done(state: TaskState, event: Pressed, done: list[EffectState], house: House) -> list[Effect]:
