@@ -429,7 +429,13 @@ def _buttons(state: TaskState, standing: CardState, view: View) -> tuple[Button,
     opened = standing.opened
     key = handle(view.secret, opened.card, opened.revision)
     if standing.state == "approved" and undoable(state, opened.card):
-        until = max(effect.prepared.not_before for effect in state.of_card(opened.card) if effect.prepared.not_before)
+        waiting = state.of_card(opened.card)
+        until = max(
+            moment
+            for effect in waiting
+            for moment in (effect.prepared.not_before, effect.turn_at)
+            if moment is not None
+        )
         return (Button("Undo", "undo", key, until=until),)
     if standing.state != "pending":
         return ()
@@ -459,13 +465,9 @@ def _buttons(state: TaskState, standing: CardState, view: View) -> tuple[Button,
 
 
 def undoable(state: TaskState, card: str) -> bool:
-    """Whether everything this card let through is still waiting in the undo window."""
+    """Whether everything this card let through is still waiting: in the undo window, or for its turn."""
     effects = state.of_card(card)
-    return (
-        bool(effects)
-        and all(effect.status == "prepared" for effect in effects)
-        and any(effect.prepared.not_before for effect in effects)
-    )
+    return all(effect.status == "prepared" for effect in effects) and any(effect.waits for effect in effects)
 
 
 def who(actor: Actor, *, first: bool = True) -> str:
@@ -525,6 +527,9 @@ def effect_line(effect: EffectState, view: View) -> str:
         case "prepared" if effect.prepared.not_before and effect.prepared.not_before > view.now:
             local = effect.prepared.not_before.astimezone(view.zone)
             return f"{_doing(effect, view)} at {local:%H:%M:%S} unless you undo it."
+        case "prepared" if effect.turn_at and effect.turn_at > view.now:
+            local = effect.turn_at.astimezone(view.zone)
+            return f"{_doing(effect, view)} at {local:%H:%M:%S} unless you undo it: {effect.text}"
         case "prepared":
             return f"{_doing(effect, view)} next."
         case "sending":

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from bot import schedules
-from bot.deciding import cards, fortunes, gate, hearing, pausing, planning, presses, recurring, saying, waking
+from bot.deciding import cards, fortunes, gate, hearing, pausing, planning, presses, recurring, saying, starting, waking
 from bot.deciding.house import House
 from bot.effects import Effect, LookUp, Perform
 from bot.state import TaskState
@@ -41,6 +41,7 @@ from memory.events import (
     Prepared,
     Pressed,
     Proposed,
+    Queued,
     Recorded,
     Resumed,
     Revoked,
@@ -82,6 +83,8 @@ def decide(state: TaskState, event: Happening, house: House) -> list[Effect]:
             return cards.snoozed(state, event)
         case Prepared():
             return []  # started by whoever prepared it, or by the window's end
+        case Queued():
+            return starting.queued(state, event)
         case Sending():
             return [Perform(effect=event.effect, attempt=event.attempt)]
         case Confirmed():

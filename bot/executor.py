@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import msgspec
-from aiolimiter import AsyncLimiter
 
 from bot.channels.base import NotWrittenError
 from bot.chronicle import Chronicle
@@ -26,7 +25,6 @@ from connectors.base import (
     TryLaterError,
 )
 from memory.events import BecameUnknown, Confirmed, Event, Failed, WokeUp, fingerprint
-from memory.log import HOUSE
 
 log = logging.getLogger("soloist.executor")
 
@@ -37,13 +35,15 @@ LOOKED_FOR = timedelta(days=1)  # after the first attempt; then only the operato
 
 
 class Executor:
-    """Carries out `Perform`. The intent is on disk before it is called; so is the answer before it returns."""
+    """Carries out `Perform`, at once: what waits for its turn waits before `Sending` is written (``deciding/starting.py``).
+
+    The intent is on disk before it is called; so is the answer before it returns.
+    """
 
     def __init__(self, staff: Staff, catalogue: Catalogue, chronicle: Chronicle) -> None:
         self._staff = staff
         self._catalogue = catalogue
         self._chronicle = chronicle
-        self._paces: dict[str, AsyncLimiter] = {}  # action → its turns
 
     async def perform(self, task: int, key: str, order: Perform) -> None:
         """Touch the world once. The intent is on disk; so will the answer be."""
@@ -59,30 +59,12 @@ class Executor:
             reason = f"{call.name} is not set up any more. Set it up again, then press Try again."
             await self._chronicle.answer(task, Failed(effect=order.effect, order=key, reason=reason))
             return
-        if await self._waited(order, action) and self._is_stopped(call.name):
-            reason = "It waited its turn, and was stopped before it came."
-            stopped = Failed(effect=order.effect, order=key, reason=reason, again_at=self._staff.now())
-            await self._write_for_sure(task, stopped, actor=f"connector:{connector.service}")
-            return
         event = await self._touch(order, key, action, connector, effect.prepared.key, call.args, effect.first_sent_at)
         event = self._redacted(event)
         if isinstance(event, Failed) and effect.maybe and event.again_at is None and not order.look:
             # This attempt did nothing, but an earlier one may have.
             event = BecameUnknown(effect=order.effect, order=key, reason=event.reason)
         await self._write_for_sure(task, event, actor=f"connector:{connector.service}")
-
-    async def _waited(self, order: Perform, action: Action) -> bool:
-        """Wait for this action's turn, see `Action.rate_per_minute`; True when it did not come at once."""
-        if order.look:
-            return False
-        pace = self._paces.setdefault(action.name, AsyncLimiter(action.rate_per_minute, 60))
-        at_once = pace.has_capacity()
-        await pace.acquire()
-        return not at_once
-
-    def _is_stopped(self, name: str) -> bool:
-        """Whether /pause covers an action by now: a queue of mails must not go out behind an emergency stop."""
-        return bool(self._chronicle.state(HOUSE).paused & {"all", name, name.partition(".")[0]})
 
     def _redacted(self, event: Event) -> Event:
         """Return the service's words without any secret of ours that it may have echoed."""

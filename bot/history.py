@@ -54,6 +54,7 @@ from memory.events import (
     Prepared,
     Pressed,
     Proposed,
+    Queued,
     Recorded,
     Said,
     Sending,
@@ -592,6 +593,8 @@ def _told(line: Line) -> Iterator[tuple[str, str]]:  # noqa: PLR0915 - a table
             yield f"card {event.card} put aside", ""
         case Prepared():
             yield f"{event.call.name} may happen", event.rule
+        case Queued():
+            yield f"waits for its turn: {event.reason}", ""
         case Sending():
             yield f"{event.effect}: attempt {event.attempt}", ""
         case Confirmed():

@@ -43,6 +43,7 @@ from memory.events import (
     Prepared,
     Pressed,
     Proposed,
+    Queued,
     Recorded,
     Resumed,
     Revoked,
@@ -84,11 +85,17 @@ class EffectState(msgspec.Struct, frozen=True):
     attempt: int = 0
     first_sent_at: datetime | None = None
     again_at: datetime | None = None
+    turn_at: datetime | None = None  # it waits for its action's pace
     ref: str = ""
     text: str = ""
     data: Mapping[str, Json] = field(default_factory=dict)
     by: Actor | None = None
     maybe: bool = False  # an earlier attempt may have arrived
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for a time, and nothing of it has left: for the end of its undo window, or for its turn."""
+        return self.status == "prepared" and not self.maybe and bool(self.prepared.not_before or self.turn_at)
 
 
 class TaskState(msgspec.Struct, frozen=True):
@@ -240,6 +247,17 @@ def with_event(state: TaskState, line: Line) -> TaskState:  # noqa: PLR0915 - a 
             by = letting.settled.by if letting and letting.settled else None
             fresh = EffectState(event, step=event.step, at=line.at, by=by)
             return replace(state, status="running", effects=with_item(state.effects, event.effect, fresh))
+        case Queued():
+            return _effect(
+                state,
+                event.effect,
+                status="prepared",
+                text=event.reason,
+                turn_at=event.until,
+                again_at=None,
+                at=event.until,
+                maybe=state.effects[event.effect].maybe or state.effects[event.effect].status == "unknown",
+            )
         case Sending():
             return _effect(
                 state,
@@ -318,7 +336,7 @@ def _steps(state: TaskState) -> tuple[Step, ...]:
 
 
 def _effect(state: TaskState, effect: str, **changes: Any) -> TaskState:
-    changed = replace(state.effects[effect], **changes)
+    changed = replace(state.effects[effect], **{"turn_at": None, **changes})
     effects = with_item(state.effects, effect, changed)
     statuses = [other.status for other in effects.values() if other.step == changed.step]
     step: StepStatus = "acting"

@@ -330,6 +330,14 @@ class Prepared(Event, frozen=True, kw_only=True):
     rule: str = ""  # which rule let it through
 
 
+class Queued(Event, frozen=True, kw_only=True):
+    """Its action has been begun as often as it may for now; it waits for its turn, and nothing of it has left."""
+
+    effect: str
+    until: datetime
+    reason: str
+
+
 class Sending(Event, frozen=True, kw_only=True):
     """The attempt is about to leave the house. Committed before the first byte does."""
 
@@ -501,7 +509,7 @@ Happening = (
     MessageReceived | ItemArrived | HourStruck | WokeUp
     | Understood | Planned | Proposed | Answered
     | CardOpened | Pressed | Settled | Snoozed
-    | Prepared | Sending | Confirmed | Failed | BecameUnknown | Dropped | Compensated
+    | Prepared | Queued | Sending | Confirmed | Failed | BecameUnknown | Dropped | Compensated
     | Recorded | Posted | Said | Delivered | ModelCalled | Ended
     | Paused | Resumed | Granted | Revoked | GrantUsed | EpochRaised
 )  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    and_,
     bindparam,
     func,
     or_,
@@ -28,7 +29,7 @@ from sqlalchemy import (
 )
 
 from memory.database import metadata
-from memory.line import unstamp
+from memory.line import stamp, unstamp
 from memory.prepared import Prepared
 
 tasks = Table(
@@ -75,6 +76,7 @@ effects = Table(
     Column("at", Text, nullable=False),
     Column("undone", Integer, nullable=False),
     Index("effects_status", "status"),
+    Index("effects_pace", "name", "at"),
     sqlite_with_rowid=False,
 )
 recipients = Table(
@@ -171,6 +173,7 @@ PROJECTIONS: tuple[Table, ...] = (
 )
 BY_NAME: Mapping[str, Table] = {table.name: table for table in PROJECTIONS}
 
+TURN_TAKEN_WITHIN = timedelta(seconds=1)  # an effect begins a moment after its turn has come, not before
 DECISIONS_MAX = 200  # of one action and client: what was thought of it years ago says little
 
 
@@ -210,6 +213,23 @@ _ALL = Prepared(
 )
 _KNOWN = Prepared(select(recipients.c.effect).where(recipients.c.address == bindparam("address")).limit(1))
 _RESERVED = Prepared(select(reservations.c.card).where(reservations.c.name == bindparam("name")))
+_BEGUN = and_(effects.c.status != "prepared", effects.c.at <= bindparam("now"))
+_TRIED = and_(effects.c.status == "prepared", effects.c.text != "")  # waits for its turn, or for its next attempt
+_PACE = (
+    select(effects.c.at)
+    .where(
+        effects.c.name == bindparam("name"),
+        effects.c.at > bindparam("since"),
+        effects.c.status != "dropped",
+        effects.c.id != bindparam("effect"),
+        or_(_BEGUN, _TRIED),
+    )
+    .order_by(effects.c.at.desc())
+    .limit(1)
+    .offset(bindparam("most"))
+)
+_LAST_TURNS = Prepared(_PACE)
+_LAST_BEGUN = Prepared(_PACE.where(effects.c.at <= bindparam("now")))
 
 
 class Books:
@@ -329,11 +349,12 @@ class Books:
             return True
         return any(lowered in _addresses(client.data) for client in self.all("client"))
 
-    def spent(self, since: datetime, *, client: str = "", action: str = "") -> dict[str, Decimal]:
+    def spent(self, since: datetime, *, client: str = "", action: str = "", apart: str = "") -> dict[str, Decimal]:
         """Return currency → money of effects let through since a time (all but failed and dropped ones).
 
         An unknown one counts: it may have happened. What is let through and has not left yet counts however old it is,
-        so nothing saved up can go out on top of a day's limit. Money coming back makes no room for more.
+        so nothing saved up can go out on top of a day's limit. Money coming back makes no room for more. ``apart`` is an
+        effect that does not count.
         """
         query = select(effects.c.amount, effects.c.currency).where(
             or_(
@@ -342,6 +363,7 @@ class Books:
             ),
             effects.c.amount != "",
             effects.c.status.not_in(("failed", "dropped")),
+            effects.c.id != apart,
         )
         if client:
             query = query.where(effects.c.client == client)
@@ -351,6 +373,32 @@ class Books:
         for row in self._run(effects, query):
             sums[row.currency] = sums.get(row.currency, Decimal(0)) + max(Decimal(0), Decimal(row.amount))
         return sums
+
+    def turn(
+        self, action: str, now: datetime, *, most: int, span: timedelta, beside: int, waited: str
+    ) -> datetime | None:
+        """Return when the next turn comes, so that an action is begun so often in any span of time; None: at once.
+
+        An attempt counts from when it began, an effect that waits from when its turn comes. A time to come that no
+        effect waits for is that of a clock which was set back, and counts for nothing.
+
+        Args:
+            action: As `Action.name`.
+            now: Aware.
+            most: How often in a ``span``.
+            span: Of time.
+            beside: How many others begin at this moment and are not written down yet.
+            waited: The effect whose turn has come: neither it nor those behind it in the queue count. "" for a new one.
+        """
+        if beside >= most:
+            return now + span + TURN_TAKEN_WITHIN
+        values = {
+            "name": action, "effect": waited, "now": stamp(now), "since": stamp(now - span), "most": most - beside - 1,
+        }  # fmt: skip
+        if waited and not self._run(effects, _LAST_BEGUN, values).first():
+            return None
+        row = self._run(effects, _LAST_TURNS, values).first()
+        return unstamp(row.at) + span + TURN_TAKEN_WITHIN if row else None
 
     def balance(self, account: str) -> dict[str, Decimal]:
         """Return currency → sum over an account and those below it."""

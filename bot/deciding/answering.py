@@ -8,7 +8,7 @@ from bot.deciding import fortunes, guards, starting
 from bot.deciding.house import House
 from bot.effects import Effect, Record, Reply
 from bot.state import CardState, EffectState, TaskState
-from memory.events import Confirmed, Dropped, Ended, Pressed, Sending, Settled, Snoozed
+from memory.events import Confirmed, Dropped, Ended, Pressed, Settled, Snoozed
 
 
 def answer_for_effect(state: TaskState, event: Pressed, standing: CardState, house: House) -> list[Effect]:
@@ -37,13 +37,7 @@ def answer_for_effect(state: TaskState, event: Pressed, standing: CardState, hou
             refusal = not_again(effect, house)
             if refusal:
                 return [Reply(text=refusal)]
-            call = effect.prepared.call
-            again = (
-                starting.enter(call, opened.effect)
-                if call.name.startswith("books.")
-                else [Record(event=Sending(effect=opened.effect, attempt=effect.attempt + 1, at=house.now))]
-            )
-            return [settled, *off, *again, Reply(text="Sending it again.")]
+            return [settled, *off, *starting.again(effect, house), Reply(text="Sending it again.")]
         case "drop" | "reject":
             dropped = Dropped(effect=opened.effect, reason="Let go by you.", by=event.actor)
             return [settled, *off, Record(event=dropped), Reply(text="Dropped.")]

@@ -67,14 +67,17 @@ def stale(calls: Iterable[ActionCall], card: str, house: House) -> bool:
     return False
 
 
-def broken_limit(calls: Iterable[ActionCall], house: House) -> str:
-    """Return which limit these calls would break together, in words."""
+def broken_limit(calls: Iterable[ActionCall], house: House, *, apart: str = "") -> str:
+    """Return which limit these calls would break together, in words; ``apart`` is the effect they already are."""
     own: dict[Limit, Decimal] = {}  # what the calls before it on the same card take
     for call in calls:
         spent: dict[Limit, Decimal] = {}
         for limit in limits_for(call, house.policy):
             sums = house.ledgers.spent(
-                house.now - timedelta(days=limit.days), client=call.client if limit.client else "", action=limit.action
+                house.now - timedelta(days=limit.days),
+                client=call.client if limit.client else "",
+                action=limit.action,
+                apart=apart,
             )
             spent[limit] = sums.get(limit.currency, Decimal(0)) + own.get(limit, Decimal(0))
             own[limit] = own.get(limit, Decimal(0)) + max(Decimal(0), amount_of(call)[0])

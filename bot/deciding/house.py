@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -57,8 +57,14 @@ class Ledgers(Protocol):
         """Whether anybody has written there."""
         ...
 
-    def spent(self, since: datetime, *, client: str = "", action: str = "") -> dict[str, Decimal]:
-        """Money let through since."""
+    def spent(self, since: datetime, *, client: str = "", action: str = "", apart: str = "") -> dict[str, Decimal]:
+        """Money let through since, but for one effect."""
+        ...
+
+    def turn(
+        self, action: str, now: datetime, *, most: int, span: timedelta, beside: int, waited: str
+    ) -> datetime | None:
+        """When the next effect may begin at its action's pace; None: now."""
         ...
 
     def newer_than(self, effect: str, kind: str, key: str) -> bool:

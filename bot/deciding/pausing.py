@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from bot.deciding import starting
 from bot.deciding.house import SOLOIST, House
 from bot.deciding.saying import say
@@ -50,12 +52,15 @@ def resume(state: TaskState, house: House) -> list[Effect]:
     """Start what fell due while everything stood still: of each group the first that is not done yet."""
     orders: list[Effect] = []
     reached: set[str] = set()
+    started: Counter[str] = Counter()
     for effect in state.effects.values():
         group = effect.prepared.effect.rpartition(".")[0]
         if group in reached or effect.status == "confirmed":
             continue
         reached.add(group)
-        due = max(filter(None, (effect.prepared.not_before, effect.again_at)), default=house.now)
+        due = max(filter(None, (effect.prepared.not_before, effect.again_at, effect.turn_at)), default=house.now)
         if effect.status == "prepared" and due <= house.now:
-            orders += starting.start(effect, house)
+            name = effect.prepared.call.name
+            orders += starting.start(effect, house, beside=started[name])
+            started[name] += 1
     return orders

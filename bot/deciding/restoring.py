@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from bot.deciding import starting
 from bot.deciding.house import SOLOIST
 from bot.effects import Close, Effect, Perform, Record, Wake
 from bot.state import TaskState
@@ -15,7 +16,7 @@ def restored(state: TaskState) -> list[Effect]:
     reason = "This comes from a restored backup; it may have happened after the backup was made."
     orders: list[Effect] = []
     for order_id, order in state.open.items():
-        if isinstance(order, Perform) or (isinstance(order, Wake) and order.reason in {"window", "retry"}):
+        if isinstance(order, Perform) or (isinstance(order, Wake) and order.reason in starting.WAITS):
             orders.append(Close(order=order_id))
     for effect in state.effects.values():
         if effect.status in {"prepared", "sending"}:

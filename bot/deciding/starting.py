@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from datetime import datetime, timedelta
 
 from bot import approvals, books
 from bot.deciding import guards
 from bot.deciding.house import House
-from bot.deciding.saying import say
+from bot.deciding.saying import mend, say
 from bot.effects import Effect, Record, Wake
 from bot.figures import money_words
 from bot.policy import amount_of
 from bot.state import EffectState, TaskState
-from memory.events import ActionCall, Confirmed, Failed, Prepared, Sending, fingerprint
+from memory.events import ActionCall, Confirmed, Failed, Prepared, Queued, Sending, fingerprint
+
+TURN = "turn"
+"""Why a task wakes when an effect's turn has come."""
+WAITS = frozenset({"window", "retry", TURN})
+"""The wake-ups that start an effect."""
 
 
 def prepare(
@@ -87,11 +93,15 @@ def _start_now(call: ActionCall, effect: str, house: House) -> list[Effect]:
         return []
     if call.name.startswith("books."):
         return enter(call, effect)
-    return [Record(event=Sending(effect=effect, attempt=1, at=house.now))]
+    return _in_turn(call, effect, 1, house)
 
 
-def start(effect: EffectState, house: House) -> list[Effect]:
-    """Start an effect that has waited: everything is checked again, for a night may have passed."""
+def start(effect: EffectState, house: House, beside: int = 0) -> list[Effect]:
+    """Start an effect that has waited: everything is checked again, for a night may have passed.
+
+    Args:
+        beside: How many of the same action start with it at this very moment.
+    """
     prepared = effect.prepared
     if guards.is_paused(prepared.call, house):
         return []
@@ -99,9 +109,47 @@ def start(effect: EffectState, house: House) -> list[Effect]:
         return [Record(event=Failed(effect=prepared.effect, reason="its content is not what was approved"))]
     if effect.attempt == 0 and guards.stale((prepared.call,), prepared.card, house):
         return [Record(event=Failed(effect=prepared.effect, reason="something it stands on changed in the meantime"))]
+    broken = guards.broken_limit((prepared.call,), house, apart=prepared.effect) if effect.attempt == 0 else ""
+    if broken:
+        return [Record(event=Failed(effect=prepared.effect, reason=f"a limit holds now that did not before: {broken}"))]
     if prepared.call.name.startswith("books."):
         return enter(prepared.call, prepared.effect)
-    return [Record(event=Sending(effect=prepared.effect, attempt=effect.attempt + 1, at=house.now))]
+    come = effect.turn_at is not None and effect.turn_at <= house.now
+    return _in_turn(prepared.call, prepared.effect, effect.attempt + 1, house, beside=beside, waited=come)
+
+
+def again(effect: EffectState, house: House) -> list[Effect]:
+    """Try once more what the operator wants tried once more; who asks for it has looked at what may be asked."""
+    prepared = effect.prepared
+    if prepared.call.name.startswith("books."):
+        return enter(prepared.call, prepared.effect)
+    return _in_turn(prepared.call, prepared.effect, effect.attempt + 1, house)
+
+
+def _in_turn(
+    call: ActionCall, effect: str, attempt: int, house: House, *, beside: int = 0, waited: bool = False
+) -> list[Effect]:
+    """Begin the attempt, or let it wait until its action may be begun again (`connectors.base.Action.rate_per_minute`).
+
+    It waits before `Sending` is written: what a crash finds waiting has not left, and nobody need be asked about it.
+    """
+    action = house.actions.get(call.name)
+    if action is not None:
+        rate = action.rate_per_minute
+        most = max(1, math.floor(rate))
+        span = timedelta(minutes=most / rate)
+        mine = effect if waited else ""
+        turn = house.ledgers.turn(call.name, house.now, most=most, span=span, beside=beside, waited=mine)
+        if turn is not None:
+            reason = f"{call.name} goes {rate:g} times a minute at most, and others are before it."
+            return [Record(event=Queued(effect=effect, until=turn, reason=reason))]
+    return [Record(event=Sending(effect=effect, attempt=attempt, at=house.now))]
+
+
+def queued(state: TaskState, event: Queued) -> list[Effect]:
+    """Come back when its turn comes, and say so where it is shown."""
+    card = state.effects[event.effect].prepared.card
+    return [Wake(reason=TURN, due=event.until, data={"effect": event.effect, "card": card}), *mend(state, card)]
 
 
 def enter(call: ActionCall, effect: str) -> list[Effect]:

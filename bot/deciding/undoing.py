@@ -21,19 +21,12 @@ def undo(state: TaskState, event: Pressed, standing: CardState, house: House) ->
     if any(effect.maybe and effect.status == "prepared" for effect in effects):
         return [Reply(text="An earlier attempt may have gone through, so this cannot be taken back from here.")]
     if approvals.undoable(state, event.card):
-        drops: list[Effect] = [
-            Record(
-                event=Dropped(effect=effect.prepared.effect, reason="Taken back before it happened.", by=event.actor)
-            )
-            for effect in effects
-        ]
-        closing: list[Effect] = [
-            Close(order=key)
-            for key, order in state.open.items()
-            if isinstance(order, Wake) and order.reason in {"window", "retry"} and order.data.get("card") == event.card
-        ]
         said = say(state, f"Taken back: {opened.title}. Nothing was sent.", kind="receipt")
-        return [*closing, *drops, *said, Reply(text="Taken back. Nothing was done.")]
+        return [*_let_go(state, effects, event.actor), *said, Reply(text="Taken back. Nothing was done.")]
+    if any(effect.waits for effect in effects):
+        done = " ".join(effect.text for effect in effects if effect.status == "confirmed")
+        said = say(state, f"Taken back: what still waited of {opened.title}. Done before: {done}", kind="receipt")
+        return [*_let_go(state, effects, event.actor), *said, Reply(text="What still waited is taken back.")]
     if standing.state == "pending":
         return [Reply(text="Nothing has happened yet: reject the card instead.")]
     return _undo_done(state, event, [effect for effect in effects if effect.status == "confirmed"], house)
@@ -46,20 +39,27 @@ def undo_without_card(state: TaskState, event: Pressed, house: House) -> list[Ef
         return [Reply(text="Only the operator takes this back.")]
     effect = state.effects[event.card]
     group = starting.group(state, effect)
-    if effect.prepared.not_before and all(other.status == "prepared" and not other.maybe for other in group):
-        closing: list[Effect] = [
-            Close(order=key)
-            for key, order in state.open.items()
-            if isinstance(order, Wake) and order.reason == "window" and order.data.get("effect") == event.card
-        ]
-        drops: list[Effect] = [
-            Record(event=Dropped(effect=other.prepared.effect, reason="Taken back before it happened.", by=event.actor))
-            for other in group
-        ]
+    if effect.waits and all(other.status == "prepared" and not other.maybe for other in group):
         said = say(state, "Taken back before it happened. Nothing was sent.", kind="receipt")
-        return [*closing, *drops, *said, Reply(text="Taken back. Nothing was done.")]
-    # What was done together is taken back together.
-    return _undo_done(state, event, [other for other in group if other.status == "confirmed"], house)
+        return [*_let_go(state, group, event.actor), *said, Reply(text="Taken back. Nothing was done.")]
+    return _undo_done(state, event, [effect] if effect.status == "confirmed" else [], house)
+
+
+def _let_go(state: TaskState, effects: list[EffectState], actor: Actor) -> list[Effect]:
+    """Drop what was approved together and has not happened; without a window the first takes the rest with it."""
+    waiting = [effect for effect in effects if effect.status == "prepared"]
+    named = {effect.prepared.effect for effect in waiting}
+    closing: list[Effect] = [
+        Close(order=key)
+        for key, order in state.open.items()
+        if isinstance(order, Wake) and order.reason in starting.WAITS and order.data.get("effect") in named
+    ]
+    reason = "Taken back before it happened."
+    drops: list[Effect] = [
+        Record(event=Dropped(effect=effect.prepared.effect, reason=reason, by=actor))
+        for effect in (waiting if waiting[0].prepared.not_before else waiting[:1])
+    ]
+    return [*closing, *drops]
 
 
 def _undo_done(state: TaskState, event: Pressed, done: list[EffectState], house: House) -> list[Effect]:

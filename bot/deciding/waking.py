@@ -36,7 +36,7 @@ def woke(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
             return show_card(state, card.opened.card, house)
         case saying.RESTED if message:
             return saying.show_message(message, house)
-        case "window" | "retry" if effect and effect.status == "prepared":
+        case "window" | "retry" | starting.TURN if effect and effect.status == "prepared":
             return starting.start(effect, house)
         case stopping.STOPPED:
             return stopping.stopped(state, event)

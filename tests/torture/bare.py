@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import msgspec
-from aiolimiter import AsyncLimiter
 
 from agents.base import Agent, Proposal, Task
 from bot import settings, wiring
 from bot.chronicle import replayed
 from bot.policy import Policy
 from bot.state import TaskState
-from bot.testing import Ask, PaperAgent, PaperHouse, PaperReader, PaperService
+from bot.testing import AT_ANY_PACE, Ask, PaperAgent, PaperHouse, PaperReader, PaperService
 from memory.events import ActionCall, Understood
 from memory.replay import compare
 
@@ -142,5 +141,11 @@ def changed(value: Any, **fields: Any) -> Any:
 
 
 def without_queue(house: BareHouse) -> None:
-    """Let every action go at once: declared paces pass in real time, and have a test of their own (`test_pace.py`)."""
-    house.runner.executor._paces = {name: AsyncLimiter(10**6, 60) for name in house.runner.actions}
+    """Let every action go at once: declared paces have a test of their own (`test_pace.py`)."""
+    paced(house, **dict.fromkeys(house.runner.catalogue.actions, AT_ANY_PACE))
+
+
+def paced(house: PaperHouse, **rates: float) -> None:
+    """Give actions another pace than the declared one, in calls a minute."""
+    actions = house.runner.catalogue.actions
+    actions.update({name: replace(actions[name], rate_per_minute=rate) for name, rate in rates.items()})

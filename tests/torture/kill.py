@@ -67,8 +67,11 @@ class Verdict:
 class Harness:
     """Runs lives, kills them, and judges."""
 
-    def __init__(self, folder: Path, seed: int, twin: str = "") -> None:
+    def __init__(self, folder: Path, seed: int, twin: str = "", *, step_s: float = STEP_S, pace: float = 0) -> None:
         self.twin = twin
+        self.step_s = step_s
+        self.life_s = LIFE_S
+        self.pace = pace  # mails a minute; 0: as declared
         self.home = folder / "home"
         self.log = folder / "lives.log"
         self.seed = seed
@@ -158,8 +161,8 @@ class Harness:
             self.post.at(death.removeprefix("smtp "), hook)
         plan = {
             "home": str(self.home), "wire": self._ports[0], "provider": self._ports[1], "smtp": self.post.port,
-            "offset_s": self._lives * STEP_S, "seed": self.chance.random(), "log": str(self.log),
-            "die": death if death.endswith("_commit") else None, "nth": nth, "twin": self.twin,
+            "offset_s": self._lives * self.step_s, "seed": self.chance.random(), "log": str(self.log),
+            "die": death if death.endswith("_commit") or death == "queue" else None, "nth": nth, "twin": self.twin, "pace": self.pace, "wishes": len(self.wishes),
         }  # fmt: skip
         assert self._mother is not None
         assert self._mother.stdin is not None
@@ -168,10 +171,12 @@ class Harness:
         self._pid = json.loads(await self._mother.stdout.readline())["born"]
         ended = asyncio.ensure_future(self._mother.stdout.readline())
         driving = asyncio.ensure_future(self._drive(ended))
-        clock = asyncio.get_running_loop().time() + (self.chance.uniform(0.0, 0.25) if death == "random" else LIFE_S)
+        clock = asyncio.get_running_loop().time() + (
+            self.chance.uniform(0.0, 0.25) if death == "random" else self.life_s
+        )
         while not ended.done():
             left = clock - asyncio.get_running_loop().time()
-            if left <= 0 or (driving.done() and death != "random"):
+            if left <= 0 or (driving.done() and death not in {"random", "queue"}):
                 self._kill(death if death == "random" else "idle")
             await asyncio.wait({ended}, timeout=min(0.02, max(0.001, left)))
         driving.cancel()

@@ -16,6 +16,7 @@ import socket
 import sys
 import traceback
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,10 +27,12 @@ from bot.approvals import Person
 from bot.channels.base import Card, Ear, Message, NotWrittenError, RefusedPressError
 from bot.deciding import fortunes
 from bot.effects import Perform
+from bot.executor import Executor
 from bot.testing import PaperAgent, PaperProvider, PaperReader, PaperService
 from connectors.base import Json, OutcomeUnknownError, Receipt
 from memory.events import Actor, Place
 from memory.log import Tx
+from memory.projections import Books
 
 PLACE = Place(channel="wire", conversation="main")
 OPERATOR = Actor(platform="wire", user="operator", account="bot")
@@ -120,12 +123,13 @@ async def live(plan: dict[str, Any]) -> None:
         "SOLOIST_HOME": str(home), "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(plan["smtp"]), "SMTP_SECURITY": "none",
         "MAIL_FROM": "me@soloist.example",
     }  # fmt: skip
+    now = lambda: datetime.now(UTC) + offset  # noqa: E731
     given = settings.read(wiring.declared_settings(), environment=environment, folder=home)
     given = replace(given, policy=replace(given.policy, delay=timedelta(0)))
     machine = wiring.build(
         given,
         embedder=lambda: None,
-        now=lambda: datetime.now(UTC) + offset,
+        now=now,
         live=[],
         channels={"wire": wire},
         reader=PaperReader(),
@@ -136,13 +140,41 @@ async def live(plan: dict[str, Any]) -> None:
     )
     _without(plan.get("twin", ""))
     _die_at(machine, plan.get("die"), plan.get("nth", 0))
-    await machine.runner.run()
+    if plan.get("pace"):
+        actions = machine.runner.catalogue.actions
+        actions["mail.send"] = replace(actions["mail.send"], rate_per_minute=plan["pace"])
+    async with asyncio.TaskGroup() as group:
+        if plan.get("die") == "queue":
+            group.create_task(_die_in_the_queue(machine, plan["wishes"], now))
+        await machine.runner.run()
+
+
+async def _die_in_the_queue(machine: wiring.Machine, wishes: int, now: Callable[[], datetime]) -> None:
+    """Die once everything was let through and nothing is on its way: all that is left waits for its turn."""
+    while True:
+        await asyncio.sleep(0.05)
+        with machine.database.read() as connection:
+            found = [status for (status,) in connection.exec_driver_sql("SELECT status FROM effects")]
+        due = machine.log.next_due(now())
+        if len(found) == wishes and "sending" not in found and (due is None or due > now()):
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _without(twin: str) -> None:
     """Take a guard out: the negative twins of T1."""
     if twin == "unknown":  # send again blindly what was on its way
         fortunes.interrupted = lambda effect, _: [Perform(effect=effect.prepared.effect, attempt=effect.attempt)]
+    elif twin == "queue":  # say that it is on its way, and only then wait for its turn
+        perform, gone = Executor.perform, [0]
+
+        async def late(self: Executor, task: int, key: str, order: Perform) -> None:
+            gone[0] += 1
+            if gone[0] > 5:
+                await asyncio.sleep(3600)
+            await perform(self, task, key, order)
+
+        Executor.perform = late  # type: ignore[method-assign]
+        Books.turn = lambda self, *_, **__: None  # type: ignore[method-assign]
     elif twin == "inbox":  # take every delivery for a new one
         admit = Tx.admit
         Tx.admit = lambda self, platform, account, event_id, at, task: (  # type: ignore[method-assign]
