@@ -21,9 +21,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from bot import grants
+from bot import grants, payees
 from bot.channels.base import Button, Card, EditField, Row
 from bot.figures import money_words, when_words
+from bot.payees import Payee
 from bot.policy import Policy, amount_of
 from bot.state import CardState, EffectState, TaskState
 from connectors.base import Action, Json, Param, Role
@@ -44,6 +45,7 @@ LABELS: Mapping[str, str] = {
     "subject": "Subject",
     "body": "Text",
     "attachments": "Attached",
+    "payee": "Pay to",
     "amount": "Amount",
     "net": "Net",
     "tax": "Tax",
@@ -55,7 +57,7 @@ LABELS: Mapping[str, str] = {
     "summary": "What",
     "text": "Text",
 }
-VITAL = frozenset({Role.RECIPIENTS, Role.AMOUNT, Role.ATTACHMENTS, Role.LINES, Role.WHEN})
+VITAL = frozenset({Role.RECIPIENTS, Role.PAYEE, Role.AMOUNT, Role.ATTACHMENTS, Role.LINES, Role.WHEN})
 
 
 def handle(secret: bytes, what: str, number: int) -> str:
@@ -186,7 +188,12 @@ def attachments_of(calls: Iterable[ActionCall]) -> tuple[Attachment, ...]:
     return tuple(seen.values())
 
 
-def facts(calls: Sequence[ActionCall], actions: Mapping[str, Action], newcomers: Sequence[str] = ()) -> tuple[Row, ...]:
+def facts(
+    calls: Sequence[ActionCall],
+    actions: Mapping[str, Action],
+    newcomers: Sequence[str] = (),
+    new_payees: Sequence[str] = (),
+) -> tuple[Row, ...]:
     """Return the rows of a card. Every argument of every call is on it, but for plumbing; nothing is shortened.
 
     A file or detail that different actions share (an invoice and its mail) stands there once. Recipients, sums and days
@@ -202,11 +209,13 @@ def facts(calls: Sequence[ActionCall], actions: Mapping[str, Action], newcomers:
             if value in (None, "", [], {}):
                 continue
             param = params.get(name) or Param(name, Role.DETAIL, required=False, doc="")
-            for row in _rows(param, value, newcomers):
+            for row in _rows(param, value, newcomers, new_payees):
                 apart = row.role in VITAL - {Role.ATTACHMENTS}
                 if row.role is not Role.BODY and (apart or all(row != old or by == call.name for by, old in said)):
                     rows.append(row)
                     said.append((call.name, row))
+        for payee in payees.fallback(call, action) if action else ():
+            rows.append(_payee("Paid to", payee.words, payee, new_payees))
         if call.account:
             row = Row("As", call.account)
             if row not in rows:
@@ -224,7 +233,7 @@ def body_of(calls: Sequence[ActionCall], actions: Mapping[str, Action]) -> str:
     return "\n\n———\n\n".join(bodies)
 
 
-def _rows(param: Param, value: Json, newcomers: Sequence[str]) -> list[Row]:
+def _rows(param: Param, value: Json, newcomers: Sequence[str], new_payees: Sequence[str]) -> list[Row]:
     label = LABELS.get(param.name, param.name.replace("_", " ").capitalize())
     vital = param.role in VITAL
     match param.role:
@@ -235,6 +244,9 @@ def _rows(param: Param, value: Json, newcomers: Sequence[str]) -> list[Row]:
                 Row(label, address, param.role, vital=True, mark="NEW" if address in newcomers else "")
                 for address in value
             ]
+        case Role.PAYEE:
+            values = value if isinstance(value, list) else [value]
+            return [_payee(label, str(each), payees.read(str(each)), new_payees) for each in values]
         case Role.ATTACHMENTS:
             return [
                 Row(
@@ -262,6 +274,11 @@ def _rows(param: Param, value: Json, newcomers: Sequence[str]) -> list[Row]:
             return [Row(label, money_words(str(value)), param.role)]
         case _:
             return [Row(label, str(value), param.role, vital=vital)]
+
+
+def _payee(label: str, shown: str, payee: Payee, new: Sequence[str]) -> Row:
+    mark = payees.NEW if payees.is_among(payee, new) else ""
+    return Row(label, shown, Role.PAYEE, vital=True, mark=mark)
 
 
 def _line(item: Mapping[str, Json]) -> str:
@@ -362,7 +379,7 @@ def render_former(state: TaskState, card_id: str, view: View) -> Card:
         revision=former.revision,
         title=former.title,
         state="superseded",
-        rows=facts(former.calls, view.actions, former.newcomers),
+        rows=facts(former.calls, view.actions, former.newcomers, former.new_payees),
         body=body_of(former.calls, view.actions),
         warnings=former.warnings,
         changes=former.changes,
@@ -390,7 +407,7 @@ def render(state: TaskState, card_id: str, view: View) -> Card:
         else "snoozed"
         if pending and standing.snoozed_until
         else standing.state,
-        rows=facts(opened.calls, view.actions, opened.newcomers),
+        rows=facts(opened.calls, view.actions, opened.newcomers, opened.new_payees),
         body=body_of(opened.calls, view.actions),
         note=opened.say or next((call.why for call in opened.calls if call.why), ""),
         warnings=opened.warnings,

@@ -58,21 +58,27 @@ def items_in(text: str) -> tuple[Item, ...]:
     return tuple(Item(card, digits) for card, digits in pairs.items())[:ITEMS_MAX]
 
 
-def offer(cards: Sequence[tuple[Card, str]], gone: Sequence[str] = ()) -> tuple[str, tuple[Choice, ...]]:
+def offer(
+    cards: Sequence[tuple[Card, str]], gone: Sequence[str] = (), alone: Sequence[str] = ()
+) -> tuple[str, tuple[Choice, ...]]:
     """Return the list to show, and the button that approves exactly what is on it.
 
     Args:
         cards: Waiting approvals with the fingerprint of each.
         gone: Cards that were named and do not wait.
+        alone: Cards that wait and are approved by themselves only.
     """
+    apart = f"Not among them, because they pay somebody for the first time; press each by itself: {', '.join(alone)}"
     if not cards:
-        return "Nothing waits for you that could be approved together.", ()
+        return "\n".join(["Nothing waits for you that could be approved together.", *([apart] if alone else [])]), ()
     listed = cards[:ITEMS_MAX]
     lines = [_line(card) for card, _ in listed]
     if len(cards) > len(listed):
         lines.append(f"- and {len(cards) - len(listed)} more, after these")
     if gone:
         lines.append(f"Not among them, because they do not wait for you: {', '.join(gone)}")
+    if alone:
+        lines.append(apart)
     text = "approve " + " ".join(f"{card.id}@{fingerprint[:DIGITS]}" for card, fingerprint in listed)
     label = f"Approve these {len(listed)}" if len(listed) > 1 else "Approve this one"
     return "\n".join(["These wait for you. One press approves exactly them:", *lines]), (
@@ -84,7 +90,7 @@ def _line(card: Card) -> str:
     facts = [
         f"{row.value} ({row.mark})" if row.mark else row.value
         for row in card.rows
-        if row.role in {Role.RECIPIENTS, Role.AMOUNT, Role.ATTACHMENTS, Role.REFERENCE}
+        if row.role in {Role.RECIPIENTS, Role.PAYEE, Role.AMOUNT, Role.ATTACHMENTS, Role.REFERENCE}
     ]
     warning = "".join(f" ! {warning}" for warning in card.warnings)
     return f"- {card.id}: {card.title}" + "".join(f", {fact}" for fact in facts) + warning

@@ -70,6 +70,7 @@ def has_like(card: CardOpened) -> bool:
         and bool(card.calls)
         and all(call.client for call in card.calls)
         and not card.newcomers
+        and not card.new_payees
         and not card.warnings
     )
 

@@ -430,12 +430,16 @@ class History:
 
     def _batch(self, wanted: Sequence[str]) -> Answered:
         ready = [
-            (card, self.state(int(card.id.partition(".")[0])).cards[card.id].opened.fingerprint)
+            (card, self.state(int(card.id.partition(".")[0])).cards[card.id].opened)
             for card in self.waiting()
             if card.kind == "approval" and card.state == "pending" and (card.id in wanted or not wanted)
         ]
         waiting = {card.id for card, _ in ready}
-        text, choices = batch.offer(ready, [card for card in wanted if card not in waiting])
+        text, choices = batch.offer(
+            [(card, opened.fingerprint) for card, opened in ready if not opened.new_payees],
+            [card for card in wanted if card not in waiting],
+            [card.id for card, opened in ready if opened.new_payees],
+        )
         return _answered(text, choices)
 
     def about_task(self, question: str, words: str) -> str:

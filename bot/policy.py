@@ -13,13 +13,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from bot import payees
+from bot.payees import Payee
 from connectors.base import Action, Risk
 from memory.events import ActionCall, Granted
 
 Ruling = Literal["do", "ask", "refuse", "shadow"]
+NewPayee = Literal["ask", "second_channel", "never"]
+NEW_PAYEE = get_args(NewPayee)
 RULINGS = {"do": "do", "ask": "ask", "never": "refuse", "shadow": "shadow"}
 
 
@@ -64,11 +68,13 @@ class Limit:
     days: int = 1
     client: str = ""  # "" is everybody together; "*" is each client by itself
     action: str = ""  # "" is every action; "stripe" is a connector
+    payee: str = ""  # "" is everybody together; "*" is each account by itself; or one account or name, as compared
 
     @property
     def words(self) -> str:
         """The limit as a refusal quotes it."""
         whom = "" if not self.client else " per client" if self.client == "*" else f" for {self.client}"
+        whom += "" if not self.payee else " per payee" if self.payee == "*" else f" to {payees.grouped(self.payee)}"
         what = f" through {self.action}" if self.action else ""
         return f"at most {self.amount} {self.currency} in {self.days} day{'s' * (self.days != 1)}{whom}{what}"
 
@@ -93,9 +99,11 @@ class Policy:
     quiet: tuple[time, time] | None = None
     step_up_from: Mapping[str, Decimal] = field(default_factory=dict)  # currency → amount that needs a second channel
     models_usd: Mapping[str, Decimal] = field(default_factory=dict)  # "task", "day", "month" → at most so much
+    new_payee: NewPayee = "ask"  # what a first payment to somebody needs
     automatic_per_thread: int = 3  # mails a day that no person has seen; the next one asks
 
 
+LIMIT_DAYS_MAX = 3660  # ten years: longer is a slip
 FOREIGN = "mcp."  # tools of servers that are not ours: what may be put back by its own word asks all the same
 DEFAULTS: Mapping[Risk, tuple[Ruling, str]] = {
     Risk.READS: ("do", "reading is free"),
@@ -121,6 +129,7 @@ def judge(
     policy: Policy,
     *,
     newcomers: Sequence[str] = (),
+    new_payees: Sequence[Payee] = (),
     grants: Mapping[str, Granted] | None = None,
     together: Sequence[str] = (),
     streak: int = 0,
@@ -129,6 +138,7 @@ def judge(
 
     Args:
         newcomers: Recipients nobody has written to before.
+        new_payees: Who would receive money and was never paid before. No rule, grant or streak lets that go unseen.
         grants: Grants in force: unexpired, with uses left; see `grants_in_force`.
         together: The actions of every call of the same proposal, this one's among them.
         streak: How many of the newest cards for this action and client were approved unchanged, without a break.
@@ -142,6 +152,11 @@ def judge(
         if call.name.startswith(FOREIGN) and action.risk is not Risk.READS:
             ruling, why = "ask", "another server's tool, and only it knows what it does"
         verdict = Verdict(ruling, f"default: {why}")
+    if new_payees and verdict.ruling != "refuse":
+        first = f"{payees.NEW}: nothing was ever paid to {', '.join(payee.words for payee in new_payees)}"
+        if policy.new_payee == "never":
+            return Verdict("refuse", f'policy.toml: [payees] new = "never". {first}')
+        return Verdict("ask", first) if verdict.ruling == "do" else verdict
     if verdict.ruling == "ask" and not newcomers:
         for key, grant in (grants or {}).items():
             if _granted(grant, call, together):
@@ -200,14 +215,15 @@ def odd_amount(call: ActionCall) -> str:
     return "" if amount in (None, "") or _AMOUNT.fullmatch(str(amount)) else str(amount)
 
 
-def over_limit(call: ActionCall, policy: Policy, spent: Mapping[Limit, Decimal]) -> str:
+def over_limit(call: ActionCall, policy: Policy, spent: Mapping[Limit, Decimal], receive: Sequence[Payee] = ()) -> str:
     """Return which limit this call would break, in words, or "" when it fits.
 
     Args:
         spent: For each limit that `limits_for` names: what was let through in its span, this call not included.
+        receive: Who receives the money, see `bot.payees.of`.
     """
     amount, _ = amount_of(call)
-    for limit in limits_for(call, policy):
+    for limit in limits_for(call, policy, receive):
         if spent.get(limit, Decimal(0)) + amount > limit.amount:
             return (
                 f"This would go over your limit of {limit.words}: {spent.get(limit, Decimal(0))} {limit.currency} is "
@@ -216,16 +232,22 @@ def over_limit(call: ActionCall, policy: Policy, spent: Mapping[Limit, Decimal])
     return ""
 
 
-def limits_for(call: ActionCall, policy: Policy) -> list[Limit]:
-    """Return the limits that a call counts against: same currency, fitting client and action."""
+def limits_for(call: ActionCall, policy: Policy, receive: Sequence[Payee] = ()) -> list[Limit]:
+    """Return the limits that a call counts against: same currency, fitting client, payee and action."""
     _, currency = amount_of(call)
     return [
         limit
         for limit in policy.limits
         if limit.currency == currency
         and (limit.client in {"", "*"} or limit.client == call.client)
+        and (not limit.payee or any(counts_for(limit, payee) for payee in receive))
         and (not limit.action or call.name == limit.action or call.name.startswith(limit.action + "."))
     ]
+
+
+def counts_for(limit: Limit, payee: Payee) -> bool:
+    """Whether what a payee receives counts against a limit."""
+    return limit.payee in {"*", payee.account} or (limit.payee == payees.called(payee.name) != "")
 
 
 def quiet_until(policy: Policy, now: datetime, zone: ZoneInfo) -> datetime | None:
@@ -244,7 +266,7 @@ def quiet_until(policy: Policy, now: datetime, zone: ZoneInfo) -> datetime | Non
 
 # ── reading policy.toml ───────────────────────────────────────────────────────────────────────────────────────────
 
-_KNOWN = {"rules", "limits", "undo", "cards", "digest", "quiet", "step_up", "models", "mail"}
+_KNOWN = {"rules", "limits", "payees", "undo", "cards", "digest", "quiet", "step_up", "models", "mail"}
 
 
 def parse(document: Mapping[str, Any]) -> Policy:
@@ -280,8 +302,18 @@ def parse(document: Mapping[str, Any]) -> Policy:
             [_amount(text, "[step_up] from")[::-1] for text in document.get("step_up", {}).get("from", ())]
         ),
         models_usd=_models(document.get("models", {})),
+        new_payee=_new_payee(document.get("payees", {})),
         automatic_per_thread=_automatic(document.get("mail", {})),
     )
+
+
+def _new_payee(table: Mapping[str, Any]) -> NewPayee:
+    said = table.get("new", Policy().new_payee)
+    if set(table) - {"new"} or said not in NEW_PAYEE:
+        raise PolicyError(
+            f"policy.toml [payees] knows new, one of {', '.join(NEW_PAYEE)}: a first payment to somebody is never silent."
+        )
+    return cast(NewPayee, said)
 
 
 def _automatic(table: Mapping[str, Any]) -> int:
@@ -331,13 +363,33 @@ def _rule(table: Mapping[str, Any], number: int) -> Rule:
 
 def _limit(table: Mapping[str, Any], number: int) -> Limit:
     where = f"limit {number}"
-    unknown = set(table) - {"amount", "days", "client", "action"}
+    unknown = set(table) - {"amount", "days", "client", "action", "payee"}
     if unknown or "amount" not in table:
-        raise PolicyError(f"policy.toml {where} needs an amount, and knows days, client and action.")
+        raise PolicyError(f"policy.toml {where} needs an amount, and knows days, client, action and payee.")
     amount, currency = _amount(table["amount"], where)
+    days = table.get("days", 1)
+    if type(days) is not int or not 1 <= days <= LIMIT_DAYS_MAX:
+        raise PolicyError(f"policy.toml {where}: days is a whole number from 1 to {LIMIT_DAYS_MAX}, not {days!r}.")
     return Limit(
-        amount, currency, int(table.get("days", 1)), str(table.get("client", "")), str(table.get("action", ""))
+        amount,
+        currency,
+        days,
+        str(table.get("client", "")),
+        str(table.get("action", "")),
+        _payee(table["payee"], where) if "payee" in table else "",
     )
+
+
+def _payee(text: Any, where: str) -> str:
+    """Return a limit's payee as it is compared: ``"*"``, an account, or a name."""
+    said = payees.read(text) if isinstance(text, str) else Payee("", "")
+    if not said.account or payees.is_wrong_iban(said.account):
+        raise PolicyError(
+            f"policy.toml {where}: {text!r} is nobody who could be paid. payee is '*' for each by itself, an IBAN whose "
+            "check digits fit, or a name."
+        )
+    known = said.account
+    return known if known == "*" or payees.is_iban(known) else payees.called(known) or known
 
 
 def _amount(text: Any, where: str) -> tuple[Decimal, str]:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import field
 from msgspec.structs import replace
 
+from bot import payees
 from bot.agreement import EDITED, REJECTED, UNCHANGED, UNDONE
 from bot.effects import Delegate, Lasting, Show, unpack
 from connectors.base import Json
@@ -424,6 +425,18 @@ def rows(before: TaskState, after: TaskState, line: Line) -> Iterator[Row]:
                         "amount": amount,
                         "currency": currency,
                         "note": entry.note or event.note,
+                        "effect": event.effect,
+                    },
+                )
+        case Prepared():
+            for text in event.payees:
+                payee = payees.read(text)
+                yield (
+                    "payees",
+                    {
+                        "account": payee.account,
+                        "name": payees.called(payee.name),
+                        "words": payee.words,
                         "effect": event.effect,
                     },
                 )

@@ -47,9 +47,9 @@ from connectors.base import (
     Detail,
     EffectClass,
     Json,
+    Payee,
     Receipt,
     Recipients,
-    Reference,
     Risk,
     action,
 )
@@ -219,7 +219,7 @@ class PaperService(Connector):
         return self.provider.accept(key, {"to": to, "body": body, "amount": amount}, once=False)
 
     @action(Risk.MONEY, EffectClass.KEYED, says="pay it", no_return="at once", rate_per_minute=AT_ANY_PACE)
-    async def pay(self, payee: Reference, amount: Amount, key: str = "") -> Receipt:
+    async def pay(self, payee: Payee, amount: Amount, key: str = "") -> Receipt:
         """Pay somebody."""
         return self.provider.accept(key, {"payee": payee, "amount": amount}, once=True)
 

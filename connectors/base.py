@@ -54,6 +54,8 @@ class Role(StrEnum):
     """What a parameter means to the person reading the card; decides order, wording and what may never be cut."""
 
     RECIPIENTS = "recipients"  # list of addresses; never cut, NEW ones are marked
+    PAYEE = "payee"  # who receives money: ``"Name <account>"``; never cut, a NEW one is marked
+    PAYEE_NAME = "payee_name"  # the name on it, where the account is an argument of its own
     AMOUNT = "amount"  # decimal string with currency, ``"1200.00 EUR"``; never cut
     WHEN = "when"  # ISO 8601 date or aware date-time
     SUBJECT = "subject"  # one line
@@ -66,6 +68,7 @@ class Role(StrEnum):
 
 
 Recipients = Annotated[list[str], Role.RECIPIENTS]
+Payee = Annotated[str, Role.PAYEE]
 Amount = Annotated[str, Role.AMOUNT]
 When = Annotated[str, Role.WHEN]
 Subject = Annotated[str, Role.SUBJECT]

@@ -275,6 +275,7 @@ class CardOpened(Event, frozen=True, kw_only=True):
     changes: tuple[str, ...] = ()  # difference from the revision before
     files: tuple[Attachment, ...] = ()
     newcomers: tuple[str, ...] = ()  # recipients nobody has written to before
+    new_payees: tuple[str, ...] = ()  # who receives money and was never paid before, as `bot.payees` writes them
     compensates: tuple[str, ...] = ()  # call by call the effect it would take back
 
 
@@ -328,6 +329,7 @@ class Prepared(Event, frozen=True, kw_only=True):
     not_before: datetime | None = None  # end of the undo window
     compensates: str = ""  # the effect this one takes back
     rule: str = ""  # which rule let it through
+    payees: tuple[str, ...] = ()  # who receives money by it, ``"Name <account>"``
 
 
 class Queued(Event, frozen=True, kw_only=True):

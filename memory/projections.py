@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     Index,
     Integer,
@@ -85,6 +86,17 @@ recipients = Table(
     Column("address", Text, nullable=False),
     Column("effect", Text, nullable=False),
     PrimaryKeyConstraint("address", "effect"),
+    sqlite_with_rowid=False,
+)
+payees = Table(
+    "payees",
+    metadata,
+    Column("account", Text, nullable=False),
+    Column("name", Text, nullable=False),  # as it is compared; "" where only the account is known
+    Column("words", Text, nullable=False),  # as it was shown
+    Column("effect", Text, nullable=False),
+    PrimaryKeyConstraint("account", "effect"),
+    Index("payees_name", "name"),
     sqlite_with_rowid=False,
 )
 turns = Table(
@@ -164,6 +176,7 @@ PROJECTIONS: tuple[Table, ...] = (
     cards,
     effects,
     recipients,
+    payees,
     turns,
     copies,
     records,
@@ -349,12 +362,32 @@ class Books:
             return True
         return any(lowered in _addresses(client.data) for client in self.all("client"))
 
-    def spent(self, since: datetime, *, client: str = "", action: str = "", apart: str = "") -> dict[str, Decimal]:
+    def paid(self, account: str) -> list[str]:
+        """Return who was paid on this account before, oldest first; what failed or is not known to be there is no payment."""
+        return self._paid(payees.c.account == account)
+
+    def paid_as(self, name: str) -> list[str]:
+        """Return whom money went to under this name before, oldest first, each account as it was shown."""
+        return self._paid(payees.c.name == name) if name else []
+
+    def _paid(self, which: ColumnElement[bool]) -> list[str]:
+        self._settle(effects)
+        query = (
+            select(payees.c.words)
+            .join(effects, effects.c.id == payees.c.effect)
+            .where(which, effects.c.status.in_(("confirmed", "compensated")))
+            .order_by(effects.c.at, effects.c.id)
+        )
+        return list(dict.fromkeys(row.words for row in self._run(payees, query)))
+
+    def spent(
+        self, since: datetime, *, client: str = "", action: str = "", payee: str = "", apart: str = ""
+    ) -> dict[str, Decimal]:
         """Return currency → money of effects let through since a time (all but failed and dropped ones).
 
         An unknown one counts: it may have happened. What is let through and has not left yet counts however old it is,
-        so nothing saved up can go out on top of a day's limit. Money coming back makes no room for more. ``apart`` is an
-        effect that does not count.
+        so nothing saved up can go out on top of a day's limit. Money coming back makes no room for more. A payee is named by
+        its account, or by its name as it is compared; ``apart`` is an effect that does not count.
         """
         query = select(effects.c.amount, effects.c.currency).where(
             or_(
@@ -367,6 +400,10 @@ class Books:
         )
         if client:
             query = query.where(effects.c.client == client)
+        if payee:
+            self._settle(payees)
+            mine = select(payees.c.effect).where(or_(payees.c.account == payee, payees.c.name == payee))
+            query = query.where(effects.c.id.in_(mine))
         if action:
             query = query.where(or_(effects.c.name == action, effects.c.name.startswith(action + ".")))
         sums: dict[str, Decimal] = {}

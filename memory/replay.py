@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, delete, insert, select
 from memory.database import Database
 from memory.line import Line
 from memory.log import Log, Tx
-from memory.projections import PROJECTIONS, recipients, tasks
+from memory.projections import PROJECTIONS, payees, recipients, tasks
 
 Rows = Callable[[Iterable[Line]], Iterator[tuple[Table, dict[str, Any] | None, tuple[Any, ...]]]]
 """Lines of one task → (table, row or None for deleted, key) in the order they were written."""
@@ -82,7 +82,7 @@ def compare(database: Database, log: Log, rows: Rows) -> list[Difference]:
 def mend_task(tx: Tx, task: int, rows: Rows) -> None:
     """Replace one task's rows by what its lines say, inside a unit of work: after its words were erased."""
     for table in PROJECTIONS:
-        if table is recipients:
+        if table in {payees, recipients}:
             mine = table.c.effect.startswith(f"{task}.", autoescape=True)
         elif table is tasks:
             mine = table.c.id == task

@@ -45,6 +45,7 @@ PURE = (
     "bot/books.py",
     "bot/digest.py",
     "bot/figures.py",
+    "bot/payees.py",
     "bot/agreement.py",
     "bot/grants.py",
     "bot/plans.py",
@@ -63,7 +64,7 @@ NOW = {"now", "utcnow", "today"}
 
 # A module of bot/ imports only from its own floor's packages and from floors below. A new file must choose its floor.
 FLOORS = (
-    ("effects", "figures", "agreement", "grants", "channels.base", "channels.web.window"),
+    ("effects", "figures", "agreement", "grants", "payees", "channels.base", "channels.web.window"),
     ("state", "policy", "control", "reading"),
     (
         "approvals",

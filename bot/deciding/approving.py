@@ -48,7 +48,13 @@ def approve(state: TaskState, event: Pressed, standing: CardState, house: House)
     broken = guards.broken_limit(opened.calls, house)
     if broken:
         return [Reply(text=broken)]
+    if event.fingerprint and opened.new_payees:
+        return [Reply(text="It pays somebody for the first time, so it is approved on its own card and in no list.")]
     if guards.needs_second_channel(state, opened, house):
+        if opened.new_payees and house.policy.new_payee == "second_channel":
+            return [
+                Reply(text="A first payment needs a second yes, from another of your channels. This one is counted.")
+            ]
         return [Reply(text="A sum this large needs a second yes, from another of your channels. This one is counted.")]
     prepared = starting.prepare(
         state, opened.calls, house, card=event.card, step=opened.step, rule=f"approved on {event.actor.platform}"

@@ -45,10 +45,11 @@ def drawn(
         confidence_pct=event.confidence_pct,
         reasons=(*event.reasons, *learning.told(state, event, house), *_evidence(calls, house)),
         sources=event.sources,
-        warnings=event.warnings,
+        warnings=(*verdicts.doubts(calls, house), *event.warnings),
         changes=approvals.changes(before.opened.calls, calls, house.actions) if before else (),
         files=event.files or approvals.attachments_of(calls),
         newcomers=newcomers,
+        new_payees=tuple(payee.words for payee in verdicts.new_payees(calls, house)),
     )
 
 

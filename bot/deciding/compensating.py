@@ -50,8 +50,9 @@ def ask(state: TaskState, done: Sequence[EffectState], house: House) -> list[Eff
     ways = [(effect, call) for effect in reversed(done) if (call := way_back(effect, house)) is not None]
     calls = tuple(call for _, call in ways)
     together = [call.name for call in calls]
+    new = verdicts.new_payees(calls, house)
     for call in calls:
-        verdict = verdicts.verdict_on(state, call, house, (), together)
+        verdict = verdicts.verdict_on(state, call, house, (), together, new)
         if verdict.ruling == "refuse":
             return [Reply(text=f"I will not take this back: {verdict.rule}.")]
     opened = CardOpened(
@@ -66,9 +67,10 @@ def ask(state: TaskState, done: Sequence[EffectState], house: House) -> list[Eff
         on_expiry=house.policy.on_expiry,
         no_return="; ".join(dict.fromkeys(found for call in calls if (found := house.actions[call.name].no_return))),
         reasons=tuple(f"Takes back: {effect.text}" for effect, _ in ways),
-        warnings=tuple(_lost(done, [effect for effect, _ in ways], house)),
+        warnings=(*verdicts.doubts(calls, house), *_lost(done, [effect for effect, _ in ways], house)),
         files=approvals.attachments_of(calls),
         newcomers=verdicts.newcomers(calls, house),
+        new_payees=tuple(payee.words for payee in new),
         compensates=tuple(effect.prepared.effect for effect, _ in ways),
     )
     return [Record(event=opened), Reply(text="The card asks what would take it back. Nothing was done yet.")]

@@ -70,8 +70,9 @@ def _gate(state: TaskState, event: Proposed, house: House) -> list[Effect]:
             return [*say(state, text, kind="problem"), Record(event=Ended(how="failed", summary=text))]
         return [Delegate(step=event.step, card=event.card, edits=dict(state.edits.get(event.card, {})))]
     newcomers = verdicts.newcomers(calls, house)
+    new = verdicts.new_payees(calls, house)
     together = [call.name for call in calls]
-    each = [verdicts.verdict_on(state, call, house, newcomers, together) for call in calls]
+    each = [verdicts.verdict_on(state, call, house, newcomers, together, new) for call in calls]
     worst = verdicts.worst(state, event, each)
     if worst.ruling == "refuse":
         text = f"I will not do this: {worst.rule}."

@@ -34,6 +34,8 @@ def _not_given(event: Pressed, standing: CardState, house: House) -> str:
     person = house.roster.find(event.actor)
     if person is None or person.role is not Origin.OPERATOR:
         return "Only the operator approves in advance."
+    if standing.opened.new_payees:
+        return "This pays somebody for the first time, so nothing like it is approved in advance. Approve it by itself."
     if any(not call.client for call in standing.opened.calls):
         return "This card is for no client, so there is no telling what is like it. Approve it by itself."
     return ""

@@ -10,8 +10,9 @@ from datetime import timedelta
 from decimal import Decimal
 from fnmatch import fnmatchcase
 
-from bot import books
+from bot import books, payees
 from bot.deciding.house import House
+from bot.payees import Payee
 from bot.policy import Limit, Verdict, amount_of, limits_for, odd_amount, over_limit
 from bot.state import TaskState
 from connectors.base import Risk
@@ -30,6 +31,13 @@ def not_allowed(agent: str, calls: Iterable[ActionCall], house: House) -> str:
         ]
         if missing:
             return f"{agent} drafted {call.name} without {', '.join(missing)}; nothing was done."
+        wrong = [payee for payee in payees.of(call, house.actions[call.name]) if payees.is_wrong_iban(payee.account)]
+        if wrong:
+            return (
+                f"{wrong[0].words} is no IBAN: its check digits do not fit, so money would go astray. Nothing was done."
+            )
+        if payees.pays(call, house.actions[call.name]) and not call.args.get("amount"):
+            return f"{agent} drafted {call.name} without an amount, and no limit counts money it cannot see; nothing was done."
         odd = odd_amount(call)
         if odd:
             return f"{agent} drafted {call.name} with the amount {odd!r}, which no limit could count; nothing was done."
@@ -69,22 +77,34 @@ def stale(calls: Iterable[ActionCall], card: str, house: House) -> bool:
 
 def broken_limit(calls: Iterable[ActionCall], house: House, *, apart: str = "") -> str:
     """Return which limit these calls would break together, in words; ``apart`` is the effect they already are."""
-    own: dict[Limit, Decimal] = {}  # what the calls before it on the same card take
+    own: dict[tuple[Limit, str, str], Decimal] = {}  # what the calls before it on the same card take
     for call in calls:
+        receive = payees.of(call, house.actions[call.name])
         spent: dict[Limit, Decimal] = {}
-        for limit in limits_for(call, house.policy):
-            sums = house.ledgers.spent(
-                house.now - timedelta(days=limit.days),
-                client=call.client if limit.client else "",
-                action=limit.action,
-                apart=apart,
-            )
-            spent[limit] = sums.get(limit.currency, Decimal(0)) + own.get(limit, Decimal(0))
-            own[limit] = own.get(limit, Decimal(0)) + max(Decimal(0), amount_of(call)[0])
-        broken = over_limit(call, house.policy, spent)
+        for limit in limits_for(call, house.policy, receive):
+            client = call.client if limit.client else ""
+            for payee in _counted_apart(limit, receive):
+                sums = house.ledgers.spent(
+                    house.now - timedelta(days=limit.days),
+                    client=client,
+                    action=limit.action,
+                    payee=payee,
+                    apart=apart,
+                )
+                taken = sums.get(limit.currency, Decimal(0)) + own.get((limit, client, payee), Decimal(0))
+                spent[limit] = max(taken, spent.get(limit, taken))
+                own[limit, client, payee] = own.get((limit, client, payee), Decimal(0)) + max(
+                    Decimal(0), amount_of(call)[0]
+                )
+        broken = over_limit(call, house.policy, spent, receive)
         if broken:
             return broken
     return ""
+
+
+def _counted_apart(limit: Limit, receive: Iterable[Payee]) -> list[str]:
+    """Return by what the sums of a limit are told apart: each account, the one payee it names, or nothing."""
+    return [payee.account for payee in receive] if limit.payee == "*" else [limit.payee]
 
 
 def used_twice(verdicts: Iterable[Verdict]) -> str:
@@ -94,12 +114,15 @@ def used_twice(verdicts: Iterable[Verdict]) -> str:
 
 
 def needs_second_channel(state: TaskState, opened: CardOpened, house: House) -> bool:
-    """Whether a large sum was approved on fewer than two of the operator's channels: one stolen phone is not enough."""
+    """Whether a large sum, or a first payment where the policy says so, was approved on fewer than two of the operator's channels: one stolen phone is not enough."""
     sums: dict[str, Decimal] = {}
     for call in opened.calls:
         amount, currency = amount_of(call)
         sums[currency] = sums.get(currency, Decimal(0)) + abs(amount)
-    if not any(sums.get(currency, Decimal(-1)) >= least for currency, least in house.policy.step_up_from.items()):
+    first = bool(opened.new_payees) and house.policy.new_payee == "second_channel"
+    if not first and not any(
+        sums.get(currency, Decimal(-1)) >= least for currency, least in house.policy.step_up_from.items()
+    ):
         return False
     hands = state.yeses.get(f"{opened.card}/{opened.revision}", ())
     people = [(hand, house.roster.find(hand)) for hand in hands]

@@ -57,7 +57,17 @@ class Ledgers(Protocol):
         """Whether anybody has written there."""
         ...
 
-    def spent(self, since: datetime, *, client: str = "", action: str = "", apart: str = "") -> dict[str, Decimal]:
+    def paid(self, account: str) -> list[str]:
+        """Who was paid on this account before."""
+        ...
+
+    def paid_as(self, name: str) -> list[str]:
+        """Whom money went to under this name before."""
+        ...
+
+    def spent(
+        self, since: datetime, *, client: str = "", action: str = "", payee: str = "", apart: str = ""
+    ) -> dict[str, Decimal]:
         """Money let through since, but for one effect."""
         ...
 

@@ -6,7 +6,7 @@ import hashlib
 import math
 from datetime import datetime, timedelta
 
-from bot import approvals, books
+from bot import approvals, books, payees
 from bot.deciding import guards
 from bot.deciding.house import House
 from bot.deciding.saying import mend, say
@@ -57,6 +57,7 @@ def prepare(
                     not_before=not_before,
                     compensates=back[number - 1] if back else "",
                     rule=rule,
+                    payees=tuple(payee.words for payee in payees.of(call, house.actions[call.name])),
                 )
             )
         )

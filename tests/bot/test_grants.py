@@ -25,6 +25,12 @@ def sent(house: PaperHouse) -> int:
     return len(house.provider.accepted)
 
 
+async def paid_once(house: PaperHouse) -> None:
+    """Make the payee somebody who was paid before: a first payment is never granted in advance."""
+    await house.operator(PAY)
+    await house.press("Approve")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -98,16 +104,18 @@ async def test_its_uses_run_out(house: PaperHouse) -> None:
 async def test_it_covers_no_larger_amount_and_every_limit_counts_it(tmp_path: Path) -> None:
     policy = Policy(limits=(Limit(Decimal(100), "EUR", days=1, action="paper"),))
     async with PaperHouse(tmp_path / "home", policy=policy) as house:
+        await paid_once(house)
+        await house.later(days=2)
         await house.operator(PAY)
         await house.operator(f"approve all like {house.card().id} for a week")
         await house.operator(PAY)
-        assert sent(house) == 2
+        assert sent(house) == 3
         await house.operator(PAY)
-        assert sent(house) == 2, "120.00 would break the limit of 100.00"
+        assert sent(house) == 3, "120.00 would break the limit of 100.00"
         assert house.card().state == "pending"
         await house.later(days=2)
         await house.operator(PAY.replace("40.00", "41.00"))
-        assert sent(house) == 2, "one more than the card said"
+        assert sent(house) == 3, "one more than the card said"
 
 
 async def test_a_delegate_gives_no_grants_and_ends_none(tmp_path: Path) -> None:
@@ -141,23 +149,24 @@ def labels(house: PaperHouse) -> list[str]:
 
 
 async def test_the_button_asks_what_it_would_cover_and_approves_nothing_by_itself(house: PaperHouse) -> None:
+    await paid_once(house)
     await house.operator(PAY)
     reply = await house.press(LIKE)
     assert reply == "Nothing is approved yet: choose for how long."
     house.expects("- pay it for Acme GmbH, up to 40.00 EUR")
-    assert (house.card().state, sent(house)) == ("pending", 0)
+    assert (house.card().state, sent(house)) == ("pending", 1)
     await house.operator("/grants")
     house.expects("No grants are in force.")
     days = next(b for m in reversed(house.channel.said) for b in m.buttons if b.label.startswith("For 7 days, until"))
     await house.press_handle(days.handle, days.verb)
-    assert (house.card().state, sent(house)) == ("approved", 1)
+    assert (house.card().state, sent(house)) == ("approved", 2)
     await house.operator(PAY)
-    assert sent(house) == 2
+    assert sent(house) == 3
     await house.operator("/grants")
-    await house.press("End 2.1")
-    house.expects("Ended: 2.1.g1. What it covered asks again.")
+    await house.press("End 3.1")
+    house.expects("Ended: 3.1.g1. What it covered asks again.")
     await house.operator(PAY)
-    assert (house.card().state, sent(house)) == ("pending", 2)
+    assert (house.card().state, sent(house)) == ("pending", 3)
 
 
 async def test_only_this_one_is_a_choice_and_gives_no_grant(house: PaperHouse) -> None:
