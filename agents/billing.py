@@ -20,6 +20,7 @@ from agents.base import (
     Desk,
     Intent,
     Proposal,
+    Record,
     Risk,
     Task,
     Write,
@@ -45,6 +46,7 @@ from agents.letter import (
     total_words,
 )
 from agents.slots import ClientName, Day, Email, Every, InvoiceNumber, Money, Period, Terms
+from agents.subscription import PAYING, price_words, recurring
 from memory.events import Json
 
 _MONTH_FIRST = 7  # the length of "2026-11"
@@ -368,17 +370,47 @@ def _revenue(wish: Revenue, task: Task, desk: Desk) -> Proposal:
     months = sorted({*billed, *received})
     span = f"{day_words(period.first)} to {day_words(period.last)}"
     if not months:
-        return Proposal(say=f"Nothing was invoiced or received from {span}.")
+        nothing = f"Nothing was invoiced or received from {span}."
+        return Proposal(say="\n".join([nothing, *(_subscriptions(desk, where) if today in period else ())]))
     rows = [
         f"Revenue, {span}: {total_words(_all(billed))} invoiced before VAT, {total_words(_all(received))} received."
     ]
     for month in months:
         title = f"{date.fromisoformat(month + '-01'):%B %Y}"
         rows.append(f"- {title}: {total_words(billed[month])} invoiced, {total_words(received[month])} received")
+    if today in period:
+        rows += _subscriptions(desk, where)
     results: dict[str, Json] = {
         "months": {month: {ccy: str(value) for ccy, value in billed[month].items()} for month in months}
     }
     return Proposal(say="\n".join(rows), results=results)
+
+
+def _subscriptions(desk: Desk, where: Mapping[str, Json]) -> list[str]:
+    """Say what subscriptions bring in each month, a yearly one as a twelfth; nothing where there are none."""
+    paying = [each for each in desk.records("subscription", **where) if each.data.get("status") in PAYING]
+    if not paying:
+        return []
+    sums, unknown = recurring(paying)
+    counted = [each for each in paying if each not in unknown]
+    how = f"{len(counted)} subscription{'s' * (len(counted) != 1)}"
+    rows = [f"Recurring: {total_words(sums)} a month from {how}."] if counted else []
+    for each in counted:
+        price = price_words(str(each.data["amount"]), str(each.data["interval"]))
+        rows.append(
+            f"- {whose(desk, each)}: {', '.join(part for part in (str(each.data.get('plan') or ''), price) if part)}"
+        )
+    if unknown:
+        names = ", ".join(whose(desk, each) for each in unknown)
+        rows.append(f"Not counted, because nobody told how much or how often: {names}.")
+    return rows
+
+
+def whose(desk: Desk, record: Record) -> str:
+    """Return the name of the client a record is of."""
+    key = str(record.data.get("client") or "")
+    client = desk.record("client", key)
+    return named(client) if client else key or record.key
 
 
 def _by_month(desk: Desk, period: Period, where: Mapping[str, Json]) -> tuple[Sums, Sums]:

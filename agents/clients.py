@@ -45,6 +45,7 @@ from agents.letter import (
     pinned,
 )
 from agents.slots import ClientName, Email, Money, Terms
+from agents.subscription import price_words
 from memory.events import Json, Origin
 
 NOTES_SHOWN = 5  # remembered lines in one answer
@@ -385,7 +386,10 @@ def _money_rows(desk: Desk, key: str) -> list[str]:
 
 
 def _subscription(record: Record) -> str:
-    told = [str(record.data[name]) for name in ("plan", "amount", "interval", "status") if record.data.get(name)]
+    plan, amount, every, status = (
+        str(record.data.get(name) or "") for name in ("plan", "amount", "interval", "status")
+    )
+    told = [part for part in (plan, price_words(amount, every), status) if part]
     since = f" since {day_words(record.data['since'])}" if record.data.get("since") else ""
     return f"- Subscription {record.key}: {', '.join(told)}{since}"
 

@@ -35,6 +35,7 @@ from agents.letter import (
     polish,
 )
 from agents.slots import ClientName, Email, Money
+from agents.subscription import price_words
 from memory.events import Json
 
 CHECK_IN_DAYS = (3, 14)  # after onboarding: how is it going, and how was it
@@ -87,7 +88,7 @@ class Onboard(Intent):
     plan: str = ""
     subscription: str = ""  # the service's id of it
     amount: Money | None = None  # of the subscription
-    interval: str = ""  # "month", as the service says it
+    interval: str = ""  # "month", "year", "3 months"
 
 
 class Onboarding(Agent):
@@ -179,7 +180,7 @@ def _subscribed(wish: Onboard, client: str, desk: Desk) -> _Bought:
         **{name: words for name, words in told.items() if words},
         "source": wish.subscription,
     }
-    shown = " · ".join(part for part in (amount, wish.interval, wish.subscription) if part)
+    shown = " · ".join(part for part in (price_words(amount, wish.interval), wish.subscription) if part)
     return _Bought(
         {"Subscription": shown},
         (Write(kind="subscription", key=key, data=data),) if known is None or data != known.data else (),

@@ -14,9 +14,9 @@ from agents.percept import NAME_MAX, NEED_MAX, Percept, line, memory_of, perceiv
 from agents.plan import faults, staff
 from agents.playbook import fill, for_item, playbooks
 from agents.slots import Money
+from agents.subscription import interval
 from memory.events import Json
 
-INTERVALS = ("day", "week", "month", "year")
 QUOTED_LINES_MAX = 12  # of what is shown of an item that starts nothing
 
 
@@ -93,24 +93,15 @@ def _bought(kind: str, item: Mapping[str, Json]) -> dict[str, Json]:
         return {}
     if not isinstance(number, str) or not slug(number):
         return {}
+    told = item.get("recurring")
+    recurring = told if isinstance(told, dict) else {}
     try:
-        amount = str(Money.read(str(item.get("amount") or "")))
+        # What the first payment came to may hold a set-up fee or a trial; what recurs is the price.
+        amount = str(Money.read(str(recurring.get("amount") or item.get("amount") or "")))
     except ValueError:
         amount = ""
-    return {"subscription": line(number, NAME_MAX), "amount": amount, "interval": _interval(current)}
-
-
-def _interval(current: Mapping[str, Json]) -> str:
-    """``{"items": {"data": [{"price": {"recurring": {"interval": "month"}}}]}}`` → ``"month"``."""
-    found: Json = dict(current)
-    for name in ("items", "data", 0, "price", "recurring", "interval"):
-        if isinstance(found, dict) and isinstance(name, str):
-            found = found.get(name)
-        elif isinstance(found, list) and isinstance(name, int) and found:
-            found = found[name]
-        else:
-            return ""
-    return found if found in INTERVALS else ""
+    every = interval(recurring.get("interval"), recurring.get("count", 1)) or interval(item.get("interval"))
+    return {"subscription": line(number, NAME_MAX), "amount": amount, "interval": every}
 
 
 def _notice(percept: Percept) -> str:

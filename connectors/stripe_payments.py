@@ -311,8 +311,19 @@ class Stripe(Connector):
                 "current": _plain(current),
                 "reference": str((current.get("metadata") or {}).get("reference", "")),
                 **_money_of(current),
+                **await self._recurring(current),
             },
         )
+
+    async def _recurring(self, current: Mapping[str, Any]) -> dict[str, Json]:
+        """Say how often a subscription is paid: of itself, or of the one that a checkout began, which does not say it."""
+        held = current
+        if current.get("object") == "checkout.session" and isinstance(current.get("subscription"), str):
+            try:
+                held = await self._get(current["subscription"])
+            except RefusedError:  # not readable with this key: what was paid is known, how often is not
+                return {}
+        return recurring_of(held) if held.get("object") == "subscription" else {}
 
     async def health(self) -> Health:
         """Read the balance, which every key may."""
@@ -487,6 +498,35 @@ def _money_of(current: Mapping[str, Any]) -> dict[str, Json]:
     if not isinstance(units, int) or not currency:
         return {}
     return {"amount": f"{major_units(units, currency)} {currency}"}
+
+
+def recurring_of(subscription: Mapping[str, Any]) -> dict[str, Json]:
+    """Return what a subscription costs and how often: ``{"interval": "year", "count": 1, "amount": "490.00 EUR"}``. Pure.
+
+    Prices of different intervals have no one answer, and none is given. Without an amount where a price has none of its
+    own (tiers, usage). Source: https://docs.stripe.com/api/subscriptions/object (items.data.price.recurring)
+    """
+    rows = (subscription.get("items") or {}).get("data")
+    prices = [_price(row) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    spans = {(price.get("interval"), price.get("interval_count") or 1) for price in prices}
+    if len(spans) != 1:
+        return {}
+    ((interval, count),) = spans
+    told: dict[str, Json] = {"interval": interval, "count": count}
+    units = [price["units"] for price in prices]
+    currencies = {str(price.get("currency") or "").upper() for price in prices}
+    if all(type(each) is int for each in units) and len(currencies) == 1 and "" not in currencies:
+        currency = currencies.pop()
+        told["amount"] = f"{major_units(sum(units), currency)} {currency}"
+    return {"recurring": told}
+
+
+def _price(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Read one line of a subscription: its price, or the plan that older accounts have in place of one."""
+    price = row.get("price") or row.get("plan") or {}
+    unit, quantity = price.get("unit_amount", price.get("amount")), row.get("quantity", 1)
+    units = unit * quantity if type(unit) is int and type(quantity) is int else None
+    return {**price, **(price.get("recurring") or {}), "units": units}
 
 
 def _plain(value: Any, depth: int = 0) -> Json:

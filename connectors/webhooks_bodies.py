@@ -47,6 +47,7 @@ class Bought(_Said):
     name: Line = ""
     company: Line = ""
     amount: Annotated[str, Field(pattern=r"^([0-9]{1,12}(\.[0-9]{1,4})? [A-Z]{3})?$")] = ""  # "49.00 EUR"
+    interval: Literal["", "day", "week", "month", "year"] = ""  # how often the amount is paid
     reference: Line = ""
 
 
@@ -112,7 +113,12 @@ def words(body: Body) -> str:
         ]
         return "\n".join(rows)[:WORDS_MAX]
     who = body.data.company or body.data.name or body.data.email
-    return f"{who} bought {body.data.plan}" + (f" for {body.data.amount}" if body.data.amount else "") + "."
+    return (
+        f"{who} bought {body.data.plan}"
+        + (f" for {body.data.amount}" if body.data.amount else "")
+        + (f" a {body.data.interval}" if body.data.interval else "")
+        + "."
+    )
 
 
 def _shown(value: Value) -> str:

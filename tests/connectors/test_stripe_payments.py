@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from connectors.base import OutcomeUnknownError, RefusedError, TryLaterError, Workshop
 from connectors.client import Client
-from connectors.stripe_payments import BODY_MAX, TOLERANCE_S, Stripe, major_units, minor_units, verify
+from connectors.stripe_payments import BODY_MAX, TOLERANCE_S, Stripe, major_units, minor_units, recurring_of, verify
 from tests.counterparts.stripe import KEY, front, localstripe
 
 NOW = datetime(2026, 3, 31, 9, 30, tzinfo=UTC)
@@ -395,6 +395,80 @@ async def test_a_webhook_tells_what_was_paid_as_we_write_money(stripe, provider)
     assert incoming.data["amount"] == "49.00 EUR"
     assert incoming.data["reference"] == "2026-0001"
     assert incoming.data["told"]["amount"] == 1
+
+
+def told_of(kind: str, about: dict) -> tuple[bytes, dict[str, str]]:
+    body = json.dumps({**EVENT, "type": kind, "data": {"object": about}}).encode()
+    return body, {"stripe-signature": signed(body)}
+
+
+def subscribed(provider, interval: str, count: int = 1, quantity: int = 1) -> dict:
+    """Let localstripe sell a subscription."""
+    with provider.direct() as http:
+        plan = {
+            "amount": 49000,
+            "currency": "eur",
+            "interval": interval,
+            "interval_count": count,
+            "product[name]": "Pro",
+        }
+        plan_id = http.post("/v1/plans", data=plan).json()["id"]
+        card = {"type": "card", "card[number]": "4242424242424242", "card[exp_month]": 12, "card[exp_year]": 2030}
+        method = http.post("/v1/payment_methods", data={**card, "card[cvc]": 123}).json()["id"]
+        customer = http.post("/v1/customers", data={"name": "Acme"}).json()["id"]
+        http.post(f"/v1/payment_methods/{method}/attach", data={"customer": customer})
+        http.post(f"/v1/customers/{customer}", data={"invoice_settings[default_payment_method]": method})
+        wanted = {"customer": customer, "items[0][plan]": plan_id, "items[0][quantity]": quantity}
+        made = http.post("/v1/subscriptions", data=wanted)
+        assert made.is_success, made.text
+        return made.json()
+
+
+@pytest.mark.parametrize(
+    ("interval", "count", "quantity", "amount"), [("year", 1, 1, "490.00 EUR"), ("month", 3, 2, "980.00 EUR")]
+)
+async def test_a_bought_subscription_says_how_often_it_is_paid(stripe, provider, interval, count, quantity, amount):
+    made = subscribed(provider, interval, count, quantity)
+    expected = {"interval": interval, "count": count, "amount": amount}
+    told = await stripe.webhook(*told_of("customer.subscription.created", made))
+    assert told.data["recurring"] == expected
+    # A checkout does not say it: the subscription that it began is read.
+    session = {
+        "id": "cs_1",
+        "object": "checkout.session",
+        "subscription": made["id"],
+        "amount_total": 100,
+        "currency": "eur",
+    }
+    provider._objects["/v1/checkout/sessions/cs_1"] = session
+    bought = await stripe.webhook(*told_of("checkout.session.completed", session))
+    assert bought.data["recurring"] == expected
+    assert bought.data["amount"] == "1.00 EUR", "the first payment is what it was"
+    session["subscription"] = "sub_gone"
+    assert "recurring" not in (await stripe.webhook(*told_of("checkout.session.completed", session))).data
+
+
+@pytest.mark.parametrize(
+    ("items", "expected"),
+    [
+        ([], {}),
+        (None, {}),
+        ([{"price": {"recurring": {"interval": "month"}, "unit_amount": 900, "currency": "jpy"}, "quantity": 2}],
+         {"recurring": {"interval": "month", "count": 1, "amount": "1800 JPY"}}),
+        ([{"price": {"recurring": {"interval": "month"}, "unit_amount": None, "currency": "eur"}}],
+         {"recurring": {"interval": "month", "count": 1}}),
+        ([{"price": {"recurring": {"interval": "month"}, "unit_amount": 1, "currency": "eur"}},
+          {"price": {"recurring": {"interval": "year"}, "unit_amount": 1, "currency": "eur"}}], {}),
+        ([{"price": {"recurring": {"interval": "month"}, "unit_amount": 100, "currency": "eur"}},
+          {"price": {"recurring": {"interval": "month"}, "unit_amount": 250, "currency": "eur"}}],
+         {"recurring": {"interval": "month", "count": 1, "amount": "3.50 EUR"}}),
+        ([{"price": {"recurring": {"interval": "month"}, "unit_amount": 100, "currency": "eur"}},
+          {"price": {"recurring": {"interval": "month"}, "unit_amount": 250, "currency": "usd"}}],
+         {"recurring": {"interval": "month", "count": 1}}),
+    ],
+)  # fmt: skip
+def test_prices_add_up_where_they_can(items, expected):
+    assert recurring_of({"items": {"data": items}}) == expected
 
 
 async def test_a_webhook_whose_object_cannot_be_read_now_is_sent_again(tmp_path):

@@ -39,8 +39,8 @@ async def test_a_subscription_ends_in_a_client_a_welcome_and_check_ins(tmp_path:
 
 async def test_a_subscription_is_one_record_however_often_it_is_told(tmp_path: Path) -> None:
     paid = {"told": BOUGHT["told"] | {"subscription": "sub_1Q"}, "plan": "Pro", "amount": "49.00 EUR"}
-    recurring = {"items": {"data": [{"price": {"recurring": {"interval": "month"}}}]}}
-    made = {"told": recurring | {"id": "sub_1Q"}, "customer_email": "h@globex.example", "plan": "Pro"}
+    recurring = {"interval": "year", "count": 1, "amount": "490.00 EUR"}  # what the connector read, see `recurring_of`
+    made = {"told": {"id": "sub_1Q"}, "recurring": recurring, "customer_email": "h@globex.example", "plan": "Pro"}
     async with company(tmp_path, "no model") as house:
         await arrives(house, "stripe", EVENT, paid)
         assert ("Subscription", "49.00 EUR · sub_1Q") in [(row.label, row.value) for row in house.card().rows]
@@ -50,11 +50,14 @@ async def test_a_subscription_is_one_record_however_often_it_is_told(tmp_path: P
         assert (first["client"], first["plan"], first["amount"]) == ("globex", "Pro", "49.00 EUR")
         assert (first["status"], first["source"]) == ("active", "sub_1Q")
         await arrives(house, "stripe", "stripe.customer.subscription.created", made)
+        assert ("Subscription", "490.00 EUR a year · sub_1Q") in [(row.label, row.value) for row in house.card().rows]
         await approve(house)
         (again,) = records(house, "subscription")
-        assert again == {**first, "interval": "month"}
+        assert again == {**first, "interval": "year", "amount": "490.00 EUR"}
         await house.operator("who is Globex?")
-        house.expects("Subscription sub-1q: Pro, 49.00 EUR, month, active since")
+        house.expects("Subscription sub-1q: Pro, 490.00 EUR a year, active since")
+        await house.operator("revenue this year")
+        house.expects("Recurring: 40.83 EUR a month from 1 subscription.")
 
 
 async def test_what_the_playbook_cannot_know_waits_for_the_operator(tmp_path: Path) -> None:
