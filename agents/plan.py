@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from agents.base import Agent, Intent, Risk, Step
+from agents.condition import told as condition_told
 from agents.edits import fault
 from agents.slots.written import Kind, Written
 from memory.events import Json
@@ -123,6 +125,13 @@ def kinds_of(annotation: Any, metadata: Sequence[Any] = ()) -> set[str]:
     return found
 
 
+def slot_kinds(intent: str) -> dict[str, set[str]]:
+    """Return slot → kinds of span that may fill it, of an intent by id; nothing for one that nobody knows."""
+    duty = staff().get(intent)
+    fields = duty.intent.model_fields if duty else {}
+    return {name: kinds_of(field.annotation, field.metadata) for name, field in fields.items()}
+
+
 def reference(value: Json) -> tuple[str, str] | None:
     """``{"from": "offer", "field": "client"}`` → ``("offer", "client")``; None for a literal."""
     if isinstance(value, dict) and set(value) == {"from", "field"}:
@@ -167,9 +176,22 @@ def told(steps: Sequence[Step]) -> str:
             rows.append(f"{number}. keep this plan as a playbook (asks first)")
             continue
         inputs = ", ".join(
-            f"{name} from {ref[0]}" if (ref := reference(value)) else f"{name} {value}"
+            f"{name} from {ref[0]}" if (ref := reference(value)) else f"{name} {_shown(value)}"
             for name, value in step.inputs.items()
         )
         gate = " (asks first)" if step.gate else ""
-        rows.append(f"{number}. {step.intent.replace('_', ' ')}{': ' + inputs if inputs else ''}{gate}")
+        hangs = f", {condition_told(step.only_if)}" if step.only_if else ""
+        if note := step.inputs.get("note"):
+            rows.append(f"{number}. tell you: {note}{hangs}")
+            continue
+        rows.append(f"{number}. {step.intent.replace('_', ' ')}{': ' + inputs if inputs else ''}{gate}{hangs}")
     return "\n".join(rows)
+
+
+def _shown(value: Json) -> str:
+    """Return an input as people read it: a moment without its zone."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) and "T" in value else None
+    except ValueError:
+        moment = None
+    return f"{moment:%a} {moment.day} {moment:%b %H:%M}" if moment else str(value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
@@ -17,6 +17,7 @@ from msgspec import structs
 from pydantic import BaseModel, Field, ValidationError
 
 from agents.base import ActionCall, Agent, Choice, Desk, Intent, Proposal, Risk, Step, Task, Write
+from agents.condition import Clause, bound
 from agents.directory import address, free_key, named, slug, the_client
 from agents.edits import with_edits
 from agents.letter import prompt
@@ -76,6 +77,9 @@ class MakePlan(Intent):
         "{client} accepted the proposal",
         "run the playbook {playbook} for {client}",
         "make a plan for {goal}",
+        "make a plan to {goal}",
+        "plan how to {goal}",
+        "work out the steps to {goal}",
     )
     command: ClassVar[str] = "plan"
 
@@ -84,6 +88,8 @@ class MakePlan(Intent):
     client: ClientName | None = None
     topic: str = ""
     amount: Money | None = None
+    steps: str = ""  # a `Draft` as JSON, where the goal was read as steps already
+    note: str = ""  # what to tell the operator when the turn of this step has come
     keep: str = ""  # the steps of a plan that was gone through, as JSON: it becomes a playbook
 
 
@@ -94,6 +100,9 @@ class DraftStep(BaseModel):
     intent: str = Field(description="one of the listed intents")
     inputs: dict[str, Any] = Field(default_factory=dict, description="slot → value, or {'from': step, 'field': name}")
     needs: list[str] = Field(default_factory=list, description="ids of steps that must be done before")
+    only_if: Clause | None = Field(
+        default=None, description="what must have happened, or not, for this step to be wanted"
+    )
     why: str = ""
 
 
@@ -118,6 +127,10 @@ class Planner(Agent):
         assert isinstance(wish, MakePlan)
         if wish.keep:
             return _keep(wish, task, desk)
+        if wish.note:
+            return Proposal(say=f"As you asked: {wish.note}.")
+        if wish.steps:
+            return _from_steps(wish.steps, task, desk)
         books = {name: book for name, book in {**kept(desk), **playbooks(desk.playbooks)}.items() if book.steps}
         goal = wish.goal or task.text
         if name := wish.playbook.strip() or _named_book(task.text, books):
@@ -131,7 +144,7 @@ class Planner(Agent):
         if task.origin in {Origin.OPERATOR, Origin.DELEGATE}:
             # The slot may have lost the client to a slot of its own; the whole sentence has lost nothing.
             whole = task.text if goal in task.text else goal
-            return await _from_model(whole, desk, books)
+            return await _from_model(whole, task, desk, books)
         return _no_plan("No playbook fits.", books)
 
 
@@ -210,7 +223,69 @@ def _topic(text: str) -> str:
     return topic.strip(" .") if about else ""
 
 
-async def _from_model(goal: str, desk: Desk, books: Mapping[str, Playbook]) -> Proposal:
+def _from_steps(written: str, task: Task, desk: Desk) -> Proposal:
+    """Return the plan of a goal that was read as steps without a model."""
+    try:
+        draft = Draft.model_validate_json(written)
+    except ValidationError as error:
+        return Proposal(problem=f"These steps cannot be read, so nothing was planned ({type(error).__name__}).")
+    steps = _steps(draft, task, desk)
+    if isinstance(steps, Proposal):
+        return steps
+    return _sound(steps, staff(), f"As I read it, step by step. {draft.text}".rstrip(), words=None)
+
+
+def _steps(draft: Draft, task: Task, desk: Desk) -> tuple[Step, ...] | Proposal:
+    """Return the steps of a draft with its ifs bound to records, or what is to be asked first."""
+    known, steps = staff(), []
+    for step in _apart(draft.steps, task.step):
+        condition, when = None, ""
+        if step.only_if is not None:
+            found = bound(step.only_if, task, desk)
+            if isinstance(found, Proposal):
+                return found
+            condition, when = found.condition, found.when
+        steps.append(
+            Step(
+                id=step.id,
+                agent=known[step.intent].agent if step.intent in known else "",
+                intent=step.intent,
+                inputs=step.inputs,
+                needs=tuple(step.needs),
+                when=when,
+                only_if=condition,
+                gate="ask"
+                if step.intent != MakePlan.id()
+                else "",  # a plan that nobody has seen before asks at every step
+                on_fail="ask",  # what one step cannot do need not end the others
+                why=step.why,
+            )
+        )
+    return tuple(steps)
+
+
+def _apart(steps: Sequence[DraftStep], taken: str) -> list[DraftStep]:
+    """Return the steps with no id like that of the step in which they were thought of: it is done, and they are not."""
+
+    def other(name: str) -> str:
+        return f"{name}-next" if name == taken else name
+
+    def input_of(value: Any) -> Any:
+        return {**value, "from": other(value["from"])} if reference(value) else value
+
+    return [
+        step.model_copy(
+            update={
+                "id": other(step.id),
+                "needs": [other(need) for need in step.needs],
+                "inputs": {name: input_of(value) for name, value in step.inputs.items()},
+            }
+        )
+        for step in steps
+    ]
+
+
+async def _from_model(goal: str, task: Task, desk: Desk, books: Mapping[str, Playbook]) -> Proposal:
     known = staff()
     asked = f"{prompt('planner')}\n\nIntents:\n{catalogue(known)}\n\nGoal, in the operator's words: {goal}"
     thought = await desk.think("plan", asked, schema=Draft, tier="large", about=goal, recent=True)
@@ -223,23 +298,23 @@ async def _from_model(goal: str, desk: Desk, books: Mapping[str, Playbook]) -> P
         return Proposal(problem=draft.text or "I see no way to do this with what I can do.")
     if any(step.intent == MakePlan.id() for step in draft.steps):
         return Proposal(problem="A plan inside a plan would never be read whole. Name the goal in smaller steps.")
-    steps = tuple(
-        Step(
-            id=step.id,
-            agent=known[step.intent].agent if step.intent in known else "",
-            intent=step.intent,
-            inputs=step.inputs,
-            needs=tuple(step.needs),
-            gate="ask",  # a plan that nobody has seen before asks at every step
-            why=step.why,
-        )
-        for step in draft.steps
-    )
+    if invented := _invented(draft, goal):
+        return Proposal(problem=f"The plan hangs on {invented!r}, which you did not say, so I do not use it.")
+    steps = _steps(draft, task, desk)
+    if isinstance(steps, Proposal):
+        return steps
     found = _sound(steps, known, f"Planned by {thought.model or 'a model'}.", words=goal)
-    if not found.plan or not KEPT_FROM <= len(steps) < STEPS_MAX:
+    if not found.plan or not KEPT_FROM <= len(steps) < STEPS_MAX or any(step.only_if for step in steps):
         return found
     whole = (*steps, _keeping(goal, steps, known))
     return replace(found, plan=whole, say=f"{found.reasons[0]}\n{told(whole)}")
+
+
+def _invented(draft: Draft, goal: str) -> str:
+    """Return who or when of an if that a model did not take from the operator's words, "" when it took all."""
+    ifs = [step.only_if for step in draft.steps if step.only_if is not None]
+    said = [word for each in ifs for word in (each.who, each.by) if word]
+    return next((word for word in said if word.casefold() not in goal.casefold()), "")
 
 
 def _keeping(goal: str, steps: tuple[Step, ...], known: Staff) -> Step:

@@ -13,7 +13,20 @@ from __future__ import annotations
 from typing import assert_never
 
 from bot import schedules
-from bot.deciding import cards, fortunes, gate, hearing, pausing, planning, presses, recurring, saying, starting, waking
+from bot.deciding import (
+    cards,
+    conditions,
+    fortunes,
+    gate,
+    hearing,
+    pausing,
+    planning,
+    presses,
+    recurring,
+    saying,
+    starting,
+    waking,
+)
 from bot.deciding.house import House
 from bot.effects import Effect, LookUp, Perform
 from bot.state import TaskState
@@ -108,7 +121,9 @@ def decide(state: TaskState, event: Happening, house: House) -> list[Effect]:
         case Delivered() if event.what in state.cards and state.cards[event.what].state != "pending":
             # It was settled while this copy was on its way, and nobody has mended it yet.
             return saying.mend(state, event.what, only=event.ref)
-        case Ended() | Recorded() | Posted() | Delivered() | ModelCalled():
+        case Recorded():
+            return conditions.stirred(event)
+        case Ended() | Posted() | Delivered() | ModelCalled():
             return []  # looked at, not acted on
         case Granted() | Revoked() | GrantUsed() | EpochRaised():
             return []

@@ -17,7 +17,7 @@ from sqlalchemy import and_, func, or_, select
 from agents import analytics, monitor
 from agents.base import money
 from agents.monitor import Alarm
-from bot import approvals, batch, grants, habits
+from bot import approvals, batch, grants, habits, plans
 from bot.agreement import EDITED, REJECTED, UNCHANGED, UNDONE
 from bot.approvals import View
 from bot.channels.base import Card, Home
@@ -203,6 +203,7 @@ class History:
             lines += [
                 f"task {row.id}: not worked on since {self._when(unstamp(row.at))}: {row.title}"
                 for row in connection.execute(idle.limit(LISTED_MAX))
+                if not _waits(self.state(row.id))
             ]
         return lines
 
@@ -553,6 +554,11 @@ def _money_lines(day: Day) -> list[str]:
     lines = [f"Unpaid {money_words(money(amount, currency))}" for currency, amount in sorted(day.receivable.items())]
     lines += [f"Received {money_words(money(amount, currency))}" for currency, amount in sorted(day.received.items())]
     return [*lines, *(f"Overdue {line}" for line in day.overdue)]
+
+
+def _waits(state: TaskState) -> bool:
+    """Whether a task waits by itself: a plan for the operator's word, a step for its time or for what it hangs on."""
+    return plans.held(state) or any(isinstance(order, Wake) for order in state.open.values())
 
 
 def _first_amount(card: Card) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from bot import batch
 from bot.chronicle import Chronicle, Outcome, name_of
+from bot.deciding import conditions
 from bot.deciding.saying import RESTED
 from bot.effects import Press, Rouse, Start, Tell, Wake, unpack
 from bot.staff import Staff
@@ -133,9 +134,9 @@ class Liaison:
         await self._chronicle.write(work)
 
     async def rouse(self, task: int, key: str, order: Rouse) -> None:
-        """Wake every task that waited for a pause, or for the operator's return, to end."""
-        if order.scope == "rest":
-            await self._rested()
+        """Wake every task that waited for a pause, or for the operator's return, to end; or for our books to change."""
+        if order.scope in {"rest", conditions.REASON}:
+            await self._woken(RESTED if order.scope == "rest" else conditions.REASON)
             await self._chronicle.answer(task, WokeUp(order=key, reason="roused"))
             return
         query = select(effects.c.task).where(effects.c.status == "prepared").distinct()
@@ -145,11 +146,11 @@ class Liaison:
             await self._chronicle.answer(other, WokeUp(order="", reason="resumed"))
         await self._chronicle.answer(task, WokeUp(order=key, reason="roused"))
 
-    async def _rested(self) -> None:
-        """Show now what waited for the end of a rest."""
+    async def _woken(self, reason: str) -> None:
+        """Wake now what would have woken later, for the same reason: the end of a rest, a condition's last day."""
         query = select(orders).where(orders.c.kind == "Wake")
         with self._staff.database.read() as connection:
             rows = [(row.task, row.id, unpack(row.body)) for row in connection.execute(query)]
         for waiting, number, wake in rows:
-            if isinstance(wake, Wake) and wake.reason == RESTED:
-                await self._chronicle.answer(waiting, WokeUp(order=number, reason=RESTED, data=wake.data))
+            if isinstance(wake, Wake) and wake.reason == reason:
+                await self._chronicle.answer(waiting, WokeUp(order=number, reason=reason, data=wake.data))

@@ -1,7 +1,7 @@
 """A plan while it waits for a word: how it is shown, how it is edited in text, which steps may start. Pure.
 
 A plan of several steps that an operator asked for is shown before anything of it runs. In any channel it is answered in
-words: "go", "rehearse", "drop step 2", "step 1 on Friday", "ask before step 3", "step 1 amount 900", "drop the plan". Each
+words: "go", "rehearse", "drop step 2", "step 1 on Friday", "ask before step 3", "step 1 amount 900", "step 1 anyway" (without its if), "drop the plan". Each
 edit makes a new revision, which is shown again.
 """
 
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from agents.plan import reference, told
+from agents.plan import reference, slot_kinds, told
 from agents.slots import find_spans
 from bot.state import StepStatus, TaskState
 from memory.events import Choice, HourStruck, ItemArrived, Step
@@ -46,6 +46,7 @@ _DROP = re.compile(
     re.IGNORECASE,
 )
 _ASK = re.compile(r"ask (?:me )?before\s+step\s+(?P<which>\d+)[.!]*", re.IGNORECASE)
+_ANYWAY = re.compile(r"(?:do\s+)?step\s+(?P<which>\d+)\s+(?:anyway|in any case|without the if)[.!]*", re.IGNORECASE)
 _STEP = re.compile(
     r"(?:do\s+|move\s+)?step\s+(?P<which>\d+)[:,]?\s+(?:to\s+)?(?P<rest>\S.*)", re.IGNORECASE | re.DOTALL
 )
@@ -68,7 +69,8 @@ def held(state: TaskState) -> bool:
         return False
     if begun_by_itself(state) and plan.revision <= ITS_OWN:
         return False  # a playbook that the operator set up for this; each step asks, and nobody may be there
-    return plan.source == EDITED or (plan.source.startswith("agent:") and len(plan.steps) > 1)
+    hangs = any(step.only_if for step in plan.steps)
+    return plan.source == EDITED or (plan.source.startswith("agent:") and (len(plan.steps) > 1 or hangs))
 
 
 def begun_by_itself(state: TaskState) -> bool:
@@ -79,7 +81,17 @@ def begun_by_itself(state: TaskState) -> bool:
 def announced(steps: Sequence[Step], task: int, zone: ZoneInfo) -> tuple[str, tuple[Choice, ...]]:
     """Return what is said of a plan that begins by itself, and the button that stops it."""
     text = "\n".join(["This begins by itself:", *_lines(steps, zone), "What leaves the house asks at its step."])
-    return text, (Choice(label="Stop it", text=f"stop task {task}"),)
+    return text, (stop(task),)
+
+
+def stop(task: int) -> Choice:
+    """Return the button that ends a task."""
+    return Choice(label="Stop it", text=f"stop task {task}")
+
+
+def awaited(steps: Sequence[Step], zone: ZoneInfo) -> str:
+    """Return what is said of an approved plan of which nothing can begin yet."""
+    return "\n".join(["Noted. I come back to it by myself; until then nothing happens:", *_lines(steps, zone)])
 
 
 def shown(steps: Sequence[Step], zone: ZoneInfo) -> str:
@@ -92,7 +104,9 @@ def _lines(steps: Sequence[Step], zone: ZoneInfo) -> list[str]:
     numbers = {step.id: number for number, step in enumerate(steps, 1)}
     for number, step in enumerate(steps):
         if step.when:
-            lines[number] += f", not before {datetime.fromisoformat(step.when).astimezone(zone):%a %d %b %H:%M}"
+            at = f"{datetime.fromisoformat(step.when).astimezone(zone):%a %d %b %H:%M}"
+            # An if that is looked at on a day is told with the day: it says nothing of how things stand before.
+            lines[number] += f" on {at}" if step.only_if else f", not before {at}"
         if step.needs:
             lines[number] += f", after {', '.join(str(numbers[need]) for need in step.needs if need in numbers)}"
     return lines
@@ -104,11 +118,15 @@ def edited(text: str, steps: Sequence[Step], now: datetime, zone: ZoneInfo) -> E
     if _GO.fullmatch(said):
         return Edit("go", tuple(steps))
     if _REHEARSE.fullmatch(said):
-        return Edit("go", tuple(msgspec.structs.replace(step, gate="shadow") for step in steps))
+        return Edit("go", tuple(
+            msgspec.structs.replace(step, gate="shadow", when="", only_if=None) for step in steps
+        ))  # fmt: skip
     if _END.fullmatch(said):
         return Edit("end")
     if match := _DROP.fullmatch(said):
         return _without(steps, [int(number) for number in re.findall(r"\d+", match["which"])])
+    if match := _ANYWAY.fullmatch(said):
+        return _changed(steps, int(match["which"]), only_if=None)
     if match := _ASK.fullmatch(said):
         return _changed(steps, int(match["which"]), gate="ask")
     if match := _STEP.fullmatch(said):
@@ -138,8 +156,8 @@ def _at_or_field(steps: Sequence[Step], number: int, rest: str, now: datetime, z
     if not 1 <= number <= len(steps):
         return Edit("wrong", problem=f"There is no step {number}; the plan has {len(steps)}.")
     match = _FIELD.fullmatch(rest)
-    if match and match["name"].casefold() in steps[number - 1].inputs:
-        inputs = {**steps[number - 1].inputs, match["name"].casefold(): match["value"].strip()}
+    if match and (takes := slot_kinds(steps[number - 1].intent).get(match["name"].casefold())) is not None:
+        inputs = {**steps[number - 1].inputs, match["name"].casefold(): _written(match["value"], takes, now, zone)}
         return _changed(steps, number, inputs=inputs)
     moments = [slot for slot in find_spans(rest, now, zone, "en_GB") if slot.kind in {"moment", "day"} and slot.value]
     if len(moments) == 1:
@@ -151,6 +169,13 @@ def _at_or_field(steps: Sequence[Step], number: int, rest: str, now: datetime, z
             return Edit("wrong", problem="That time has passed. When shall the step begin?")
         return _changed(steps, number, when=when.isoformat())
     return Edit("wrong", problem=f"I cannot read {rest!r} as a time or a detail of step {number}. {HELP}")
+
+
+def _written(value: str, takes: set[str], now: datetime, zone: ZoneInfo) -> str:
+    """Return a value as steps hold it: "900" for an amount is "900.00"."""
+    value = value.strip()
+    found = [slot for slot in find_spans(value, now, zone, "en_GB") if slot.kind in takes and slot.value]
+    return str(found[0].value) if len(found) == 1 and found[0].text == value else value
 
 
 def _changed(steps: Sequence[Step], number: int, **change: object) -> Edit:

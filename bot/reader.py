@@ -19,6 +19,7 @@ from agents.slots import find_spans
 from bot import plans
 from bot.conversation import Conversation
 from bot.deciding.hearing import ANSWER
+from bot.goals import Goals
 from bot.intents import Understanding
 from bot.reading.slotkinds import slots_of
 from bot.state import TaskState
@@ -92,6 +93,7 @@ class WordReader:
         self._state = state
         self._model = model
         self._turns = turns
+        self._goals = Goals(understanding)
         self._conversation = Conversation(database, state, understanding.intents)
 
     def glance(self, heard: MessageReceived, now: datetime) -> Understood | None:
@@ -135,6 +137,8 @@ class WordReader:
             return leaning
         # In a thread: the first message may wait for the classifier, and nobody else should.
         reading = await asyncio.to_thread(self._understanding.read, text, **scene)  # type: ignore[arg-type]
+        if not reading.intent and (goal := await asyncio.to_thread(self._goals.read, text, **scene)):
+            return goal
         if reading.doubt and self._model is not None:
             said = await self._turns(state.place, "", unless=text) if self._turns is not None else []
             model = functools.partial(self._model, material=said, task=str(state.id))

@@ -114,6 +114,26 @@ class ActionCall(Fact, frozen=True, kw_only=True):
     why: str = ""
 
 
+class Condition(Fact, frozen=True, kw_only=True):
+    """What must hold of our own books for a step to begin. It is looked at when the step's time has come.
+
+    Attributes:
+        kind: Of the records: ``"invoice"``, ``"proposal"``; or ``"mail"``, where ``keys`` are addresses somebody writes from.
+        keys: All of them count.
+        status: The records have one of these.
+        holds: False: the step is wanted while it is *not* so.
+        since: Mail that came from then on; ISO.
+        until: How long to wait for it, ISO; empty: it is looked at once.
+    """
+
+    kind: str
+    keys: tuple[str, ...]
+    status: tuple[str, ...] = ()
+    holds: bool = True
+    since: str = ""
+    until: str = ""
+
+
 class Step(Fact, frozen=True, kw_only=True):
     """One step of a plan. ``inputs`` hold literals, or ``{"from": "step", "field": "name"}``."""
 
@@ -122,7 +142,8 @@ class Step(Fact, frozen=True, kw_only=True):
     intent: str
     inputs: dict[str, Json] = {}
     needs: tuple[str, ...] = ()
-    when: str = ""  # ISO date-time, or a condition named by the playbook; empty: at once
+    when: str = ""  # ISO date-time; empty: at once
+    only_if: Condition | None = None
     gate: Literal["", "ask", "shadow"] = ""  # a plan may ask for more care than policy does, never for less
     on_fail: Literal["stop", "skip", "ask"] = "stop"
     why: str = ""

@@ -27,6 +27,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    text,
 )
 
 from memory.database import metadata
@@ -225,6 +226,9 @@ _ALL = Prepared(
     .order_by(records.c.key)
 )
 _KNOWN = Prepared(select(recipients.c.effect).where(recipients.c.address == bindparam("address")).limit(1))
+_HEARD = text(
+    "SELECT body FROM events WHERE type = 'ItemArrived' AND at >= :since AND lower(body) LIKE '%' || :address || '%'"
+)  # a wildcard in an address finds more, and `_author` looks at each
 _RESERVED = Prepared(select(reservations.c.card).where(reservations.c.name == bindparam("name")))
 _BEGUN = and_(effects.c.status != "prepared", effects.c.at <= bindparam("now"))
 _TRIED = and_(effects.c.status == "prepared", effects.c.text != "")  # waits for its turn, or for its next attempt
@@ -362,6 +366,12 @@ class Books:
             return True
         return any(lowered in _addresses(client.data) for client in self.all("client"))
 
+    def heard_from(self, address: str, since: datetime) -> bool:
+        """Whether a mail from that address has come in since."""
+        values = {"since": since.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "address": address.casefold()}
+        found = self._connection.execute(_HEARD, values).scalars()
+        return any(_author(msgspec.json.decode(body)) == address.casefold() for body in found)
+
     def paid(self, account: str) -> list[str]:
         """Return who was paid on this account before, oldest first; what failed or is not known to be there is no payment."""
         return self._paid(payees.c.account == account)
@@ -452,6 +462,11 @@ def _version(row: Any) -> Version:
     return Version(
         row.kind, row.key, row.version, msgspec.json.decode(row.data), unstamp(row.at), row.task, bool(row.gone)
     )
+
+
+def _author(item: Mapping[str, Any]) -> str:
+    author = item.get("data", {}).get("from")
+    return str(author.get("address") or "").casefold() if isinstance(author, dict) else ""
 
 
 def _addresses(data: Mapping[str, Any]) -> Iterable[str]:

@@ -86,6 +86,7 @@ FLOORS = (
     ),
     ("deciding", "deciding.house"),
     ("deciding.automatic", "deciding.guards", "deciding.saying", "deciding.verdicts"),
+    ("deciding.conditions",),
     ("deciding.learning", "deciding.progress", "deciding.resting", "deciding.starting"),
     (
         "deciding.cards",
@@ -101,6 +102,7 @@ FLOORS = (
     ("conductor",),
     ("channels",),
     ("copies",),
+    ("goals",),
     ("desk", "explaining", "briefing", "conversation", "history", "reader", "demo", "remembering", "spending"),
     ("keeper", "papers", "staff", "writing"),
     ("chronicle",),

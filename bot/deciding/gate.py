@@ -35,13 +35,15 @@ def proposed(state: TaskState, event: Proposed, house: House) -> list[Effect]:
     if event.problem:
         if state.steps.get(event.step) == "asked":
             choices = (Choice(label="Try again", text="again"), Choice(label="Leave it out", text="leave it out"))
-            return [*remember, *say(state, event.problem, choices=choices, kind="question")]
+            asked = say(state, event.problem, choices=choices, kind="question")
+            return [*remember, *asked, *progress.advance(state, house)]
         said = say(state, event.problem, kind="problem")
         return [*remember, *said, *progress.after_failure(state, event, house)]
     if event.plan:
         steps = event.plan[:STEPS_MAX]
         # A plan of several steps is shown whole below; see `plans.shown`.
-        shown_below = len(steps) > 1 and isinstance(state.heard, MessageReceived)
+        several = len(steps) > 1 or any(step.only_if for step in steps)
+        shown_below = several and isinstance(state.heard, MessageReceived)
         words = event.say.partition("\n")[0] if shown_below else event.say
         said = say(state, words) if words else []
         revision = state.planned.revision + 1 if state.planned else 1
@@ -60,10 +62,7 @@ def _gate(state: TaskState, event: Proposed, house: House) -> list[Effect]:
     calls = tuple(_with_account(call, house) for call in event.calls)
     refusal = guards.not_allowed(event.agent, calls, house)
     if refusal:
-        return [
-            *say(state, refusal, kind="problem"),
-            *progress.after_failure(state, msgspec.structs.replace(event, problem=refusal), house),
-        ]
+        return _refused(state, event, refusal, house)
     if guards.stale(calls, event.card, house):
         if state.drafts.get(event.step, 0) >= REDRAFTS_MAX:
             text = "This kept changing while I drafted it. Please ask again in a moment."
@@ -75,11 +74,7 @@ def _gate(state: TaskState, event: Proposed, house: House) -> list[Effect]:
     each = [verdicts.verdict_on(state, call, house, newcomers, together, new) for call in calls]
     worst = verdicts.worst(state, event, each)
     if worst.ruling == "refuse":
-        text = f"I will not do this: {worst.rule}."
-        return [
-            *say(state, text, kind="problem"),
-            *progress.after_failure(state, msgspec.structs.replace(event, problem=text), house),
-        ]
+        return _refused(state, event, f"I will not do this: {worst.rule}.", house)
     if worst.ruling == "do" and not event.card:
         broken = guards.broken_limit(calls, house) or guards.used_twice(each) or automatic.too_many(state, calls, house)
         if not broken:
@@ -92,6 +87,15 @@ def _gate(state: TaskState, event: Proposed, house: House) -> list[Effect]:
             ]
         worst = Verdict("ask", broken)
     return [Record(event=cards.drawn(state, event, calls, newcomers, worst, house))]
+
+
+def _refused(state: TaskState, event: Proposed, text: str, house: House) -> list[Effect]:
+    """Say why a draft goes no further; where the plan asks at a failure, the rest of it goes on."""
+    failed = msgspec.structs.replace(event, problem=text)
+    steps = state.planned.steps if state.planned else ()
+    if not event.card and any(step.id == event.step and step.on_fail == "ask" for step in steps):
+        return [Record(event=msgspec.structs.replace(failed, order="", say="", calls=(), remember=()))]
+    return [*say(state, text, kind="problem"), *progress.after_failure(state, failed, house)]
 
 
 def _counted(

@@ -57,6 +57,10 @@ class Ledgers(Protocol):
         """Whether anybody has written there."""
         ...
 
+    def heard_from(self, address: str, since: datetime) -> bool:
+        """Whether something from that address has come in since."""
+        ...
+
     def paid(self, account: str) -> list[str]:
         """Who was paid on this account before."""
         ...

@@ -6,7 +6,7 @@ from bot import plans
 from bot.deciding import learning, progress
 from bot.deciding.house import House
 from bot.deciding.saying import say
-from bot.effects import Delegate, Effect, Record
+from bot.effects import Delegate, Effect, Record, Wake
 from bot.state import TaskState
 from memory.events import Ended, Planned, WokeUp
 
@@ -18,7 +18,12 @@ def planned(state: TaskState, event: Planned, house: House) -> list[Effect]:
     if plans.begun_by_itself(state) and len(event.steps) > 1:
         text, choices = plans.announced(event.steps, state.id, house.zone)
         return [*say(state, text, choices=choices, kind="notice", home=True), *progress.advance(state, house)]
-    return progress.advance(state, house)
+    orders = progress.advance(state, house)
+    if event.source == plans.APPROVED and orders and all(isinstance(order, Wake) for order in orders):
+        # Nothing can be seen to happen, so it is said what is waited for.
+        waiting = plans.awaited(event.steps, house.zone)
+        return [*say(state, waiting, choices=(plans.stop(state.id),), kind="notice"), *orders]
+    return orders
 
 
 def go_on(state: TaskState, event: WokeUp, house: House) -> list[Effect]:

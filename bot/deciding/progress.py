@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from msgspec import structs
+
+from agents.condition import fact
 from bot import plans
+from bot.deciding import conditions
 from bot.deciding.house import House
-from bot.deciding.saying import first_line
+from bot.deciding.saying import first_line, say
 from bot.effects import Delegate, Effect, Record, Wake
 from bot.state import FINAL, TaskState
-from memory.events import Ended, Proposed
+from memory.events import Ended, Proposed, Step
 
 FINISHED = frozenset({"done", "failed", "cancelled"})
 
@@ -18,20 +23,57 @@ def advance(state: TaskState, house: House) -> list[Effect]:
     """Delegate every step whose needs are done and whose time has come; end the task when nothing is left."""
     if state.planned is None or state.status in FINISHED or plans.held(state):
         return []
+    ready = [
+        step
+        for step in state.planned.steps
+        if state.steps.get(step.id) == "ready"
+        and plans.met(step, state.planned.steps, state.steps)
+        and not any(isinstance(order, Delegate) and order.step == step.id for order in state.open.values())
+    ]
+    turn = [step for step in ready if not step.when or datetime.fromisoformat(step.when) <= house.now]
+    asked = {step.id: conditions.verdict(step.only_if, house) for step in turn if step.only_if}
+    if off := [step for step in turn if asked.get(step.id) == "no"]:
+        return _called_off(state, off)
     orders: list[Effect] = []
-    for step in state.planned.steps:
-        if state.steps.get(step.id) != "ready" or not plans.met(step, state.planned.steps, state.steps):
-            continue
-        if any(isinstance(order, Delegate) and order.step == step.id for order in state.open.values()):
-            continue
-        due = datetime.fromisoformat(step.when) if step.when else house.now
-        if due <= house.now:
+    for step in ready:
+        if step not in turn:
+            orders += _wake(state, step, "step", datetime.fromisoformat(step.when))
+        elif asked.get(step.id) == "wait" and step.only_if:
+            orders += _wake(state, step, conditions.REASON, datetime.fromisoformat(step.only_if.until))
+        else:
             orders.append(Delegate(step=step.id))
-        elif not any(isinstance(order, Wake) and order.data.get("step") == step.id for order in state.open.values()):
-            orders.append(Wake(reason="step", due=due, data={"step": step.id}))
-    if orders:
-        return orders
-    return end_if_over(state)
+    if told := dict.fromkeys(_come_true(step) for step in turn if asked.get(step.id) == "yes" and step.only_if):
+        orders += say(state, "\n".join(told), kind="notice", home=True)
+    return orders or end_if_over(state)
+
+
+def _wake(state: TaskState, step: Step, reason: str, due: datetime) -> list[Effect]:
+    if any(isinstance(order, Wake) and order.data.get("step") == step.id for order in state.open.values()):
+        return []
+    return [Wake(reason=reason, due=due, data={"step": step.id})]
+
+
+def _come_true(step: Step) -> str:
+    assert step.only_if is not None
+    return f"{_first(fact(step.only_if, so=True))}: I go on with what you planned for that."
+
+
+def _called_off(state: TaskState, off: Sequence[Step]) -> list[Effect]:
+    """Leave out the steps whose if is not so, and what rests on them; say so, and end when nothing is left."""
+    assert state.planned is not None
+    gone = {step.id for step in off}
+    while more := {s.id for s in state.planned.steps if s.id not in gone and gone & set(s.needs)}:
+        gone |= more
+    kept = tuple(step for step in state.planned.steps if step.id not in gone)
+    why = "; ".join(dict.fromkeys(fact(step.only_if, so=False) for step in off if step.only_if))
+    text = f"{_first(why)}, so “{state.title}” is not needed any more."
+    fresh = structs.replace(state.planned, steps=kept, source=plans.APPROVED, revision=state.planned.revision + 1)
+    over = Ended(how="done", summary=first_line(text))
+    return [*say(state, text, kind="notice", home=True), Record(event=fresh if kept else over)]
+
+
+def _first(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def end_if_over(state: TaskState) -> list[Effect]:

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from bot import approvals
-from bot.deciding import cards, fortunes, pausing, planning, progress, recurring, restoring, saying, starting, stopping
+from bot.deciding import (
+    cards,
+    conditions,
+    fortunes,
+    pausing,
+    planning,
+    progress,
+    recurring,
+    restoring,
+    saying,
+    starting,
+    stopping,
+)
 from bot.deciding.house import House
 from bot.deciding.saying import say, show_card
 from bot.effects import Effect, Perform, Record
@@ -42,7 +54,7 @@ def woke(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
             return stopping.stopped(state, event)
         case "answer":
             return planning.go_on(state, event, house)
-        case "step":
+        case "step" | conditions.REASON:
             return progress.advance(state, house)
         case "resumed":
             return pausing.resume(state, house)
