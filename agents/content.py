@@ -2,13 +2,16 @@
 
 A post is a record: drafted, scheduled, published, withdrawn. Publishing names the text that was seen; the fingerprint
 of the card binds it. Without a model the draft is the brief put into sentences, and says so.
+
+Two versions can be tried against each other: each is a post of its own at its own time (``rival`` names the other). What is
+on Bluesky is counted two days later, and the one that did better is told.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from agents.base import ActionCall, Agent, Choice, Desk, Intent, Proposal, Record, Risk, Task, Write, local_now
@@ -16,6 +19,7 @@ from agents.directory import cited, free_key, slug
 from agents.edits import with_edits
 from agents.letter import facts_changed, moment_words, pinned, prompt
 from agents.slots import Day, Moment
+from agents.slots.grammar import find_spans
 from connectors.base import ConnectorError
 from memory.events import Json, Origin
 
@@ -23,8 +27,12 @@ LENGTH_MAX = {"bluesky": 300, "blog": 20_000}  # graphemes of a Bluesky post (ap
 CHANNEL_DEFAULT = "bluesky"
 LISTED_MAX = 10
 FACTS_MAX = 3  # remembered lines that go into a draft
+COUNTED_AFTER = timedelta(days=2)  # when most of what a post will get is there, and every post is as old as its rival
+RIVAL_LATER = timedelta(days=2)  # the second version goes out at the same hour of another day
+COUNTS = {"likes": "like", "reposts": "repost", "replies": "reply", "quotes": "quote"}
 
 _TOPIC = re.compile(r"\b(?:about|on|announcing|saying)\b\s+(?:that )?(.+?)[.!]?$", re.IGNORECASE | re.DOTALL)
+_BOTH = re.compile(r"\b(?:both|two|the 2) (?:versions|variants|texts)\b|\ba\s*/\s*b\b|\ba and b\b", re.IGNORECASE)
 _CHANNEL = re.compile(r"\b(blog|bluesky|bsky|skeet|article)\b", re.IGNORECASE)
 
 
@@ -250,6 +258,7 @@ class PostNumbers(Intent):
     patterns: ClassVar[tuple[str, ...]] = ("post statistics", "list our posts", "how did the last post do")
 
     post: str = ""
+    keep: str = ""  # "yes": the numbers go on the books, as a post asks for itself once it is old enough
 
 
 class Content(Agent):
@@ -270,8 +279,8 @@ class Content(Agent):
                 return _schedule(wish, task, desk)
             case CancelPost() as wish:
                 return _cancel(wish, task, desk)
-            case PostNumbers():
-                return await _numbers(desk)
+            case PostNumbers() as wish:
+                return await (_kept(wish.post, desk) if wish.keep else _numbers(desk))
         raise NotImplementedError(f"content does not know {task.intent.id()!r}")
 
 
@@ -318,32 +327,40 @@ async def _worded(desk: Desk, task: Task, brief: str, facts: list[str], channel:
 
 
 def _publish(wish: PublishPost, task: Task, desk: Desk) -> Proposal:
+    known = desk.record("post", wish.post)
+    if known and not task.text and known.data["status"] == "published":
+        return Proposal(say=f"{known.data['title']!r} was published before its time, so nothing is left to do.")
     post = _meant(wish.post, task, desk, ("draft", "scheduled"))
     if isinstance(post, Proposal):
         return post
     variant = wish.variant.casefold() or _variant(task.text)
     text = str(post.data["variants"].get(variant) or post.data["text"]) if variant else str(post.data["text"])
-    after = {**post.data, "text": text, "status": "published", "variant": variant or "a"}
+    after = {**post.data, "text": text, "status": "published", "variant": variant or post.data.get("variant") or "a"}
     after["published"] = local_now(desk).isoformat()
+    write = Write(kind="post", key=post.key, data=after)
     if post.data["channel"] == "blog":
-        call = ActionCall(
-            name="blog.publish",
-            args={"slug": post.key, "title": str(post.data["title"]), "body": text},
-            writes=(Write(kind="post", key=post.key, data=after),),
-            needs=pinned(post),
-        )
+        args = {"slug": post.key, "title": str(post.data["title"]), "body": text}
+        call = ActionCall(name="blog.publish", args=args, writes=(write,), needs=pinned(post))
     else:
-        call = ActionCall(
-            name="bluesky.post",
-            args={"text": text, "name": post.key},
-            writes=(Write(kind="post", key=post.key, data=after),),
-            needs=pinned(post),
-        )
+        args = {"text": text, "name": post.key}
+        writes = (write, _to_count(post, desk))
+        call = ActionCall(name="bluesky.post", args=args, writes=writes, needs=pinned(post))
     return Proposal(calls=(call,), results={"post": post.key}, sources=cited(post))
 
 
+def _to_count(post: Record, desk: Desk) -> Write:
+    """Return the schedule by which a post on Bluesky is counted once it is old enough."""
+    data: dict[str, Json] = {
+        "kind": "schedule", "agent": "content", "intent": "post_numbers", "slots": {"post": post.key, "keep": "yes"},
+        "next": (local_now(desk) + COUNTED_AFTER).isoformat(timespec="seconds"), "rule": "",
+        "text": f"Count how {post.data['title']!r} did",
+    }  # fmt: skip
+    return Write(kind="schedule", key=f"numbers-{post.key}", data=data)
+
+
 def _schedule(wish: SchedulePost, task: Task, desk: Desk) -> Proposal:
-    post = _meant(wish.post, task, desk, ("draft", "scheduled"))
+    both = bool(_BOTH.search(task.text))
+    post = _meant(wish.post, task, desk, ("draft", "scheduled"), second=not both)
     if isinstance(post, Proposal):
         return post
     when = wish.when or (datetime.fromisoformat(f"{wish.day}T09:00:00").replace(tzinfo=desk.zone) if wish.day else None)
@@ -352,21 +369,67 @@ def _schedule(wish: SchedulePost, task: Task, desk: Desk) -> Proposal:
     if when <= desk.now:
         return Proposal(ask=f"{moment_words(when.astimezone(desk.zone))} has passed. When shall it be published?")
     local = when.astimezone(desk.zone)
+    if both:
+        return _tried(post, *_two_times(local, task.text, desk), desk)
+    variant = _variant(task.text)
+    data = dict(post.data)
+    if variant in post.data["variants"]:
+        data |= {"text": post.data["variants"][variant], "variant": variant}
     summary = f"Publish {post.data['title']!r} on {post.data['channel']}, {moment_words(local)}"
-    schedule: dict[str, Json] = {
-        "kind": "schedule", "agent": "content", "intent": "publish_post", "slots": {"post": post.key},
-        "next": local.isoformat(), "rule": "", "text": summary,
-    }  # fmt: skip
     call = ActionCall(
         name="books.write",
-        args={"summary": summary, "fields": {"Text": post.data["text"], "When": local.isoformat()}},
-        writes=(
-            Write(kind="post", key=post.key, data={**post.data, "status": "scheduled", "when": local.isoformat()}),
-            Write(kind="schedule", key=f"post-{post.key}", data=schedule),
-        ),
+        args={"summary": summary, "fields": {"Text": data["text"], "When": local.isoformat()}},
+        writes=_planned(post.key, data, local, summary),
         needs=pinned(post),
     )
     return Proposal(calls=(call,), results={"post": post.key, "when": local.isoformat()}, sources=cited(post))
+
+
+def _planned(key: str, data: Mapping[str, Json], when: datetime, summary: str) -> tuple[Write, ...]:
+    schedule: dict[str, Json] = {
+        "kind": "schedule", "agent": "content", "intent": "publish_post", "slots": {"post": key},
+        "next": when.isoformat(), "rule": "", "text": summary,
+    }  # fmt: skip
+    return (
+        Write(kind="post", key=key, data={**data, "status": "scheduled", "when": when.isoformat()}),
+        Write(kind="schedule", key=f"post-{key}", data=schedule),
+    )
+
+
+def _two_times(when: datetime, text: str, desk: Desk) -> tuple[datetime, datetime]:
+    """Return when each version goes out: as it was said, or the second at the same hour of a later day."""
+    said = find_spans(text, desk.now, desk.zone, desk.company.get("locale", "en"))
+    moments = [each.value.astimezone(desk.zone) for each in said if isinstance(each.value, datetime)]
+    if len(moments) < 2:  # noqa: PLR2004 - one for each version
+        return when, when + RIVAL_LATER
+    first, second = moments[:2]
+    weeks = max(0, (first - second).days // 7 + 1) if second <= first else 0
+    return first, second + timedelta(weeks=weeks)  # "Friday and Monday" is the Monday behind that Friday
+
+
+def _tried(post: Record, first: datetime, second: datetime, desk: Desk) -> Proposal:
+    """Plan both versions, each a post of its own, so that each is seen, cancelled and counted by itself."""
+    title, variants = str(post.data["title"]), post.data["variants"]
+    before = desk.record("post", str(post.data.get("rival") or ""))
+    if before and before.data["status"] not in {"draft", "scheduled"}:
+        before = None  # that trial is over
+    rival = before.key if before else free_key(desk, "post", f"{post.key}-b")
+    a = {**post.data, "text": variants["a"], "variant": "a", "rival": rival}
+    b = {**post.data, "title": f"{title} (version b)", "text": variants["b"], "variant": "b", "rival": post.key}
+    summary = (
+        f"Try two versions of {title!r} on {post.data['channel']}: a {moment_words(first)}, b {moment_words(second)}"
+    )
+    fields: dict[str, Json] = {"Version a": a["text"], "Version b": b["text"]}
+    call = ActionCall(
+        name="books.write",
+        args={"summary": summary, "fields": fields},
+        writes=(
+            *_planned(post.key, a, first, f"Publish {title!r}, version a"),
+            *_planned(rival, b, second, f"Publish {title!r}, version b"),
+        ),
+        needs={**pinned(post), f"post:{rival}": before.version if before else 0},
+    )
+    return Proposal(calls=(call,), results={"post": post.key, "rival": rival}, sources=cited(post))
 
 
 def _cancel(wish: CancelPost, task: Task, desk: Desk) -> Proposal:
@@ -374,8 +437,7 @@ def _cancel(wish: CancelPost, task: Task, desk: Desk) -> Proposal:
     if isinstance(post, Proposal):
         return post
     if post.data["status"] == "scheduled":
-        plan = desk.record("schedule", f"post-{post.key}")
-        gone = (Write(kind="schedule", key=plan.key, data=dict(plan.data), gone=True),) if plan else ()
+        gone = _unplanned(f"post-{post.key}", desk)
         call = ActionCall(
             name="books.write",
             args={
@@ -386,14 +448,22 @@ def _cancel(wish: CancelPost, task: Task, desk: Desk) -> Proposal:
             needs=pinned(post),
         )
         return Proposal(calls=(call,), results={"post": post.key}, sources=cited(post))
-    after = Write(kind="post", key=post.key, data={**post.data, "status": "withdrawn"})
+    after = (
+        Write(kind="post", key=post.key, data={**post.data, "status": "withdrawn"}),
+        *_unplanned(f"numbers-{post.key}", desk),
+    )
     if post.data["channel"] == "blog":
-        down = ActionCall(name="blog.unpublish", args={"slug": post.key}, writes=(after,), needs=pinned(post))
+        down = ActionCall(name="blog.unpublish", args={"slug": post.key}, writes=after, needs=pinned(post))
         return Proposal(calls=(down,), results={"post": post.key}, sources=cited(post))
     # A post is found by the name it was posted under, which is its key.
     where = post.data.get("ref") or post.key
-    down = ActionCall(name="bluesky.delete", args={"uri": where}, writes=(after,), needs=pinned(post))
+    down = ActionCall(name="bluesky.delete", args={"uri": where}, writes=after, needs=pinned(post))
     return Proposal(calls=(down,), results={"post": post.key}, sources=cited(post))
+
+
+def _unplanned(key: str, desk: Desk) -> tuple[Write, ...]:
+    plan = desk.record("schedule", key)
+    return (Write(kind="schedule", key=key, data=dict(plan.data), gone=True),) if plan else ()
 
 
 async def _numbers(desk: Desk) -> Proposal:
@@ -401,14 +471,66 @@ async def _numbers(desk: Desk) -> Proposal:
     if not posts:
         return Proposal(say="There are no posts yet. For example: write a post about our new workshop")
     rows, kept = ["Posts, newest first:"], []
+    found: dict[str, Mapping[str, Json]] = {}
     for post in posts:
         numbers, fresh = await _counted(post, desk)
-        counted = ", ".join(f"{value} {name}" for name, value in sorted(numbers.items())) or "no numbers yet"
+        found[post.key] = numbers
         what = f", version {post.data['variant']}" if post.data.get("variant") else ""
-        rows.append(f"- {post.data['title']} ({post.data['channel']}, {post.data['status']}{what}): {counted}")
+        counted = _words(numbers) or "no numbers yet"
+        rows.append(f"- {post.data['title']} ({post.data['channel']}, {_stands(post, desk)}{what}): {counted}")
         if fresh:
             kept.append(_remembered(post, counted, desk))
+    for post in posts:
+        rival = desk.record("post", str(post.data.get("rival") or ""))
+        of_a, of_b = found[post.key], found.get(rival.key if rival else "")
+        if rival and post.data.get("variant") == "a" and of_a and of_b:
+            # At the same age where both were counted at it; else as they stand.
+            rows.append(_better(post, post.data.get("numbers") or of_a, rival.data.get("numbers") or of_b))
     return Proposal(say="\n".join(rows), sources=cited(*posts), remember=tuple(kept))
+
+
+async def _kept(key: str, desk: Desk) -> Proposal:
+    """Put a post's numbers on the books and into memory, and say which of two versions did better."""
+    post = desk.record("post", key)
+    if post is None or post.data["status"] != "published":
+        return Proposal(say=f"There is no post {key!r} to count any more.")
+    numbers, fresh = await _counted(post, desk)
+    if not fresh:
+        return Proposal(problem=f"How {post.data['title']!r} does cannot be read now. Ask later: how did my posts do?")
+    counted, compared = _words(numbers), ""
+    rival = desk.record("post", str(post.data.get("rival") or ""))
+    if rival and rival.data.get("numbers"):
+        pair = (numbers, rival.data["numbers"])
+        compared = " " + _better(post, *(pair if post.data["variant"] == "a" else pair[::-1]))
+    call = ActionCall(
+        name="books.write",
+        args={"summary": f"{post.data['title']!r} after {COUNTED_AFTER.days} days: {counted}.{compared}"},
+        writes=(Write(kind="post", key=key, data={**post.data, "numbers": dict(numbers)}),),
+        needs=pinned(post),
+    )
+    return Proposal(calls=(call,), sources=cited(post), remember=(_remembered(post, counted, desk, compared),))
+
+
+def _stands(post: Record, desk: Desk) -> str:
+    """Return how a post stands; one whose schedule is gone, as after an undo, is a draft again."""
+    status = str(post.data["status"])
+    return "draft" if status == "scheduled" and desk.record("schedule", f"post-{post.key}") is None else status
+
+
+def _words(numbers: Mapping[str, Json]) -> str:
+    """``{"likes": 1, "replies": 2}`` → ``"1 like, 2 replies"``."""
+    known = [(name, int(numbers[name])) for name in COUNTS if name in numbers]
+    return ", ".join(f"{count} {COUNTS[name] if count == 1 else name}" for name, count in known)
+
+
+def _better(post: Record, a: Mapping[str, Json], b: Mapping[str, Json]) -> str:
+    """Return which of two versions did better, by everything readers did with it."""
+    title = str(post.data["title"]).removesuffix(" (version b)")
+    of_a, of_b = (sum(int(numbers.get(name) or 0) for name in COUNTS) for numbers in (a, b))
+    if of_a == of_b:
+        return f"Both versions of {title!r} did the same: {of_a} reactions each."
+    better = "a" if of_a > of_b else "b"
+    return f"Version {better} of {title!r} did better: {max(of_a, of_b)} reactions, the other {min(of_a, of_b)}."
 
 
 async def _counted(post: Record, desk: Desk) -> tuple[Mapping[str, Json], bool]:
@@ -423,12 +545,12 @@ async def _counted(post: Record, desk: Desk) -> tuple[Mapping[str, Json], bool]:
     return receipt.data["numbers"], True
 
 
-def _remembered(post: Record, counted: str, desk: Desk) -> dict[str, Json]:
+def _remembered(post: Record, counted: str, desk: Desk, compared: str = "") -> dict[str, Json]:
     """What long-term memory keeps of how a post did: which words, which version, which numbers, when."""
     version = f", version {post.data['variant']}" if post.data.get("variant") else ""
     return {
-        "text": f"The post {post.data['title']!r}{version} had {counted} on {local_now(desk):%d %B %Y}: "
-        f"{post.data['text']}",
+        "text": f"The post {post.data['title']!r}{version} on {local_now(desk):%d %B %Y} had {counted}: "
+        f"{post.data['text']}{compared}",
         "client": "",
         "speaker": "",
         "author": "",
@@ -438,9 +560,21 @@ def _remembered(post: Record, counted: str, desk: Desk) -> dict[str, Json]:
     }
 
 
-def _meant(said: str, task: Task, desk: Desk, states: tuple[str, ...]) -> Record | Proposal:
-    """Return the one post that is meant: by key, by words of its title, or the only one in such a state."""
-    fitting = [record for record in desk.records("post") if record.data["status"] in states]
+def _meant(said: str, task: Task, desk: Desk, states: tuple[str, ...], *, second: bool = True) -> Record | Proposal:
+    """Return the one post that is meant: by key, by words of its title, or the only one in such a state.
+
+    Args:
+        said: Its key, or words.
+        task: For all the words there are.
+        desk: For the records.
+        states: How it may stand.
+        second: Whether a second version counts as a post of its own.
+    """
+    fitting = [
+        record
+        for record in desk.records("post")
+        if record.data["status"] in states and (second or record.data.get("variant") != "b")
+    ]
     if said and (exact := desk.record("post", said)) is not None:
         return exact if exact in fitting else Proposal(problem=f"{exact.data['title']!r} is {exact.data['status']}.")
     words = set(re.findall(r"\w{4,}", f"{said} {task.text}".casefold()))
@@ -483,5 +617,4 @@ def _sentence(text: str) -> str:
 
 def _question(topic: str, text: str) -> str:
     """The second version opens with a question, so that the two can be compared."""
-    subject = re.sub(r"^(?:our|the|my)\s+", "", topic, flags=re.IGNORECASE)
-    return f"Have you heard about {subject}? {text}"
+    return f"Have you heard about {topic}? {text}"

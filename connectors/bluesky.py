@@ -1,11 +1,11 @@
-"""Bluesky: short posts, taken back when asked, and how they do.
+"""Bluesky: short posts, taken back when asked, how they do, and what people answer (``bluesky_notices.py``).
 
 Each post gets a record key made from its name (or the effect's key), and is written only where no record is, so posting
 twice is posting once. A record key has the form of a timestamp; ours lies in a year before Bluesky was open to all, where
 nobody's clock will ever make one.
 
 Source: https://docs.bsky.app/docs/api (com.atproto.server.createSession, com.atproto.repo.putRecord, getRecord,
-deleteRecord, app.bsky.feed.getPosts), https://atproto.com/specs/record-key, https://atproto.com/specs/tid,
+deleteRecord, app.bsky.feed.getPosts, app.bsky.notification.listNotifications), https://atproto.com/specs/record-key, https://atproto.com/specs/tid,
 https://docs.bsky.app/docs/advanced-guides/post-richtext
 """
 
@@ -25,6 +25,7 @@ from connectors.base import (
     Body,
     Connector,
     ConnectorError,
+    Deliver,
     Detail,
     EffectClass,
     Health,
@@ -40,6 +41,7 @@ from connectors.base import (
     Workshop,
     action,
 )
+from connectors.bluesky_notices import Notices
 from connectors.client import Answer, Client, Pause
 
 COLLECTION = "app.bsky.feed.post"
@@ -82,13 +84,16 @@ class Bluesky(Connector):
         Setting("BLUESKY_BASE", "Where your account lives", default="https://bsky.social"),
     )
 
-    def __init__(self, workshop: Workshop, client: Client, *, handle: str, password: str) -> None:
+    def __init__(
+        self, workshop: Workshop, client: Client, *, handle: str, password: str, pause: Pause = asyncio.sleep
+    ) -> None:
         self._workshop = workshop
         self._client = client
         self._handle = handle
         self._password = password
         self._session: dict[str, str] = {}
         self._door = asyncio.Lock()
+        self.notices = Notices(self._noticed, workshop.home, handle, workshop.now, pause)
 
     @classmethod
     def open(cls, values: Mapping[str, str], workshop: Workshop, pause: Pause = asyncio.sleep) -> Self | None:
@@ -107,7 +112,7 @@ class Bluesky(Connector):
         if parts.scheme != "https" and parts.hostname not in LOOPBACK:
             raise RefusedError("BLUESKY_BASE must begin with https://, or the password would travel in the clear.")
         client = Client("Bluesky", base_url=base, secrets=[password], rate_per_minute=60, pause=pause)
-        return cls(workshop, client, handle=handle, password=password)
+        return cls(workshop, client, handle=handle, password=password, pause=pause)
 
     @property
     def account(self) -> str:
@@ -148,20 +153,8 @@ class Bluesky(Connector):
             OutcomeUnknownError: It may have happened; the same key may be sent again.
         """
         _check(text, language)
-        did = await self._did()
         rkey = record_key(name or key)
-        found = await self._find(rkey)
-        if found is None:
-            record: dict[str, Json] = {
-                "$type": COLLECTION,
-                "text": text,
-                "createdAt": self._workshop.now().astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
-            }
-            if facets := facets_of(text):
-                record["facets"] = facets
-            if language:
-                record["langs"] = [language]
-            found = await self._put(did, rkey, record)
+        found = await self._find(rkey) or await self._put(rkey, self._record(text, language))
         if found["value"].get("text") != text:
             raise RefusedError(
                 f"Another text was posted as {name or 'this'} already: {found['uri']}. Delete that first."
@@ -169,6 +162,43 @@ class Bluesky(Connector):
         url = f"https://bsky.app/profile/{self._handle}/post/{rkey}"
         data = {"uri": found["uri"], "cid": found["cid"], "url": url, "text": text, "name": name}
         return Receipt(str(found["uri"]), f"Posted on Bluesky: {url}", data)
+
+    @action(
+        Risk.OUTSIDE,
+        EffectClass.KEYED,
+        says="answer on Bluesky",
+        undo=_delete,
+        delayed=True,
+        key_window_s=FOREVER,
+        timeout_s=60.0,
+        rate_per_minute=10,
+    )
+    async def reply(self, *, text: Body, uri: Reference, key: str, who: Detail = "", language: Detail = "") -> Receipt:
+        """Answer somebody's post, below it and for all to read.
+
+        Args:
+            text: At most 300 characters.
+            uri: The at:// address of the post that is answered.
+            key: Stable key; Bluesky gets one answer of it.
+            who: Whose post it is, for the card.
+            language: Its language, such as en.
+
+        Returns:
+            ``ref`` the answer's at:// address; ``data``: uri, cid, url, text.
+
+        Raises:
+            RefusedError: Bluesky said no, or the post that is answered is gone.
+            TryLaterError, OutcomeUnknownError: As `post`.
+        """
+        _check(text, language)
+        rkey = record_key(key)
+        found = await self._find(rkey)
+        if found is None:
+            record = {**self._record(text, language), "reply": await self._thread(uri)}
+            found = await self._put(rkey, record)
+        url = f"https://bsky.app/profile/{self._handle}/post/{rkey}"
+        data = {"uri": found["uri"], "cid": found["cid"], "url": url, "text": text}
+        return Receipt(str(found["uri"]), f"Answered {who or uri} on Bluesky: {url}", data)
 
     @action(
         Risk.OUTSIDE,
@@ -229,6 +259,10 @@ class Bluesky(Connector):
         }  # fmt: skip
         return Receipt("", ", ".join(f"{count} {name}" for name, count in counts.items()) + ".", {"numbers": counts})
 
+    async def listen(self, deliver: Deliver) -> None:
+        """Bring what people answer and where they name us, as ``bluesky.reply``, ``.mention`` and ``.quote``."""
+        await self.notices.run(deliver)
+
     async def health(self) -> Health:
         """Sign in, which changes nothing."""
         try:
@@ -251,9 +285,35 @@ class Bluesky(Connector):
             return None
         return _object(answer, "value", write=False)
 
-    async def _put(self, did: str, rkey: str, record: dict[str, Json]) -> dict[str, Any]:
+    def _record(self, text: str, language: str) -> dict[str, Json]:
+        at = self._workshop.now().astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+        record: dict[str, Json] = {"$type": COLLECTION, "text": text, "createdAt": at}
+        if facets := facets_of(text):
+            record["facets"] = facets
+        if language:
+            record["langs"] = [language]
+        return record
+
+    async def _thread(self, uri: str) -> dict[str, Json]:
+        """Return what an answer to a post refers to: that post, and the one the conversation began with."""
+        answer = await self._call("GET", "app.bsky.feed.getPosts", params={"uris": uri})
+        posts = _object(answer, "posts", write=False)["posts"]
+        if not posts:
+            raise RefusedError("The post that was to be answered is gone from Bluesky.")
+        parent = {"uri": str(posts[0]["uri"]), "cid": str(posts[0]["cid"])}
+        above = (posts[0].get("record") or {}).get("reply") or {}
+        root = above.get("root") or parent
+        return {"root": {"uri": str(root["uri"]), "cid": str(root["cid"])}, "parent": parent}
+
+    async def _put(self, rkey: str, record: dict[str, Json]) -> dict[str, Any]:
         """Write a record where none is; what our own earlier attempt wrote counts as written."""
-        wanted = {"repo": did, "collection": COLLECTION, "rkey": rkey, "record": record, "swapRecord": None}
+        wanted = {
+            "repo": await self._did(),
+            "collection": COLLECTION,
+            "rkey": rkey,
+            "record": record,
+            "swapRecord": None,
+        }
         try:
             answer = await self._call("POST", "com.atproto.repo.putRecord", json=wanted, absent="InvalidSwap")
         except _AbsentError:
@@ -276,6 +336,12 @@ class Bluesky(Connector):
         if match is None or match[1] not in {await self._did(), self._handle}:
             raise RefusedError(f"{uri} is no post of {self._handle}.")
         return match[2]
+
+    async def _noticed(self, cursor: str) -> Mapping[str, Json]:
+        """Return one page of what happened to us on Bluesky, the newest first."""
+        params = {"limit": "50"} | ({"cursor": cursor} if cursor else {})
+        answer = await self._call("GET", "app.bsky.notification.listNotifications", params=params)
+        return _object(answer, "notifications", write=False)
 
     # ── session ───────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -26,7 +26,7 @@ async def test_without_a_model_the_draft_is_the_brief_and_says_so() -> None:
     desk = PaperDesk()
     proposal = await propose(desk, WritePost(), "write a post about our new workshop")
     assert proposal.calls[0].writes[0].data["text"] == "Our new workshop."
-    assert proposal.calls[0].args["fields"]["Or"] == "Have you heard about new workshop? Our new workshop."
+    assert proposal.calls[0].args["fields"]["Or"] == "Have you heard about our new workshop? Our new workshop."
     assert "No model wrote this" in proposal.reasons[0]
 
 
@@ -111,10 +111,10 @@ async def test_numbers_are_read_back_and_remembered() -> None:
     desk.confirm(await propose(desk, PublishPost(post=key)))
     desk.answers["bluesky.numbers"] = Receipt("", "", {"numbers": {"likes": 7, "replies": 1}})
     answer = await propose(desk, PostNumbers())
-    assert "7 likes, 1 replies" in answer.say
+    assert "7 likes, 1 reply" in answer.say
     assert desk.used[-1] == ("bluesky.numbers", {"uri": key})
     (kept,) = answer.remember
-    assert "had 7 likes, 1 replies on 21 November 2026: Our new workshop." in kept["text"]
+    assert "on 21 November 2026 had 7 likes, 1 reply: Our new workshop." in kept["text"]
     desk.answers["bluesky.numbers"] = TryLaterError("It sleeps.")
     assert not (await propose(desk, PostNumbers())).remember
 
@@ -126,3 +126,49 @@ async def test_numbers_are_listed_as_recorded() -> None:
     desk.write(Write(kind="post", key=key, data={**desk.record("post", key).data, "numbers": {"likes": 7}}))
     assert "7 likes" in (await propose(desk, PostNumbers())).say
     assert "no posts yet" in (await propose(PaperDesk(), PostNumbers())).say
+
+
+async def test_two_versions_are_tried_at_two_times_and_the_better_one_is_told() -> None:
+    desk = PaperDesk()
+    key = await drafted(desk)
+    words = "schedule both versions of the post for Friday at 9 and Monday at 10"
+    friday = datetime(2026, 11, 27, 9, tzinfo=desk.zone)
+    desk.confirm(await propose(desk, SchedulePost(when=friday), words))
+    a, b = desk.record("post", key), desk.record("post", f"{key}-b")
+    assert (a.data["when"], b.data["when"]) == ("2026-11-27T09:00:00+01:00", "2026-11-30T10:00:00+01:00")
+    assert (a.data["text"], b.data["text"]) == (a.data["variants"]["a"], a.data["variants"]["b"])
+    assert {each.key for each in desk.records("schedule")} == {f"post-{key}", f"post-{key}-b"}
+    for post, likes in ((key, 3), (f"{key}-b", 9)):
+        published = await propose(desk, PublishPost(post=post))
+        desk.confirm(published)
+        assert desk.record("schedule", f"numbers-{post}").data["slots"] == {"post": post, "keep": "yes"}
+        desk.answers["bluesky.numbers"] = Receipt("", "", {"numbers": {"likes": likes, "replies": 1}})
+        counted = await propose(desk, PostNumbers(post=post, keep="yes"))
+        desk.confirm(counted)
+    assert "did better: 10 reactions, the other 4." in str(counted.calls[0].args["summary"])
+    assert "Version b of" in str(counted.remember[0]["text"])
+    assert desk.record("post", key).data["numbers"] == {"likes": 3, "replies": 1}
+    assert "Version b of 'Our new workshop' did better" in (await propose(desk, PostNumbers())).say
+
+
+async def test_the_second_time_is_two_days_later_and_one_version_can_be_called_off() -> None:
+    desk = PaperDesk()
+    key = await drafted(desk)
+    friday = datetime(2026, 11, 27, 9, tzinfo=desk.zone)
+    for _ in range(2):  # planned again, it is the same pair
+        desk.confirm(await propose(desk, SchedulePost(when=friday), "schedule a/b of the post for Friday at 9"))
+        assert desk.record("post", f"{key}-b").data["when"] == "2026-11-29T09:00:00+01:00"
+        desk.confirm(await propose(desk, CancelPost(post=f"{key}-b"), "cancel version b"))
+        assert [each.key for each in desk.records("schedule")] == [f"post-{key}"]
+    assert len(desk.records("post")) == 2
+
+
+async def test_a_post_that_was_taken_down_or_published_early_is_left_alone() -> None:
+    desk = PaperDesk()
+    key = await drafted(desk)
+    desk.confirm(await propose(desk, SchedulePost(when=datetime(2026, 11, 27, 9, tzinfo=desk.zone))))
+    desk.confirm(await propose(desk, PublishPost(post=key), "publish the post now"))
+    assert "published before its time" in (await propose(desk, PublishPost(post=key))).say
+    desk.confirm(await propose(desk, CancelPost(post=key)))
+    assert desk.record("schedule", f"numbers-{key}") is None
+    assert "no post" in (await propose(desk, PostNumbers(post=key, keep="yes"))).say

@@ -216,3 +216,109 @@ def test_settings_that_make_no_sense_are_refused(tmp_path, changes):
     with pytest.raises(RefusedError):
         opened("https://bsky.social", tmp_path, **changes)
     assert opened("https://bsky.social", tmp_path, BLUESKY_HANDLE="") is None
+
+
+# ── what people answer: bluesky_notices.py ────────────────────────────────────────────────────────────────────────
+
+POST = f"at://{DID}/{COLLECTION}/3ifnbuyd2chhw"
+
+
+class Inbox:
+    """Keeps each item once, by its address, as the house does."""
+
+    def __init__(self):
+        self.items = {}
+        self.calls = 0
+        self.full = False
+
+    async def __call__(self, item):
+        self.calls += 1
+        if self.full:
+            raise OSError("no space left")
+        self.items.setdefault(item.event_id, item)
+
+    @property
+    def texts(self):
+        return [item.text for item in self.items.values()]
+
+
+async def test_the_first_look_only_remembers_and_the_next_brings_what_came_since(bluesky, server):
+    inbox = Inbox()
+    server.says("From before.")
+    await bluesky.notices.look_once(inbox)
+    assert inbox.calls == 0
+    server.says("Does it run on Sundays?", about=POST, langs=["en"])
+    server.says("liked", reason="like", about=POST)
+    server.says("@berg.bsky.example look", reason="mention")
+    await bluesky.notices.look_once(inbox)
+    reply, mention = [item for item in inbox.items.values() if item.text != "From before."]
+    assert (reply.kind, mention.kind) == ("bluesky.reply", "bluesky.mention")
+    assert reply.data["about"] == POST
+    assert reply.data["author"]["handle"] == "anna.bsky.example"
+    assert reply.data["languages"] == ["en"]
+    await bluesky.notices.look_once(inbox)
+    assert len(inbox.items) == 3, "what shares the last moment comes again, and is one"
+
+
+async def test_a_hundred_and_twenty_answers_come_page_by_page_oldest_first_and_after_a_restart(front, server, tmp_path):
+    inbox = Inbox()
+    first = opened(front.url, tmp_path)
+    await first.notices.look_once(inbox)
+    await first.close()
+    for number in range(120):
+        server.says(f"answer {number}")
+    again = opened(front.url, tmp_path)
+    await again.notices.look_once(inbox)
+    assert inbox.texts == [f"answer {number}" for number in range(120)]
+    assert server.calls["app.bsky.notification.listNotifications"] == 1 + 3
+    server.says("one more", at="2026-03-02T09:30:00.000Z")
+    await again.notices.look_once(inbox)
+    assert inbox.texts[-1] == "one more"
+    assert server.calls["app.bsky.notification.listNotifications"] == 1 + 3 + 1, "a page reaches back far enough"
+    await again.close()
+
+
+async def test_what_could_not_be_written_down_is_brought_again(bluesky, server):
+    inbox = Inbox()
+    await bluesky.notices.look_once(inbox)
+    server.says("Hello?")
+    inbox.full = True
+    with pytest.raises(TryLaterError, match="no space left"):
+        await bluesky.notices.look_once(inbox)
+    inbox.full = False
+    await bluesky.notices.look_once(inbox)
+    assert inbox.texts == ["Hello?"]
+
+
+async def test_odd_rows_are_passed_over_and_a_server_that_is_away_is_asked_later(bluesky, server, front):
+    inbox = Inbox()
+    await bluesky.notices.look_once(inbox)
+    server.says("Whole.")
+    server.said += [{"reason": "reply", "indexedAt": "2026-03-02T10:00:00.000Z"}, dict(server.said[0], author="me")]
+    front.fail("503", times=3, reads=True)
+    with pytest.raises(TryLaterError):
+        await bluesky.notices.look_once(inbox)
+    await bluesky.notices.look_once(inbox)
+    assert inbox.texts == ["Whole."]
+
+
+async def test_an_answer_stands_below_what_it_answers_once_and_can_be_deleted(bluesky, server, front):
+    asked = server.says(
+        "And on Mondays?", reply={"root": {"uri": POST, "cid": "bafyroot"}, "parent": {"uri": POST, "cid": "bafyroot"}}
+    )
+    front.fail("drop", after=True)
+    receipt = await bluesky.reply(text="Yes.", uri=asked, who="@anna.bsky.example", key="1")
+    assert await bluesky.reply(text="Yes.", uri=asked, who="@anna.bsky.example", key="1") == receipt
+    ((_, (_, record)),) = server.repo.items()
+    assert record["reply"]["parent"]["uri"] == asked
+    assert record["reply"]["root"] == {"uri": POST, "cid": "bafyroot"}
+    assert receipt.text.startswith("Answered @anna.bsky.example on Bluesky: https://bsky.app/")
+    name, arguments = Bluesky.actions()["bluesky.reply"].undo({}, receipt)
+    await getattr(bluesky, name.partition(".")[2])(**arguments, key="2")
+    assert server.repo == {}
+
+
+async def test_what_is_gone_is_not_answered(bluesky, server):
+    with pytest.raises(RefusedError, match="is gone"):
+        await bluesky.reply(text="Yes.", uri=f"at://did:plc:x/{COLLECTION}/3lxy222222222", key="1")
+    assert server.repo == {}

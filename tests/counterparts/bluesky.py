@@ -2,7 +2,7 @@
 
 It is ours and not Bluesky's: the real one (@atproto/dev-env) takes half a gigabyte of packages. The shapes follow the
 published lexicons (com.atproto.server.createSession, com.atproto.repo.putRecord, getRecord, deleteRecord,
-app.bsky.feed.post, app.bsky.feed.getPosts), and whatever a call has beside them is refused, as the real one would.
+app.bsky.feed.post, app.bsky.feed.getPosts, app.bsky.notification.listNotifications), and whatever a call has beside them is refused, as the real one would.
 ``repo`` is its ledger; ``writes`` counts what took effect.
 """
 
@@ -26,6 +26,7 @@ INPUTS = {
     "com.atproto.repo.deleteRecord": ({"repo", "collection", "rkey"}, {"swapRecord", "swapCommit"}),
     "com.atproto.repo.getRecord": ({"repo", "collection", "rkey"}, {"cid"}),
     "app.bsky.feed.getPosts": ({"uris"}, set()),
+    "app.bsky.notification.listNotifications": (set(), {"reasons", "limit", "priority", "cursor", "seenAt"}),
 }
 POST = ({"$type", "text", "createdAt"}, {"facets", "langs", "reply", "embed", "labels", "tags"})
 
@@ -44,10 +45,28 @@ class Pds:
     calls: Counter = field(default_factory=Counter)
     counts: dict = field(default_factory=dict)
     tokens: set = field(default_factory=set)
+    said: list = field(default_factory=list)  # what others did, the oldest first: rows of listNotifications
 
     def expire(self) -> None:
         """Every session runs out."""
         self.tokens.clear()
+
+    def says(
+        self, text, *, handle="anna.bsky.example", name="Anna Berg", reason="reply", at="", about="", **record
+    ) -> str:
+        """Somebody answers, names or quotes us; returns the address of their post."""
+        number = len(self.said)
+        rkey = "3lxy" + "".join("234567abcd"[int(digit)] for digit in f"{number:0>9}")
+        uri = f"at://did:plc:{handle.partition('.')[0]:a<24}/{COLLECTION}/{rkey}"
+        at = at or f"2026-03-02T09:{number // 60:02d}:{number % 60:02d}.000Z"
+        post = {"$type": COLLECTION, "text": text, "createdAt": at} | record
+        _post(post)
+        author = {"did": uri.split("/")[2], "handle": handle, "displayName": name}
+        row = {"uri": uri, "cid": f"bafyrei{number:0>52}", "author": author, "reason": reason, "record": post}
+        self.said.append(
+            row | {"isRead": False, "indexedAt": at, "labels": []} | ({"reasonSubject": about} if about else {})
+        )
+        return uri
 
     async def answer(self, request: web.Request) -> web.Response:
         name = request.path.removeprefix("/xrpc/")
@@ -72,9 +91,11 @@ class Pds:
             raise XrpcError(400, "ExpiredToken", "Token has expired")
         if "repo" in given and given["repo"] not in {DID, HANDLE}:
             raise XrpcError(400, "InvalidRequest", "Could not find repo")
-        return {"putRecord": self._put, "getRecord": self._get, "deleteRecord": self._delete, "getPosts": self._posts}[
-            name.rpartition(".")[2]
-        ](given)
+        doing = {
+            "putRecord": self._put, "getRecord": self._get, "deleteRecord": self._delete, "getPosts": self._posts,
+            "listNotifications": self._notices,
+        }  # fmt: skip
+        return doing[name.rpartition(".")[2]](given)
 
     def _session(self, given):
         if (given["identifier"], given["password"]) != (HANDLE, PASSWORD):
@@ -107,7 +128,18 @@ class Pds:
             self.writes["delete"] += 1
         return {}
 
+    def _notices(self, given):
+        limit, start = int(given.get("limit", 50)), int(given.get("cursor", 0))
+        if not 1 <= limit <= 100:
+            raise XrpcError(400, "InvalidRequest", "Error: limit can not be greater than 100")
+        newest = sorted(self.said, key=lambda row: row["indexedAt"], reverse=True)
+        page = newest[start : start + limit]
+        more = {"cursor": str(start + limit)} if start + limit < len(newest) else {}
+        return {"notifications": page, "seenAt": "2026-03-02T09:00:00.000Z", **more}
+
     def _posts(self, given):
+        if theirs := [row for row in self.said if row["uri"] == given["uris"]]:
+            return {"posts": [{name: theirs[0][name] for name in ("uri", "cid", "author", "record", "indexedAt")}]}
         rkey = given["uris"].rpartition("/")[2]
         if rkey not in self.repo:
             return {"posts": []}
@@ -129,6 +161,12 @@ def _post(record):
     if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", record["createdAt"]):
         raise XrpcError(400, "InvalidRequest", "Invalid app.bsky.feed.post record: createdAt must be a datetime")
     datetime.fromisoformat(record["createdAt"])
+    if "reply" in record:
+        _shape(record["reply"], {"root", "parent"}, set(), "app.bsky.feed.post#replyRef")
+        for each in record["reply"].values():
+            _shape(each, {"uri", "cid"}, set(), "com.atproto.repo.strongRef")
+            if not re.fullmatch(rf"at://did:[a-z]+:[^/]+/{re.escape(COLLECTION)}/{RKEY.pattern}", each["uri"]):
+                raise XrpcError(400, "InvalidRequest", f"Invalid strong ref: {each['uri']}")
     for facet in record.get("facets", []):
         _shape(facet, {"index", "features"}, set(), "facet")
         start, end = facet["index"]["byteStart"], facet["index"]["byteEnd"]

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bot.testing import PaperHouse
+from tests.counterparts.bluesky import COLLECTION as POSTS
+from tests.counterparts.bluesky import DID, HANDLE, PASSWORD, pds
 from tests.stories.company import approve, company, ends_well, lines_of, model_calls, records, weather
 
 WORDED = "Cakes, music and a tombola: come to our summer fair, everybody is welcome."
@@ -33,4 +39,71 @@ async def test_a_brief_becomes_a_draft_an_edit_and_one_commit(tmp_path: Path, na
         assert post["status"] == "published"
         await house.later(hours=1)
         assert len(list(lines_of(tmp_path / "site"))) == 2
+        ends_well(house)
+
+
+def on_bluesky(url: str) -> dict[str, str]:
+    return {"BLUESKY_HANDLE": HANDLE, "BLUESKY_APP_PASSWORD": PASSWORD, "BLUESKY_BASE": url}
+
+
+async def until(holds: Callable[[], Any], house: PaperHouse) -> None:
+    async with asyncio.timeout(20):
+        while not holds():
+            await house.runner.settled()
+            await asyncio.sleep(0.01)
+
+
+def texts(server: Any) -> list[str]:
+    return sorted(record["text"] for _, record in server.repo.values())
+
+
+async def test_two_versions_go_out_at_two_times_are_counted_and_the_better_one_is_remembered(tmp_path: Path) -> None:
+    async with pds() as server, company(tmp_path, "no model", environment=on_bluesky(server.url)) as house:
+        await house.operator("write a Bluesky post about our new workshop")
+        await house.operator("schedule the post for Friday at 9")
+        await house.operator("cancel the post")
+        await house.later(days=6)
+        assert server.repo == {}, "called off before its time"
+        await house.operator("schedule both versions of the post for Friday at 9 and Monday at 10")
+        for days, likes in ((5.5, 5), (3, 9)):
+            await house.later(days=days)
+            server.counts = {"likeCount": likes, "repostCount": 1, "replyCount": 0, "quoteCount": 0}
+            await approve(house)
+            await until(lambda: "Posted on Bluesky" in house.channel.words[-1], house)
+            await house.restart() if likes == 5 else None
+        assert texts(server) == ["Have you heard about our new workshop? Our new workshop.", "Our new workshop."]
+        await house.later(days=3)
+        await until(lambda: "Version b of" in house.transcript(), house)
+        house.expects(
+            "after 2 days: 9 likes, 1 repost", "Version b of 'Our new workshop' did better: 10 reactions, the other 6"
+        )
+        await house.operator("/recall which version of the workshop post did better")
+        house.expects("Version b of 'Our new workshop' did better")
+        await house.operator("cancel the post version b")
+        await approve(house)
+        await until(lambda: texts(server) == ["Our new workshop."], house)
+        await house.machine.runner._staff.connectors["bluesky"].close()
+        ends_well(house)
+
+
+async def test_an_answer_on_bluesky_comes_as_a_card_once_and_is_answered_below(tmp_path: Path) -> None:
+    async with pds() as server, company(tmp_path, "no model", environment=on_bluesky(server.url)) as house:
+        bluesky: Any = house.machine.runner._staff.connectors["bluesky"]
+        await bluesky.notices.look_once(house.runner.arrived)
+        asked = server.says("Läuft das auch sonntags?", about=f"at://{DID}/{POSTS}/3ifnbuyd2chhw", langs=["de"])
+        for _ in range(2):
+            await bluesky.notices.look_once(house.runner.arrived)
+        await house.runner.settled()
+        (card,) = house.channel.cards.values()
+        assert card.body == "Danke für die Frage, Anna. Ich sehe nach und antworte hier."
+        assert "Läuft das auch sonntags?" in card.note
+        assert server.repo == {}
+        await house.press("Edit", card.id, edits={"0.text": "Ja, bis 18 Uhr."})
+        await approve(house)
+        await until(lambda: server.repo, house)
+        ((_, (_, record)),) = server.repo.items()
+        assert (record["text"], record["reply"]["parent"]["uri"]) == ("Ja, bis 18 Uhr.", asked)
+        await house.operator("/recall sonntags")
+        house.expects("Läuft das auch sonntags?")
+        await bluesky.close()
         ends_well(house)

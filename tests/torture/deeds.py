@@ -208,6 +208,15 @@ def _rkey(words: str) -> str:
     return "3" + "".join(letters[byte % 32] for byte in hashlib.sha256(words.encode()).digest()[:12])
 
 
+def _reply(town: Town, home: Path, words: str) -> Call:
+    del home
+    asked = _rkey(f"asked {words}")
+    record = {"$type": POSTS, "text": f"What is {words}?", "createdAt": "2026-03-01T09:00:00.000Z"}
+    town.bluesky.repo[asked] = ("bafyreitwo", record)
+    args = {"text": words, "uri": f"at://{DID}/{POSTS}/{asked}", "who": "@anna.bsky.example"}
+    return {"name": "bluesky.reply", "args": args}
+
+
 def _delete(town: Town, home: Path, words: str) -> Call:
     del home
     record = {"$type": POSTS, "text": words, "createdAt": "2026-03-01T09:00:00.000Z"}
@@ -351,6 +360,12 @@ DEEDS = (
     Deed(
         "bluesky.post",
         lambda town, home, words: {"name": "bluesky.post", "args": {"text": words}},
+        lambda town, home, words, report: sum(record["text"] == words for _, record in town.bluesky.repo.values()),
+        where="Record$",
+    ),
+    Deed(
+        "bluesky.reply",
+        _reply,
         lambda town, home, words, report: sum(record["text"] == words for _, record in town.bluesky.repo.values()),
         where="Record$",
     ),
