@@ -13,23 +13,21 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from agents.vat import CENT
+from agents.base import decimals, smallest
+from agents.slots.amounts import ISO, LOWER
 
-CURRENCIES = (
-    "EUR", "USD", "GBP", "CHF", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "RON", "CAD", "AUD", "NZD", "JPY", "INR",
-)  # fmt: skip
 SIGNS = {
-    "€": "EUR", "$": "USD", "£": "GBP", "euro": "EUR", "euros": "EUR", "dollar": "USD", "dollars": "USD",
+    "€": "EUR", "$": "USD", "£": "GBP", "¥": "JPY", "₹": "INR", "yen": "JPY", "euro": "EUR", "euros": "EUR", "dollar": "USD", "dollars": "USD",
     "pound": "GBP", "pounds": "GBP", "franc": "CHF", "francs": "CHF", "franken": "CHF",
 }  # fmt: skip
 QUOTED_WORDS_MIN = 4  # fewer in quotation marks are a name or an expression
 
-_NUMBER = r"\d{1,3}(?:[.,'’ \u202f]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?"
-_UNIT = "|".join([*map(re.escape, CURRENCIES), *map(re.escape, sorted(SIGNS, key=len, reverse=True))])
+_NUMBER = r"\d{1,3}(?:[.,'’ \u202f]\d{3})+(?:[.,]\d{1,3})?|\d+(?:[.,]\d{1,3})?"
+_WORDS = "|".join([*sorted(LOWER), *map(re.escape, sorted(SIGNS, key=len, reverse=True))])
+_UNIT = f"(?i:{_WORDS})|{'|'.join(sorted(ISO))}"  # "900 TRY" is money, "900 try" is not
 _AMOUNT = re.compile(
-    rf"(?<![\w.,])(?P<number>{_NUMBER})(?P<thousand>k)?\s?(?P<unit>{_UNIT})(?!\w)"
-    rf"|(?<!\w)(?P<before>{_UNIT})\s?(?P<behind>{_NUMBER})(?P<kilo>k)?(?![\w]|[.,]\d)",
-    re.IGNORECASE,
+    rf"(?<![\w.,])(?P<number>{_NUMBER})(?P<thousand>[kK])?\s?(?P<unit>{_UNIT})(?!\w)"
+    rf"|(?<!\w)(?P<before>{_UNIT})\s?(?P<behind>{_NUMBER})(?P<kilo>[kK])?(?![\w]|[.,]\d)"
 )
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
@@ -57,18 +55,34 @@ class DayNamed:
 
 
 def amounts(text: str) -> Iterator[tuple[Decimal, str]]:
-    """Yield each amount with its currency, to the cent."""
+    """Yield each amount with its currency and that one's decimals; with more where somebody wrote more."""
     for found in _AMOUNT.finditer(text):
         digits, unit = found["number"] or found["behind"], found["unit"] or found["before"]
-        value = number(digits) * (1000 if found["thousand"] or found["kilo"] else 1)
-        yield value.quantize(CENT), SIGNS.get(unit.casefold(), unit.upper())
+        currency = SIGNS.get(unit.casefold(), unit.upper())
+        value = number(digits, decimals(currency)) * (1000 if found["thousand"] or found["kilo"] else 1)
+        usual = value.quantize(smallest(currency))
+        yield usual if usual == value else value, currency
 
 
-def number(digits: str) -> Decimal:
-    """``"1.200,50"`` and ``"1,200.50"`` → ``Decimal("1200.50")``; one mark before two digits or one is a decimal mark."""
+def number(digits: str, places: int = 2) -> Decimal:
+    """``"1.200,50"`` and ``"1,200.50"`` → ``Decimal("1200.50")``; one mark before two digits or one is a decimal mark.
+
+    ``places`` are the decimals of the currency: in dinars a point before three digits is a decimal mark as well, as is any
+    mark before them that follows another one, or more than three digits.
+    """
     flat = re.sub(r"['’ \u202f]", "", digits)
-    whole, mark, part = re.fullmatch(r"(.*?)(?:([.,])(\d{1,2}))?", flat).groups()  # type: ignore[union-attr]
-    return Decimal(re.sub(r"[.,]", "", whole) + (f".{part}" if mark else ""))
+    last = re.fullmatch(r"(?P<whole>.*?)(?P<mark>[.,])(?P<part>\d{1,3})", flat)
+    if last is None or (len(last["part"]) == 3 and not _is_fraction(last["whole"], last["mark"], places)):  # noqa: PLR2004
+        return Decimal(re.sub(r"[.,]", "", flat))
+    return Decimal(f"{re.sub(r'[.,]', '', last['whole'])}.{last['part']}")
+
+
+def _is_fraction(whole: str, mark: str, places: int) -> bool:
+    """Whether three digits behind a mark are a fraction, and no thousands."""
+    if len(re.split(r"[.,]", whole)[-1]) > 3:  # noqa: PLR2004 - nobody groups so
+        return True
+    others = set(re.findall(r"[.,]", whole))
+    return places > 2 and mark not in others and (bool(others) or mark == ".")  # noqa: PLR2004 - cents
 
 
 def days(text: str, today: date) -> Iterator[DayNamed]:

@@ -20,7 +20,6 @@ from agents.letter import WEEKDAYS as WEEKDAY_NAMES
 from agents.letter import day_words
 from agents.mentions import amounts, days, hosts, marks, number, papers, quotes
 from agents.tone import Manner, manner_of, strays
-from agents.vat import CENT
 from memory.events import Json
 
 WEEKDAYS = frozenset(WEEKDAY_NAMES.values())
@@ -177,14 +176,14 @@ def _amounts(text: str, calls: Sequence[ActionCall], task: Task, desk: Desk) -> 
     bare = {value for source in (task.text, task.guidance) for value in _bare_numbers(source)}
     for value, currency in named_here:
         if (value, currency) not in known and value not in bare:
-            yield f"It names {value:,.2f} {currency}, which is in no record of this client and not in your words."
+            yield f"It names {value:,} {currency}, which is in no record of this client and not in your words."
 
 
 def _bare_numbers(text: str) -> Iterator[Decimal]:
     for match in re.finditer(r"\d[\d.,’']*\d|\d", text):
         kilo = text[match.end() : match.end() + 1] == "k"
         with contextlib.suppress(InvalidOperation):
-            yield (number(match[0]) * (1000 if kilo else 1)).quantize(CENT)
+            yield (number(match[0]) * (1000 if kilo else 1))
 
 
 def _known_texts(calls: Sequence[ActionCall], task: Task, desk: Desk) -> Iterator[str]:

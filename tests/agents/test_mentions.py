@@ -23,6 +23,20 @@ TODAY = date(2026, 11, 21)
         ("2k EUR", "2000.00", "EUR"),
         ("12 345,67 SEK", "12345.67", "SEK"),
         ("$5,", "5.00", "USD"),
+        ("1.234 KWD", "1.234", "KWD"),
+        ("1,234 KWD", "1234", "KWD"),
+        ("1,234.567 BHD", "1234.567", "BHD"),
+        ("1.234,567 TND", "1234.567", "TND"),
+        ("OMR 0.250", "0.25", "OMR"),
+        ("12 345,678 JOD", "12345.678", "JOD"),
+        ("1,234,567 KWD", "1234567", "KWD"),
+        ("178,500 JPY", "178500", "JPY"),
+        ("¥120.000", "120000", "JPY"),
+        ("¥1200.50", "1200.50", "JPY"),
+        ("1234.567 EUR", "1234.567", "EUR"),
+        ("1.234 EUR", "1234", "EUR"),
+        ("900 TRY", "900", "TRY"),
+        ("5 eur", "5.00", "EUR"),
     ],
 )
 def test_an_amount_is_found_however_it_is_written(text: str, value: str, currency: str) -> None:
@@ -30,7 +44,14 @@ def test_an_amount_is_found_however_it_is_written(text: str, value: str, currenc
 
 
 @pytest.mark.parametrize(
-    "text", ["in 2026 we met 900 people", "version 1.2.3", "EURO 2024 was fun, eurostar 5x", "call 030 123"]
+    "text",
+    [
+        "in 2026 we met 900 people",
+        "version 1.2.3",
+        "EURO 2024 was fun, eurostar 5x",
+        "we gave it 900 try",
+        "call 030 123",
+    ],
 )
 def test_what_has_no_currency_is_no_amount(text: str) -> None:
     assert list(amounts(text.replace("EURO 2024", "the cup"))) == []
