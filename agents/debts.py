@@ -139,7 +139,9 @@ def _charge(task: Task) -> str:
     """Return Stripe's id of the payment, by which it can be given back."""
     current = (task.item or {}).get("current")
     held = current if isinstance(current, dict) else {}
-    return str(held.get("latest_charge") or held.get("id") or "")
+    charge = held.get("latest_charge") or held.get("id")
+    found = charge.get("id") if isinstance(charge, dict) else charge  # an object where the account has it expanded
+    return found if isinstance(found, str) else ""
 
 
 def _payment(invoice: Record, paid: Money, day: date, left: Decimal, charge: str) -> Proposal:

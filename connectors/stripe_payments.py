@@ -474,7 +474,7 @@ def _amount(text: str) -> tuple[Decimal, str]:
 
 
 def _kind_of(id_: str, allowed: set[str]) -> str:
-    match = re.fullmatch(r"([a-z]+)_[A-Za-z0-9_]{1,200}", id_)
+    match = re.fullmatch(r"([a-z]+)_[A-Za-z0-9_-]{1,200}", id_)
     kind = _BY_PREFIX.get(match[1], "") if match else ""
     if kind not in allowed:
         raise RefusedError(f"{id_!r} is not an id of Stripe's for a {' or '.join(sorted(allowed))}.")

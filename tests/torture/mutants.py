@@ -35,7 +35,7 @@ OURS = ("bot", "agents", "memory", "connectors", "tests")
 
 CORE = (
     "tests/bot/test_presses.py", "tests/bot/test_buttons.py", "tests/bot/test_gate.py", "tests/bot/test_runner.py", "tests/stories/test_rivals.py",
-    "tests/bot/test_grants.py", "tests/bot/test_batch.py",
+    "tests/bot/test_grants.py", "tests/bot/test_batch.py", "tests/bot/test_payees.py",
     "tests/bot/test_resting.py",
 )  # fmt: skip
 DEEP = (
@@ -56,6 +56,7 @@ DECIDING = (
 TARGETS: dict[str, tuple[str, ...]] = {
     "bot/approvals.py": ("tests/bot/test_approvals.py", *CORE),
     "bot/policy.py": ("tests/bot/test_policy.py", *CORE),
+    "bot/payees.py": ("tests/bot/test_payees.py",),
     "bot/effects.py": CORE,
     "bot/executor.py": CORE,
     **{f"bot/deciding/{name}.py": CORE for name in DECIDING},
