@@ -193,8 +193,8 @@ class Briefing:
 
         Args:
             place: The conversation.
-            client: Whose matter it is: turns that name another client stay out. With "" the operator's own words all
-                count, for they say what the operator means, and of ours those that name nobody.
+            client: Whose matter it is: turns that name another client stay out, and what we answered to them. With ""
+                the operator's own words all count, for they say what the operator means, and of ours those about nobody.
             names: The clients on the books, where they were read already.
             left_out: Takes what stays out, and why.
             unless: The message that is being read: it is no turn before itself.
@@ -207,12 +207,17 @@ class Briefing:
         known = names if names is not None else await asyncio.to_thread(self._names) if said else None
         out = left_out if left_out is not None else []
         left, kept = TURNS_TOKENS, list[tuple[Origin, str]]()
-        for turn in reversed(said):
-            assert known is not None
-            line = f"{turn.speaker}: {' '.join(turn.text.split())[:TURN_CHARACTERS]}"
-            cost, whose = tokens(line + "\n"), known.namespace(turn.text)
+        asked = ""  # whom the message names that ours answer
+        about = []
+        for turn in said:
             ours = turn.speaker == "soloist"
-            if whose not in {"", client} and (client or ours):
+            whose = known.namespace(turn.text) if known else ""
+            asked = asked if ours else whose
+            about.append((turn, whose or (asked if ours else "")))
+        for turn, whose in reversed(about):
+            line = f"{turn.speaker}: {' '.join(turn.text.split())[:TURN_CHARACTERS]}"
+            cost = tokens(line + "\n")
+            if whose not in {"", client} and (client or turn.speaker == "soloist"):
                 out.append(f"a turn of {turn.at:%H:%M}: it names another client")
             elif cost > left:
                 out.append(f"a turn of {turn.at:%H:%M}: needs {cost} tokens, and {left} are left")

@@ -640,8 +640,8 @@ class Understanding:
         ]
         return (
             "Which one of these does the operator's message ask for? Answer with its name, or with an empty name when none "
-            "fits or when it depends on something that has not happened. For each slot that is in the message, quote the "
-            "message's own words exactly; leave out what is not there.\n\n" + "\n".join(lines) + f"\n\nMessage: {text}"
+            "fits; with make_plan when it takes several steps or depends on something that has not happened. For each slot "
+            "that is in the message, quote the message's own words exactly; leave out what is not there.\n\n" + "\n".join(lines) + f"\n\nMessage: {text}"
         )
 
     def _from_model(
@@ -674,6 +674,11 @@ class Understanding:
         if fitted.ask:
             return None
         filled = self._filled(intent, fitted, MODEL_SURE, "small", ("a small model, held to your words",))
+        if intent.effect is Risk.REVERSIBLE:
+            # No card would come between a model's word and our books, so the operator says whether it is meant.
+            chosen = self._buttons([(name, MODEL_SURE)], text)
+            others = tuple(choice for choice in reading.choices if choice not in chosen)
+            return replace(filled, intent="", ask="Do you mean this?", choices=(*chosen, *others)[:BUTTONS])
         return replace(filled, others=reading.others)
 
 

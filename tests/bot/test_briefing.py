@@ -7,16 +7,20 @@ another client; what was left out stands in `/why`.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from agents.base import Found
 from bot import briefing
 from bot.briefing import Briefing
-from bot.testing import PaperHouse
-from memory.context import Context
+from bot.lessons import Names
+from bot.testing import MORNING, PLACE, PaperHouse
+from memory.context import Context, Turn
 from memory.events import Origin
 from tests.counterparts.models import ModelServer
 from tests.memory.paper_embedder import PaperEmbedder
@@ -151,3 +155,27 @@ async def test_what_an_agent_is_handed_is_bounded_and_what_is_not_stands_in_why(
     assert line.task == "7"
     assert line.left_out[0] == "memory:1: says the same as memory:0"
     assert "needs" in line.left_out[1]
+
+
+async def test_what_was_answered_to_a_message_about_another_client_stays_outside_too() -> None:
+    """Our answer to "what do gherkins cost Initech?" names nobody, and is about Initech all the same."""
+    said = [
+        Turn("operator", "what do gherkins cost Initech?", MORNING),
+        Turn("soloist", "They cost 4.00 EUR.", MORNING),
+        Turn("operator", "thanks", MORNING),
+        Turn("soloist", "You are welcome.", MORNING),
+    ]
+
+    class Session:
+        async def turns(self, _: str) -> list[Turn]:
+            return list(said)
+
+    memory: Any = SimpleNamespace(context=Session())
+    one = Briefing(None, None, memory, None, None)  # type: ignore[arg-type]
+    left_out: list[str] = []
+    blocks = await one.turns(
+        PLACE, "acme", Names({name: re.compile(name, re.IGNORECASE) for name in ("acme", "initech")}), left_out
+    )
+    assert "4.00 EUR" not in str(blocks)
+    assert "You are welcome." in str(blocks)
+    assert len(left_out) == 2
