@@ -68,7 +68,16 @@ class Report(Intent):
         "summarise this article",
         "send Acme the report",
     )
-    patterns: ClassVar[tuple[str, ...]] = ("weekly report", "monthly report", "report for {period}", "report {period}")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "weekly report",
+        "monthly report",
+        "report for {period}",
+        "report {period}",
+        "report on {period}",
+        "monthly review",
+        "weekly review",
+        "review of {period}",
+    )
     command: ClassVar[str] = "report"
 
     period: Period | None = None

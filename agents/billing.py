@@ -106,6 +106,15 @@ class Invoice(Intent):
         "bill {client} {amount} for {what}, {terms}",
         "bill {client} {amount} for {what}",
         "bill {client} {amount}",
+        "inv {client} {amount} for {what}",
+        "inv {client} {amount}, {terms}",
+        "inv {client} {amount}",
+        "charge {client} {amount} for {what}",
+        "charge {client} {amount}",
+        "invoice to {client} over {amount}",
+        "send {client} an invoice for {amount}",
+        "send {client} a bill for {amount}",
+        "send {client} an invoice over {amount}",
     )
     command: ClassVar[str] = "invoice"
     asks: ClassVar[Mapping[str, str]] = {
@@ -169,6 +178,14 @@ class CancelInvoice(Intent):
         "cancel invoice {number}",
         "void {number}",
         "credit note for {number}",
+        "credit {number}",
+        "take back {number}",
+        "storno {number}",
+        "void invoice {number}",
+        "reverse {number}",
+        "credit note for {client}",
+        "cancel the invoice to {client}",
+        "void the invoice to {client}",
     )
     asks: ClassVar[Mapping[str, str]] = {"number": "Which invoice shall I cancel? Its number, please."}
 
@@ -277,7 +294,21 @@ class Revenue(Intent):
         "what did I spend on software?",
         "how many likes did the post get?",
     )
-    patterns: ClassVar[tuple[str, ...]] = ("revenue", "revenue {period}", "revenue in {period}")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "revenue",
+        "revenue {period}",
+        "revenue in {period}",
+        "turnover",
+        "income",
+        "turnover {period}",
+        "income {period}",
+        "how much did i earn {period}",
+        "how much did we earn {period}",
+        "how much did i make {period}",
+        "how much did we make {period}",
+        "revenue from {client}",
+        "revenue from {client} {period}",
+    )
     command: ClassVar[str] = "revenue"
 
     period: Period | None = None

@@ -118,6 +118,13 @@ class AddClient(Intent):
         "new client {name}, {email}",
         "new customer {name}, {email}",
         "new client {name}",
+        "add {name} as a client",
+        "add {name} as client",
+        "create client {name}",
+        "create a client {name}",
+        "add customer {name}",
+        "register {name} as a client",
+        "add the client {name}",
     )
     command: ClassVar[str] = "client"
     asks: ClassVar[Mapping[str, str]] = {"name": "What is the new client called?"}
@@ -181,6 +188,18 @@ class WhoIs(Intent):
         "what do we know about {client}",
         "who are our clients",
         "list clients",
+        "{client}'s email",
+        "{client}'s address",
+        "{client}'s phone number",
+        "{client}'s contact details",
+        "email of {client}",
+        "address of {client}",
+        "phone number of {client}",
+        "contact details of {client}",
+        "show all clients",
+        "list my clients",
+        "all clients",
+        "how many clients do i have",
     )
     command: ClassVar[str] = "who"
 

@@ -121,7 +121,15 @@ class PublishPost(Intent):
         "send the invoice",
         "how many people saw the post?",
     )
-    patterns: ClassVar[tuple[str, ...]] = ("publish the post", "publish {post}", "post it now")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "publish the post",
+        "publish {post}",
+        "post it now",
+        "publish it",
+        "put it online",
+        "publish now",
+        "put the post online",
+    )
 
     post: str = ""
     variant: str = ""
@@ -165,7 +173,15 @@ class SchedulePost(Intent):
         "which posts are planned?",
         "schedule an invoice for the first",
     )
-    patterns: ClassVar[tuple[str, ...]] = ("schedule the post for {when}", "schedule {post} for {when}")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "schedule the post for {when}",
+        "schedule {post} for {when}",
+        "schedule it for {when}",
+        "post it {when}",
+        "publish it {when}",
+        "publish {post} {when}",
+        "publish the post {when}",
+    )
     asks: ClassVar[Mapping[str, str]] = {"when": "When shall it be published?"}
 
     post: str = ""
@@ -212,7 +228,18 @@ class CancelPost(Intent):
         "move the post to Friday",
         "remove Acme from the client list",
     )
-    patterns: ClassVar[tuple[str, ...]] = ("cancel the post", "take the post down", "cancel post {post}")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "cancel the post",
+        "take the post down",
+        "cancel post {post}",
+        "take it down",
+        "take that post down",
+        "unschedule {post}",
+        "unpublish {post}",
+        "don't publish {post}",
+        "do not publish {post}",
+        "don't post it",
+    )
 
     post: str = ""
 
@@ -255,7 +282,15 @@ class PostNumbers(Intent):
         "publish the post",
         "how much time did you save me?",
     )
-    patterns: ClassVar[tuple[str, ...]] = ("post statistics", "list our posts", "how did the last post do")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "post statistics",
+        "list our posts",
+        "how did the last post do",
+        "post stats",
+        "post numbers",
+        "stats of our posts",
+        "how are my posts doing",
+    )
 
     post: str = ""
     keep: str = ""  # "yes": the numbers go on the books, as a post asks for itself once it is old enough

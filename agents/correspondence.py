@@ -90,6 +90,11 @@ class FollowUp(Intent):
         "follow up with {client} {when}",
         "follow up with {client}",
         "check in with {client}",
+        "follow up with {client} about {what}",
+        "check in with {client} {when}",
+        "check in with {client} about {what}",
+        "ping {client} about {what}",
+        "ping {client} {when} about {what}",
     )
     asks: ClassVar[Mapping[str, str]] = {"client": "With whom shall I follow up?"}
 
@@ -152,6 +157,23 @@ class WriteMail(Intent):
         "write {client} an email: {what}",
         "send {client} a mail: {what}",
         "send {client} an email: {what}",
+        "tell {client} that {what}",
+        "tell {client}: {what}",
+        "tell {client} {what}",
+        "let {client} know {what}",
+        "write to {client} that {what}",
+        "write to {client}: {what}",
+        "mail {client} that {what}",
+        "mail {client}: {what}",
+        "mail to {client}: {what}",
+        "email {client} {what}",
+        "mail {client} {what}",
+        "email {email} that {what}",
+        "write to {email} that {what}",
+        "mail to {email}: {what}",
+        "thank {client} for {what}",
+        "drop {client} a line that {what}",
+        "drop {client} a line: {what}",
     )
     asks: ClassVar[Mapping[str, str]] = {"what": "What shall the mail say?"}
 

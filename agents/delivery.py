@@ -133,6 +133,11 @@ class ProjectStatus(Intent):
         "project status of {client}",
         "how far is {client}",
         "status of all projects",
+        "projects",
+        "projects overview",
+        "project overview",
+        "list my projects",
+        "where are we with {client}",
     )
     command: ClassVar[str] = "projects"
 

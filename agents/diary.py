@@ -80,6 +80,13 @@ class FindTime(Intent):
         "when am i free",
         "when am i free {day}",
         "find {span} for {client}",
+        "am i free {when}",
+        "am i free {day}",
+        "when do i have time {day}",
+        "free slots {day}",
+        "find a time with {client}",
+        "find a slot for {client}",
+        "find a slot with {client}",
     )
 
     client: ClientName | None = None
@@ -125,7 +132,24 @@ class Agenda(Intent):
         "project status of Acme",
         "remind me tomorrow at 9",
     )
-    patterns: ClassVar[tuple[str, ...]] = ("agenda", "what's on {day}", "what's on today", "agenda {day}")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "agenda",
+        "what's on {day}",
+        "what's on today",
+        "agenda {day}",
+        "my day",
+        "what's next",
+        "calendar",
+        "my calendar",
+        "show my calendar",
+        "what's on my calendar",
+        "calendar for {day}",
+        "my calendar for {day}",
+        "what have i got {day}",
+        "what do i have {day}",
+        "meetings {day}",
+        "any meetings {day}",
+    )
     command: ClassVar[str] = "agenda"
 
     day: Day | None = None

@@ -68,6 +68,8 @@ class SetManner(Intent):
         "sign off with {rule}",
         "write shorter",
         "how do my letters sound",
+        "always sign off with {rule}",
+        "sign my mails with {rule}",
     )
     command: ClassVar[str] = "tone"
 

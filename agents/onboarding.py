@@ -80,7 +80,14 @@ class Onboard(Intent):
         "project status of Acme",
         "send Globex a proposal",
     )
-    patterns: ClassVar[tuple[str, ...]] = ("onboard {client}", "start onboarding for {client}", "welcome {client}")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "onboard {client}",
+        "start onboarding for {client}",
+        "welcome {client}",
+        "start the onboarding of {client}",
+        "start the onboarding for {client}",
+        "take {client} on board",
+    )
     asks: ClassVar[Mapping[str, str]] = {"client": "Whom shall I onboard?"}
 
     client: ClientName

@@ -84,7 +84,25 @@ class Unpaid(Intent):
         "invoice Acme 1,200",
         "how do I pay my taxes",
     )
-    patterns: ClassVar[tuple[str, ...]] = ("what's unpaid", "what is unpaid", "unpaid", "what does {client} owe")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "what's unpaid",
+        "what is unpaid",
+        "unpaid",
+        "what does {client} owe",
+        "what do {client} owe",
+        "who owes me",
+        "who owes me money",
+        "open invoices",
+        "unpaid invoices",
+        "overdue invoices",
+        "anything overdue",
+        "what's overdue",
+        "has {client} paid",
+        "has {client} paid yet",
+        "did {client} pay",
+        "did {client} pay yet",
+        "what's outstanding",
+    )
     command: ClassVar[str] = "unpaid"
 
     client: ClientName | None = None
@@ -139,6 +157,15 @@ class MarkPaid(Intent):
         "{number} is paid",
         "mark {number} as paid",
         "mark {number} paid",
+        "{client} paid",
+        "{client} has paid",
+        "{client} paid {amount} {day}",
+        "got {amount} from {client}",
+        "received {amount} from {client}",
+        "{number} was paid",
+        "{number} has been paid",
+        "{client} paid their invoice",
+        "{client} has paid {number}",
     )
     command: ClassVar[str] = "paid"
 
@@ -197,6 +224,11 @@ class RemindDebtor(Intent):
         "remind {client} to pay",
         "chase {client}",
         "send reminders for all overdue invoices",
+        "payment reminder for {client}",
+        "payment reminder to {client}",
+        "send {client} a payment reminder",
+        "payment reminder for {number}",
+        "chase {number}",
     )
 
     client: ClientName | None = None
@@ -240,7 +272,15 @@ class Refund(Intent):
         "did I get my tax refund?",
         "Acme paid 2026-0001",
     )
-    patterns: ClassVar[tuple[str, ...]] = ("refund {number}", "refund {amount} on {number}", "refund {client}")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "refund {number}",
+        "refund {amount} on {number}",
+        "refund {client}",
+        "refund {client} {amount}",
+        "give {client} {amount} back",
+        "give {client} their money back",
+        "pay {client} back {amount}",
+    )
 
     number: InvoiceNumber | None = None
     client: ClientName | None = None
@@ -287,7 +327,16 @@ class PaymentLink(Intent):
         "how do I set up Stripe?",
         "refund the card payment",
     )
-    patterns: ClassVar[tuple[str, ...]] = ("payment link for {number}", "payment link for {client}")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "payment link for {number}",
+        "payment link for {client}",
+        "payment link for {client}, {amount}",
+        "pay link for {client}, {amount}",
+        "payment link over {amount}",
+        "payment link {amount}",
+        "pay link for {number}",
+        "pay link for {client}",
+    )
 
     number: InvoiceNumber | None = None
     client: ClientName | None = None

@@ -93,6 +93,10 @@ class SendProposal(Intent):
         "send {client} a proposal for {what}, {amount}",
         "quote {client} {amount} for {what}",
         "send {client} a proposal for {what}",
+        "quote {client} {amount}",
+        "offer {client} {what} for {amount}",
+        "send {client} an offer for {what}, {amount}",
+        "send {client} a quote for {what}",
     )
     asks: ClassVar[Mapping[str, str]] = {"client": "Who gets the proposal?"}
 

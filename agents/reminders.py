@@ -85,6 +85,19 @@ class RemindMe(Intent):
         "remind me {every} to {what}",
         "remind me to {what} {every}",
         "remind me to {what}",
+        "remind me about {what} {when}",
+        "remind me of {what} {when}",
+        "remind me {when} about {what}",
+        "remind me {when} of {what}",
+        "remind me {when} {what}",
+        "reminder {when}: {what}",
+        "ping me {when} about {what}",
+        "set a reminder for {when}: {what}",
+        "{when} remind me to {what}",
+        "{every} remind me to {what}",
+        "remind me {every} about {what}",
+        "remember to {what} {when}",
+        "remember to {what}",
     )
     command: ClassVar[str] = "remind"
     asks: ClassVar[Mapping[str, str]] = {"when": "When shall I remind you?"}

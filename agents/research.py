@@ -117,7 +117,16 @@ class LookUp(Intent):
         "what's the weather?",
         "write a post about pricing",
     )
-    patterns: ClassVar[tuple[str, ...]] = ("look up {query}", "research {query}", "find out {query}")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "look up {query}",
+        "research {query}",
+        "find out {query}",
+        "google {query}",
+        "look into {query}",
+        "find information on {query}",
+        "search the web for {query}",
+        "read up on {query}",
+    )
     asks: ClassVar[dict[str, str]] = {"query": "What shall I look up?"}
 
     query: str = ""
@@ -158,7 +167,17 @@ class Summarise(Intent):
         "what does our contract say about notice?",
         "shorten the meeting with Acme",
     )
-    patterns: ClassVar[tuple[str, ...]] = ("summarise {what}", "summarize {what}", "sum up {what}", "tl;dr {what}")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "summarise {what}",
+        "summarize {what}",
+        "sum up {what}",
+        "tl;dr {what}",
+        "tldr {what}",
+        "summary of {what}",
+        "recap {what}",
+        "condense {what}",
+        "short version of {what}",
+    )
 
     what: str = ""
 

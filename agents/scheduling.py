@@ -93,6 +93,14 @@ class BookMeeting(Intent):
         "book a meeting with {client} {when} for {span}",
         "schedule a call with {client} {when}",
         "meet {client} {when}",
+        "call with {client} {when}",
+        "meeting with {client} {when}",
+        "lunch with {client} {when}",
+        "coffee with {client} {when}",
+        "book {client} {when}",
+        "book {client} {when} for {span}",
+        "book a call with {client} {when}",
+        "schedule a meeting with {client} {when}",
     )
     asks: ClassVar[Mapping[str, str]] = {"when": "When shall the meeting be?"}
 
@@ -148,6 +156,13 @@ class MoveMeeting(Intent):
         "move the meeting with {client} to {when}",
         "move {client} to {when}",
         "reschedule {client} to {when}",
+        "move the call with {client} to {when}",
+        "push {client} to {when}",
+        "push the call with {client} to {when}",
+        "push the meeting with {client} to {when}",
+        "postpone {client} to {when}",
+        "reschedule the meeting with {client} to {when}",
+        "reschedule the call with {client} to {when}",
     )
     asks: ClassVar[Mapping[str, str]] = {"when": "To which time shall I move it?"}
 
@@ -196,6 +211,14 @@ class CancelMeeting(Intent):
         "cancel the meeting with {client}",
         "cancel the call with {client}",
         "call off the meeting with {client}",
+        "cancel my meeting with {client}",
+        "cancel my call with {client}",
+        "cancel the lunch with {client}",
+        "cancel the demo with {client}",
+        "cancel the call with {client} {day}",
+        "cancel the meeting with {client} {day}",
+        "call off the call with {client}",
+        "call off the lunch with {client}",
     )
 
     client: ClientName | None = None

@@ -74,7 +74,22 @@ class Triage(Intent):
         "what's on today?",
         "clean up my desk",
     )
-    patterns: ClassVar[tuple[str, ...]] = ("triage my inbox", "check the inbox", "go through the new mail")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "triage my inbox",
+        "check the inbox",
+        "go through the new mail",
+        "any new mail",
+        "any new mails",
+        "inbox",
+        "my inbox",
+        "new mail",
+        "check my inbox",
+        "check the mail",
+        "check my mail",
+        "what's in the inbox",
+        "what's in my inbox",
+        "any mail",
+    )
 
 
 class ReplyMail(Intent):
@@ -121,6 +136,15 @@ class ReplyMail(Intent):
         "answer {client}: {what}",
         "reply to {client}: {what}",
         "write back to {client} that {what}",
+        "write {client} back that {what}",
+        "write {client} back: {what}",
+        "reply to {client} {what}",
+        "answer {client} that {what}",
+        "answer {client} {what}",
+        "get back to {client}: {what}",
+        "respond to {client}: {what}",
+        "respond to {client} that {what}",
+        "reply: {what}",
     )
     asks: ClassVar[Mapping[str, str]] = {"what": "What shall I answer?"}
 

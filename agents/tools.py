@@ -74,6 +74,9 @@ class UseTool(Intent):
         "use the tool {tool}",
         "call the tool {tool} with {what}",
         "which tools do you have",
+        "list the tools",
+        "what tools do you have",
+        "which tools are connected",
     )
     command: ClassVar[str] = "tool"
     verbatim: ClassVar[frozenset[str]] = frozenset({"tool", "what"})

@@ -31,7 +31,20 @@ class Help(Intent):
         "help Acme with their onboarding", "write help text for the app", "what can Acme do for us",
         "can you lend me money", "help customers reset their password",
     )  # fmt: skip
-    patterns: ClassVar[tuple[str, ...]] = ("help", "what can you do", "hi", "hello", "start")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "help",
+        "what can you do",
+        "hi",
+        "hello",
+        "start",
+        "commands",
+        "list commands",
+        "list all commands",
+        "what can i do",
+        "how does this work",
+        "help me",
+        "i need help",
+    )
     command: ClassVar[str] = "help"
 
 
@@ -52,7 +65,20 @@ class Approvals(Intent):
         "approve 12.1", "which invoices are open?", "what waits for Acme's answer", "approve my loan",
         "who approved the design",
     )  # fmt: skip
-    patterns: ClassVar[tuple[str, ...]] = ("approvals", "cards", "what's waiting", "what is waiting")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "approvals",
+        "cards",
+        "what's waiting",
+        "what is waiting",
+        "open cards",
+        "show cards",
+        "pending",
+        "what's pending",
+        "show my approvals",
+        "anything to approve",
+        "what needs my approval",
+        "what's waiting for me",
+    )
     command: ClassVar[str] = "approvals"
 
 
@@ -73,7 +99,18 @@ class Digest(Intent):
         "summarise this article", "what's on my calendar today", "how much did we earn today",
         "news about the stock market", "write a newsletter about today",
     )  # fmt: skip
-    patterns: ClassVar[tuple[str, ...]] = ("digest", "catch me up", "brief me", "what's new")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "digest",
+        "catch me up",
+        "brief me",
+        "what's new",
+        "good morning",
+        "morning",
+        "any news",
+        "what did i miss",
+        "what happened today",
+        "bring me up to date",
+    )
     command: ClassVar[str] = "digest"
 
 
@@ -94,7 +131,16 @@ class Stuck(Intent):
         "I'm stuck in traffic", "the Acme project is blocked by legal", "fix the printer",
         "why did 12 fail", "what's waiting for me",
     )  # fmt: skip
-    patterns: ClassVar[tuple[str, ...]] = ("stuck", "what's stuck", "what is stuck")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "stuck",
+        "what's stuck",
+        "what is stuck",
+        "anything stuck",
+        "any problems",
+        "any errors",
+        "what failed",
+        "what went wrong",
+    )
     command: ClassVar[str] = "stuck"
 
 
@@ -120,6 +166,12 @@ class Timeline(Intent):
         "timeline of {task}",
         "timeline of task {task}",
         "timeline",
+        "history of {task}",
+        "history of task {task}",
+        "log of {task}",
+        "log of task {task}",
+        "trace {task}",
+        "what happened in task {task}",
     )
     command: ClassVar[str] = "timeline"
 
@@ -145,7 +197,16 @@ class Why(Intent):
         "why is the sky blue", "why hasn't Acme paid", "ask Globex why they cancelled",
         "why is revenue down this month", "explain quantum computing",
     )  # fmt: skip
-    patterns: ClassVar[tuple[str, ...]] = ("why {task}", "why did you do {task}", "why")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "why {task}",
+        "why did you do {task}",
+        "why",
+        "explain {task}",
+        "why did you do that",
+        "why this",
+        "why that",
+        "why card {task}",
+    )
     command: ClassVar[str] = "why"
 
     task: str = ""
@@ -167,7 +228,19 @@ class Undo(Intent):
     not_mine: ClassVar[tuple[str, ...]] = (
         "cancel the meeting", "cancel invoice 2026-0001", "refund Acme", "reject 12.1", "undo my marriage",
     )  # fmt: skip
-    patterns: ClassVar[tuple[str, ...]] = ("undo", "undo that", "undo it", "undo {card}", "take that back")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "undo",
+        "undo that",
+        "undo it",
+        "undo {card}",
+        "take that back",
+        "undo this",
+        "undo the last thing",
+        "undo the last one",
+        "take it back",
+        "revert that",
+        "roll it back",
+    )
     command: ClassVar[str] = "undo"
 
     card: str = ""
@@ -197,6 +270,17 @@ class Pause(Intent):
         "emergency stop",
         "pause {scope}",
         "halt",
+        "don't send anything",
+        "don't send anything out",
+        "don't send anything {scope}",
+        "send nothing",
+        "stop sending",
+        "hold everything",
+        "pause everything",
+        "stop all mails",
+        "hold all mails",
+        "stop posting",
+        "freeze everything",
     )
     command: ClassVar[str] = "pause"
 
@@ -219,7 +303,18 @@ class Resume(Intent):
         "send my resume to Acme", "continue the draft", "restart the server", "resume the talks with Globex",
         "start the Acme project",
     )  # fmt: skip
-    patterns: ClassVar[tuple[str, ...]] = ("resume", "go on", "continue", "resume {scope}", "unpause")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "resume",
+        "go on",
+        "continue",
+        "resume {scope}",
+        "unpause",
+        "carry on",
+        "resume sending",
+        "start sending again",
+        "unpause everything",
+        "resume everything",
+    )
     command: ClassVar[str] = "resume"
 
     scope: str = ""
@@ -265,6 +360,7 @@ class Reject(Intent):
     )  # fmt: skip
     patterns: ClassVar[tuple[str, ...]] = (
         "reject {card}", "reject {card} because {reason}", "reject {card}, {reason}", "reject", "decline {card}",
+        "dismiss {card}", "discard {card}", "decline {card} because {reason}", "decline {card}, {reason}",
     )  # fmt: skip
     command: ClassVar[str] = "reject"
 
@@ -290,7 +386,21 @@ class Snooze(Intent):
         "postpone the meeting to Friday", "remind me tomorrow to call Bob", "move the call to Monday",
         "snooze my alarm", "delay the post until Friday",
     )  # fmt: skip
-    patterns: ClassVar[tuple[str, ...]] = ("snooze {card} until {until}", "snooze {card}", "snooze")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "snooze {card} until {until}",
+        "snooze {card}",
+        "snooze",
+        "later",
+        "park {card}",
+        "park {card} until {until}",
+        "postpone {card} to {until}",
+        "postpone {card} until {until}",
+        "ask me about {card} {until}",
+        "ask me again about {card} {until}",
+        "show {card} again {until}",
+        "remind me about card {card} {until}",
+        "remind me of card {card} {until}",
+    )
     command: ClassVar[str] = "snooze"
 
     card: str = ""
@@ -313,7 +423,17 @@ class Home(Intent):
         "I'm going home", "status of the Acme project", "what's waiting for me", "home insurance quotes",
         "show revenue this month",
     )  # fmt: skip
-    patterns: ClassVar[tuple[str, ...]] = ("home", "dashboard", "overview", "status")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "home",
+        "dashboard",
+        "overview",
+        "status",
+        "home screen",
+        "how's business",
+        "how is business",
+        "how are things",
+        "the big picture",
+    )
     command: ClassVar[str] = "home"
 
 
@@ -334,7 +454,14 @@ class Budget(Intent):
         "what's Acme's budget", "plan my marketing budget", "how much did I spend on software",
         "revenue this month", "what is the budget of the project",
     )  # fmt: skip
-    patterns: ClassVar[tuple[str, ...]] = ("budget", "limits")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "budget",
+        "limits",
+        "token usage",
+        "ai costs",
+        "your costs",
+        "tokens left",
+    )
     command: ClassVar[str] = "budget"
 
 
@@ -356,7 +483,15 @@ class Memory(Intent):
         "remember that Acme pays late", "forget Bob", "what is Acme's VAT number", "buy more memory for the laptop",
         "what happened today",
     )  # fmt: skip
-    patterns: ClassVar[tuple[str, ...]] = ("memory", "memory {query}", "what do you remember about {query}")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "memory",
+        "memory {query}",
+        "what do you remember about {query}",
+        "show your memory",
+        "what do you remember",
+        "list my rules",
+        "what do you know about me",
+    )
     command: ClassVar[str] = "memory"
 
     query: str = ""
@@ -386,6 +521,7 @@ class Remember(Intent):
     patterns: ClassVar[tuple[str, ...]] = (
         "remember that {what}", "remember: {what}", "note: {what}", "keep in mind that {what}", "note that {what}",
         "fyi {what}", "from now on {what}",
+        "remember {what}", "write down that {what}", "write down: {what}", "don't forget that {what}", "for the record: {what}", "note down that {what}", "save this: {what}", "please note: {what}",
     )  # fmt: skip
     command: ClassVar[str] = "remember"
     asks: ClassVar[Mapping[str, str]] = {"what": "What shall I remember?"}
@@ -440,7 +576,14 @@ class Forget(Intent):
         "don't forget to call Bob", "delete the invoice", "cancel the meeting with Eva", "I forgot my password",
         "remove Acme from the newsletter",
     )  # fmt: skip
-    patterns: ClassVar[tuple[str, ...]] = ("forget {what}", "forget that {what}", "forget about {what}")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "forget {what}",
+        "forget that {what}",
+        "forget about {what}",
+        "forget everything about {what}",
+        "delete what you know about {what}",
+        "delete everything about {what}",
+    )
     command: ClassVar[str] = "forget"
     asks: ClassVar[Mapping[str, str]] = {"what": "What shall I forget?"}
 

@@ -18,9 +18,9 @@ import asyncio
 import math
 import re
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -38,7 +38,7 @@ from bot.reading.phrasebook import Phrasebook
 from bot.reading.router import NOBODY, Embedder, Guess, Router, Sample, stamp
 from bot.reading.sayings import NOBODYS, SAYINGS
 from bot.reading.slotkinds import WIDER, slots_of
-from bot.reading.split import PARTS_MAX, cuts
+from bot.reading.split import PARTS_MAX, cuts, spelled_out
 from bot.reading.templates import Coded, Template, coded, fits, templates
 from memory import events
 from memory.events import Choice, Json, Understood
@@ -50,8 +50,15 @@ ENOUGH_TOGETHER = 0.60  # the first three readings together; below, a model may 
 DOUBTED = 0.70  # how sure the classifier must be of another reading to stop a loose pattern
 TRAININGS_MAX = 4  # kept on disk: this house, and others that share its folder
 OFFERED_MAX = 200  # questions whose buttons teach when pressed; an older one is still a command
-PART_WORDS_MIN = 3  # of a request after a mere comma or "and"
-PART_SURE = 0.60  # each part of a message must be understood this well to cut it
+PART_WORDS_MIN = 3  # of a request after a mere comma or "and"; one word less must be surer
+LEANING_WORDS_MAX = 4  # "and send it to them" leans on what stands before; a longer part has a thing of its own
+PART_SURE = 0.60  # how well each part must be understood to cut it
+PART_CLEAR, PART_SHORT = 0.45, 0.80  # the same at a clear break, and where the second part is short
+PART_SEEN = 0.35  # both parts are at least this much like requests of two kinds: then it is asked
+NO_LEADS = frozenset(
+    "the a an i we my and it that this with for in on at to from about by of or not but so just no yes ok".split()  # noqa: SIM905
+)
+"""Words that requests begin with, and that say nothing of whether one begins here."""
 BUTTONS = 3
 NUMBERED_SURE = 0.90  # "decline 9.2, too cheap" names its card and can be taken back
 UNSURE = 0.49  # what a sentence unlike all examples may reach at most: enough for buttons, too little to act
@@ -108,6 +115,7 @@ class Scene:
     names: Directory
     at_once: bool = False  # nothing may wait for the classifier
     _spans: dict[str, tuple[Slot, ...]] = field(default_factory=dict, compare=False, repr=False)
+    guesses: dict[str, Guess] = field(default_factory=dict, compare=False, repr=False)  # what was made of which words
 
     def spans(self, text: str) -> list[Slot]:
         """Return typed spans and client names by position; a message is looked through once for all who ask."""
@@ -116,7 +124,7 @@ class Scene:
         return list(self._spans[text])
 
     def _found(self, text: str) -> list[Slot]:
-        found = find_spans(text, self.now, self.zone, self.locale)
+        found = values_of(text, self.now, self.zone, self.locale)
         named = self.names.find(text, [slot for slot in found if slot.kind in {"email", "url", "invoice"}])
         kept = [slot for slot in found if not any(slot.overlaps(name) for name in named)]
         return sorted([*kept, *named], key=lambda slot: slot.start)
@@ -185,18 +193,24 @@ class Understanding:
         # Intents that hold somebody's words ("tell Acme that ...") may hold any value in them.
         self._quotes = {
             name: any(
-                re.search(r"(?:\bthat|\bto|\babout|\bon|:|\bup|\bout) \{(\w+)\}$", p)
+                re.search(r"(?:\bthat|\bto|\babout|\bon|:) \{(\w+)\}$", p)
                 and slots_of(i)[p.rpartition("{")[2][:-1]] == "text"
                 for p in i.patterns
             )
             for name, i in self.intents.items()
         }
+        self._denying = {
+            name
+            for name in self.intents
+            if sum(bool(_DENIAL.search(told)) for told in self.sentences(name)) >= DENYING_MIN
+        }
+        self._negated = {name for name in self.intents if any(map(is_negated, self.sentences(name)))}
         self._leads = {
             bare(text).split()[0].lower().strip(",:'’")
             for intent in self.intents.values()
             for text in (*intent.examples, *(p for p in intent.patterns if not p.startswith("{")))
             if bare(text).split()
-        } - {"the", "a", "an", "i", "we", "my", "and", "it", "that", "this"}
+        } - NO_LEADS
 
     @classmethod
     def of(cls, agents: Mapping[str, type[Agent]], **options: object) -> Understanding:
@@ -342,6 +356,8 @@ class Understanding:
 
     def _read(self, text: str, scene: Scene, last: Sequence[str]) -> Reading:
         text = text.strip()
+        if text in {"?", "??", "?!"}:
+            return self._command("/help", scene)
         if not text:
             return Reading(ask="That was empty. What can I do for you? /help shows what I can do.")
         if len(text) > TEXT_MAX:
@@ -426,48 +442,95 @@ class Understanding:
 
     def _request(self, text: str, scene: Scene) -> Reading:
         inner = bare(text)
-        if is_negated(text):
+        if is_negated(text) and not self._is_wish(inner, scene):
             return Reading(
                 ask="I read that as something not to do, so I did nothing. To stop everything: /pause. To take back: /undo."
             )
         parts = self._parts(inner, scene)
         if len(parts) == 1:
-            return self._one(inner, scene)
+            return self._torn(inner, scene) or self._one(inner, scene)
         first = self._one(parts[0], scene)
         said = f"Read as {len(parts)} requests: " + " · ".join(parts)
         return replace(first, rest=tuple(parts[1:]), assumed=(*first.assumed, said))
 
+    def _is_wish(self, text: str, scene: Scene) -> bool:
+        """Whether a "don't" is a request by itself: "don't publish it" takes it from the queue, "don't send anything" pauses."""
+        if (found := self._templated(text, scene)) is not None:
+            return is_negated(found[0].pattern)
+        guess = self._guess(text, scene)
+        return guess is not None and guess.ranked[0][0] in self._negated and guess.ranked[0][1] > NEEDED[Risk.OUTSIDE]
+
     def _parts(self, text: str, scene: Scene) -> list[str]:
         """Cut a message where both sides are requests of their own."""
-        spans = scene.spans(text)
-        for left, right, sure in cuts(text, spans):
+        for left, right, sure in self._cuts(text, scene):
             if self._may_cut(left, right, scene, sure=sure):
                 return [left, *self._parts(right, scene)][:PARTS_MAX]
         return [text]
 
+    def _cuts(self, text: str, scene: Scene) -> Iterator[tuple[str, str, bool]]:
+        """Yield where a request may begin after another one; "him" and "their" become the one client named before."""
+        for left, rest, sure in cuts(text, scene.spans(text)):
+            head = bare(rest).split()
+            if not head or head[0].lower().strip(",:'’") not in self._leads:
+                continue
+            right = self._with_name(left, rest, scene)
+            if sure or (len(head) >= PART_WORDS_MIN - 1 and not _leans(right)):
+                yield left, right, sure  # "it was a duplicate, credit it": the right half leans on the left
+
+    @staticmethod
+    def _with_name(left: str, right: str, scene: Scene) -> str:
+        """Return the right part with the one client's name that stands on the left, where it names none."""
+        named = {slot.text for slot in scene.spans(left) if slot.kind == "client"}
+        named = named or {slot.text for slot in proper_names(left, scene.spans(left))}
+        if len(named) != 1 or any(slot.kind == "client" for slot in scene.spans(right)):
+            return right
+        return spelled_out(right, next(iter(named)))
+
     def _may_cut(self, left: str, right: str, scene: Scene, *, sure: bool) -> bool:
-        head = bare(right).split()
-        if not sure and (len(head) < PART_WORDS_MIN or re.search(r"\b(?:it|them|that|this)$", right, re.IGNORECASE)):
-            return False  # "it was a duplicate, credit it": the right half leans on the left
-        if not head or head[0].lower().strip(",:'’") not in self._leads:
-            return False
-        first, second = self._glance(left, scene), self._glance(right, scene)
+        needed = PART_CLEAR if sure else PART_SURE if len(right.split()) >= PART_WORDS_MIN else PART_SHORT
+        first, second = self._glance(left, scene, needed), self._glance(right, scene, needed)
         if first is None or second is None:
             return False
-        swallows = any(kind == "text" for kind in slots_of(first).values())
-        if swallows and not sure:
+        if first is second and not sure:  # "Petra wants to pay by card, make her a link" is one wish
+            if "client" in slots_of(first).values():
+                return bool(_clients(right, scene) - _clients(left, scene))
+            return None not in (self._templated(left, scene), self._templated(right, scene))
+        if self._quotes[first.id()] and not sure:
             # "remind me to call Bob and send the offer" is one reminder; only a clear break makes it two.
-            return first.effect in {Risk.MONEY} or (first.id() in {"mark_paid", "add_client"} and first is not second)
+            return first.effect is Risk.MONEY
         return True
 
-    def _glance(self, text: str, scene: Scene) -> type[Intent] | None:
-        """Return the intent that a part has beyond doubt."""
+    def _glance(self, text: str, scene: Scene, needed: float) -> type[Intent] | None:
+        """Return the intent that a part has, as surely as is needed."""
         if (found := self._templated(text, scene)) is not None:
             return found[0].intent
         guess = self._guess(text, scene)
-        if guess is None or not guess.known or guess.ranked[0][1] < PART_SURE:
+        if guess is None or not guess.known or guess.ranked[0][1] < needed:
             return None
         return self.intents[guess.ranked[0][0]]
+
+    def _torn(self, text: str, scene: Scene) -> Reading | None:
+        """Ask about what is likely two requests, where it is not clear enough to cut: acting on one would lose the other."""
+        if scene.at_once or self._templated(text, scene) is not None:
+            return None
+        for left, right, _ in self._cuts(text, scene):
+            if left.split()[0].lower().strip(",:'’") not in self._leads:
+                continue  # "Delta is overdue, chase them": the first half says why
+            first, second = self._glance(left, scene, PART_SEEN), self._glance(right, scene, PART_SURE)
+            if first is None or second is None or first is second or self._quotes[first.id()]:
+                continue
+            buttons = self._buttons([(first.id(), 1.0)], left) + self._buttons([(second.id(), 1.0)], right)
+            others = tuple(
+                events.Reading(
+                    intent=each.id(), confidence_pct=round(100 * UNSURE), slots=self._fit(each, part, scene).slots
+                )
+                for each, part in ((first, left), (second, right))
+            )
+            return Reading(
+                confidence_pct=round(100 * UNSURE), others=others, choices=buttons, score=1.0, evidence=("two requests?",),
+                ask="That may be two requests, and I would lose one. Press the first; then send the other by itself.",
+            )  # fmt: skip
+        return None
 
     def _one(self, text: str, scene: Scene) -> Reading:
         spans = scene.spans(text)
@@ -489,16 +552,16 @@ class Understanding:
         return replace(reading, score=0.0 if reading.doubt == "condition" else guess.score)
 
     def _doubted(self, template: Template, text: str, scene: Scene) -> bool:
-        """Whether the classifier is sure of another reading than a pattern whose words could be anything."""
+        """Whether the classifier is sure of another reading, or of nobody's, where a pattern's words could be anything."""
         if not template.is_loose or not self._ready.is_set():
             return False
         guess = self._guess(text, scene)
-        return (
-            guess is not None
-            and guess.known
-            and guess.ranked[0][0] != template.intent.id()
-            and guess.ranked[0][1] > DOUBTED
-        )
+        if guess is None:
+            return False
+        name, chance = guess.ranked[0]
+        if name != template.intent.id() and guess.known and chance > DOUBTED:
+            return True
+        return guess.nobody > DOUBTED and not any(slot.kind == "client" for slot in scene.spans(text))
 
     def _templated(self, text: str, scene: Scene) -> tuple[Template, dict[str, str]] | None:
         message = scene.coded(text)
@@ -514,15 +577,19 @@ class Understanding:
         if not self.ready():
             return None
         assert self._router is not None
-        spans = scene.spans(text)
-        return self._router.guess(Sample(masked(text, spans), masked(text, spans, PLAIN), tuple(flags(spans))))
+        if text not in scene.guesses:
+            spans = scene.spans(text)
+            sample = Sample(masked(text, spans), masked(text, spans, PLAIN), tuple(flags(spans)))
+            scene.guesses[text] = self._router.guess(sample)
+        return scene.guesses[text]
 
     def _weighed(self, text: str, guess: Guess, scene: Scene) -> Reading:
         """Hold a guess against what it would lead to."""
         ranked = self._plausible(guess, text, scene)
         name, chance = ranked[0]
         intent = self.intents[name]
-        if not guess.known:
+        denied = _DENIAL.search(text) and intent.effect is not Risk.READS and name not in self._denying
+        if not guess.known or denied:  # "Globex hasn't paid" is no payment
             chance = min(chance, UNSURE)
         fitted = self._fit(intent, text, scene)
         others = (
@@ -560,7 +627,7 @@ class Understanding:
     def _plausible(self, guess: Guess, text: str, scene: Scene) -> list[tuple[str, float]]:
         """Rank again by what the message holds: less for a value that is needed and not there, or there and homeless."""
         spans = scene.spans(text)
-        present = {slot.kind for slot in spans if slot.value != scene.now}  # "now" asks for no slot
+        present = {slot.kind for slot in spans}
         weighed = []
         for name, chance in guess.ranked:
             intent = self.intents[name]
@@ -641,7 +708,9 @@ class Understanding:
         return (
             "Which one of these does the operator's message ask for? Answer with its name, or with an empty name when none "
             "fits; with make_plan when it takes several steps or depends on something that has not happened. For each slot "
-            "that is in the message, quote the message's own words exactly; leave out what is not there.\n\n" + "\n".join(lines) + f"\n\nMessage: {text}"
+            "that is in the message, quote the message's own words exactly; leave out what is not there.\n\n"
+            + "\n".join(lines)
+            + f"\n\nMessage: {text}"
         )
 
     def _from_model(
@@ -696,7 +765,22 @@ HOMELESS = {
     "email": 0.7,
 }
 """For each value in the message that the intent has no slot for."""
+DENYING_MIN = 2  # sentences that say so, of those an intent is learned from: "Globex has not paid, push them"
+_DENIAL = re.compile(
+    r"\b(?:not|never|(?:has|have|had|did|does|do|is|are|was|were|wo|ca|should|could|would)n['’]?t)\b", re.IGNORECASE
+)
+HOURS = (7, 21)  # a bare number after a day that is taken for an hour
 ANSWER_WORDS_MAX = 6  # a longer message is a new request, not an answer
+
+
+def _clients(text: str, scene: Scene) -> set[str]:
+    return {slot.text.casefold() for slot in scene.spans(text) if slot.kind == "client"}
+
+
+def _leans(part: str) -> bool:
+    """Whether a part is about the thing that stands before it, and has none of its own."""
+    ends = len(part.split()) <= LEANING_WORDS_MAX and re.search(r"\b(?:it|them|that|this)$", part, re.IGNORECASE)
+    return bool(ends) or re.match(r"\w+ (?:it|them)\b", part, re.IGNORECASE) is not None
 
 
 def says(intent: type[Intent]) -> str:
@@ -714,10 +798,33 @@ def spelled(intent: type[Intent], pattern: str) -> str:
     )
 
 
+def values_of(text: str, now: datetime, zone: ZoneInfo, locale: str) -> list[Slot]:
+    """Return the typed spans of a message. "now" is a word like others; "Friday 11" is a day with an hour."""
+    found = [slot for slot in find_spans(text, now, zone, locale) if slot.value != now]
+    joined: list[Slot] = []
+    for slot in sorted(found, key=lambda slot: slot.start):
+        hour = _hour(slot, text) if joined and joined[-1].kind == "day" and not re.search(r"\d", joined[-1].text) else 0
+        if hour and not text[joined[-1].end : slot.start].strip() and isinstance(day := joined[-1].value, date):
+            moment = datetime.combine(day, time(hour), tzinfo=zone)
+            told = (*joined[-1].assumed, f"{slot.text.strip()} read as {hour}:00.")
+            whole = text[joined[-1].start : slot.end]
+            joined[-1] = replace(joined[-1], kind="moment", text=whole, end=slot.end, value=moment, assumed=told)
+        else:
+            joined.append(slot)
+    return joined
+
+
+def _hour(slot: Slot, text: str) -> int:
+    """Return the hour that a bare number after a day can be, when the phrase ends there; else 0."""
+    after = re.match(r"\s*(?:$|[.,;!?)]|(?:instead|please|pls|ok|then|and)\b)", text[slot.end :], re.IGNORECASE)
+    is_hour = slot.kind == "number" and re.fullmatch(r"\s*\d{1,2}\s*", slot.text) and after
+    return int(slot.text) if is_hour and HOURS[0] <= int(slot.text) <= HOURS[1] else 0
+
+
 def sample_of(text: str, names: Directory | None = None) -> Sample:
     """Return an example as the classifier sees it: fixed clock, and names as people write them."""
     inner = bare(text)
-    spans = find_spans(inner, _EXAMPLE_NOW, _EXAMPLE_ZONE, "en_GB")
+    spans = values_of(inner, _EXAMPLE_NOW, _EXAMPLE_ZONE, "en_GB")
     named = (names or _EXAMPLE_NAMES).find(inner, [slot for slot in spans if slot.kind in {"email", "url", "invoice"}])
     kept = [slot for slot in spans if not any(slot.overlaps(name) for name in named)]
     kept += named or (proper_names(inner, kept)[:1] if names is None else [])

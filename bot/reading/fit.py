@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from agents.base import Intent
-from agents.slots import Money, Period, Slot, Terms, morning_of
+from agents.slots import Money, Period, Slot, Span, Terms, morning_of
+from agents.slots.terms import DAYS_MAX
 from bot.reading.names import proper_names
 from bot.reading.slotkinds import WIDER, choices_of, slots_of
 from memory.events import Json
@@ -107,6 +108,7 @@ def fit(
         for name, kind in kinds.items():
             if kind in WIDER and name not in work.slots and name != work.missing:
                 _typed(work, name, WIDER[kind][:1] if exactly else WIDER[kind], given.get(name))
+    _terms_of_span(work)
     for name, kind in kinds.items():
         if name in work.slots or kind in WIDER:
             continue
@@ -136,9 +138,8 @@ def _typed(work: _Work, name: str, wider: Sequence[str], said: str | None) -> No
         work.spans = [slot for slot in work.spans if slot.kind != "client" or slot.text not in said]
         return
     found = _candidates(work, kind, wider, said)
-    if kind == "client" and not found and (proper := proper_names(work.text, work.spans)):
-        work.slots[name] = proper[0].text
-        work.spans.append(proper[0])
+    if kind == "client" and not found:
+        _unknown(work, name)
         return
     if not found:
         return
@@ -152,9 +153,44 @@ def _typed(work: _Work, name: str, wider: Sequence[str], said: str | None) -> No
         work.question(name, slot.ask)
         return
     value, assumed = _converted(slot, kind, work)
+    if name == "due" and str(value) < work.today.isoformat():
+        return  # "for the shoot yesterday" says what is billed, not when it is to be paid
     if value is not None:
         work.slots[name] = value
         work.assumed += [*slot.assumed, *assumed]
+
+
+def _unknown(work: _Work, name: str) -> None:
+    """Fill a client slot with a name that is on no book: written like one, or what a required one must stand for."""
+    proper = [slot for slot in proper_names(work.text, work.spans) if not _CLOSING.search(work.text[: slot.start])]
+    proper = [slot for slot in proper if not _CLOSING.fullmatch(slot.text)]
+    if proper:
+        work.slots[name] = proper[0].text
+        work.spans.append(proper[0])
+    elif work.intent.model_fields[name].is_required():
+        ends = min((slot.start for slot in work.values if slot.start), default=len(work.text))
+        match = _FOR_WHOM.search(work.text[:ends].rstrip(_EDGES))
+        if match and len(match[1].split()) <= _NAME_WORDS_MAX:
+            work.slots[name] = match[1].strip()
+
+
+def _terms_of_span(work: _Work) -> None:
+    """A number of days after a comma says when to pay ("18,000, 30 days"); "3 days at 800" says what was done."""
+    kinds = slots_of(work.intent)
+    for name, kind in kinds.items():
+        if kind != "terms" or name in work.slots or "span" in kinds.values():
+            continue
+        for slot in work.spans:
+            at_end = work.text[: slot.start].rstrip().endswith(",") and not work.text[slot.end :].strip(_EDGES)
+            if at_end and (days := _whole_days(slot)):
+                work.slots[name] = str(Terms(days))
+
+
+def _whole_days(slot: Slot) -> int:
+    """Return how many days a span is that could be terms, 0 for none."""
+    span = slot.value
+    is_days = isinstance(span, Span) and not span.months and not span.minutes
+    return span.days if is_days and isinstance(span, Span) and span.days <= DAYS_MAX else 0
 
 
 def _candidates(work: _Work, kind: str, kinds: Sequence[str], said: str | None) -> list[Slot]:
@@ -162,6 +198,8 @@ def _candidates(work: _Work, kind: str, kinds: Sequence[str], said: str | None) 
         found = [slot for slot in work.spans if slot.kind == wider and (said is None or slot.text.strip() in said)]
         if wider == "number":
             found = [slot for slot in found if _is_bare_value(work, slot, kind)]
+            if len(found) == 1 and _STREET.search(work.text[: found[0].start]):
+                found = []  # a house's
             if kind == "money" and len(found) > 1:
                 found = [max(found, key=lambda slot: slot.value if isinstance(slot.value, Decimal) else Decimal(0))]
                 if len([s for s in work.spans if s.kind == "number" and _is_bare_value(work, s, kind)]) > 1:
@@ -186,6 +224,16 @@ _COUNTED = re.compile(
 _NUMBERED = re.compile(
     r"(?:invoice|inv|no\.?|nr\.?|number|#|task|card|phase|version|part|room|milestone|week)\s*$", re.IGNORECASE
 )
+_STREET = re.compile(
+    r"\w*(?:street|road|lane|avenue|square|strasse|straße|str\.|weg|platz|allee|gasse)\s*$", re.IGNORECASE
+)
+_CLOSING = re.compile(r"\b(?:best|cheers|regards|wishes|thanks|love|yours|sincerely)\b,?\s*$", re.IGNORECASE)
+_FOR_WHOM = re.compile(
+    r"\b(?:for|to|with|of|at)\s+(?!(?:the|a|an|my|our|all|every\w*|me|us|it|this|that)\b)([^\W\d_][\w&'’ -]*)$",
+    re.IGNORECASE,
+)
+_NAME_WORDS_MAX = 3
+_SO_FAR = re.compile(r"\s*,?\s*so far\b", re.IGNORECASE)
 
 
 def _is_bare_value(work: _Work, slot: Slot, kind: str) -> bool:
@@ -231,6 +279,8 @@ def _converted(slot: Slot, kind: str, work: _Work) -> tuple[Json, list[str]]:
             return value.isoformat(), []
         day = value.first if isinstance(value, Period) else value
         return morning_of(day, work.zone).isoformat(), [f"{slot.text.strip()} read as 09:00 on {day.isoformat()}."]
+    if kind == "period" and isinstance(value, Period) and work.today in value and _SO_FAR.match(work.text, slot.end):
+        return str(Period(value.first, work.today)), []
     if kind == "period" and isinstance(value, date):
         day = value.date() if isinstance(value, datetime) else value
         return str(Period(day, day)), []

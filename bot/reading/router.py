@@ -57,7 +57,7 @@ class Recipe:
     folds: int
 
 
-HOUSE = Recipe((Setting(10.0),), (Setting(15.0),), (0.4,), 1.4, 2)
+HOUSE = Recipe((Setting(30.0, balanced=False),), (Setting(40.0, balanced=False),), (0.45,), 1.0, 2)
 ANY = Recipe(
     (Setting(10.0), Setting(30.0), Setting(10.0, balanced=False)),
     (Setting(15.0), Setting(5.0), Setting(50.0), Setting(15.0, balanced=False)),
@@ -375,7 +375,7 @@ def _worth_trying(tried: Sequence[Setting], owners: Owners, classes: int) -> lis
     """All settings on a small set, one on a big one; another weight of rare classes only where some are rare."""
     counts = np.bincount(owners, minlength=classes)
     even = counts.max() < 2 * max(counts.min(), 1)
-    found = [setting for setting in tried if setting.balanced or not even]
+    found = [setting for setting in tried if setting.balanced or not even] or list(tried)
     if len(owners) * classes <= SMALL:
         return found
     same = [setting for setting in found if setting.strength == tried[0].strength]

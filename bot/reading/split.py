@@ -12,7 +12,17 @@ _SURE = re.compile(
     r"\s*(?:;|\n+|(?<=[\w)])[.!?]\s+(?=[A-Za-z])|,?\s+(?:and )?then\s+|,?\s+and also\s+|,?\s+also\s+|,\s+(?:and|und)\s+)\s*",
     re.IGNORECASE,
 )
-_MAYBE = re.compile(r"\s+(?:and|und|plus|&)\s+|,\s+", re.IGNORECASE)
+_MAYBE = re.compile(r"\s+(?:and|und|plus|&|\+)\s+|,\s+", re.IGNORECASE)
+_WHOSE = re.compile(
+    r"\b(?:(?P<whom>him|them|they(?!['’])|her(?=\W*$|\s+(?:a|an|the|that|to|for|on|at|in|about|with|my|our|i|i['’]m|we|it|if|when|what|how|"
+    r"again|back|by|and|thanks|hello|some|one|two|another|more)\b|\s*[,:;]))|(?P<whose>their|his|her))\b",
+    re.IGNORECASE,
+)
+
+
+def spelled_out(text: str, name: str) -> str:
+    """Return a part with the name that it leans on: "tell her that ..." after "refund Petra 50" is "tell Petra that ..."."""
+    return _WHOSE.sub(lambda match: name if match["whom"] else f"{name}'s", text)
 
 
 def cuts(text: str, spans: Sequence[Slot]) -> Iterator[tuple[str, str, bool]]:

@@ -18,11 +18,14 @@ from bot.reading.slotkinds import WIDER, kind_of, slots_of
 WORDS_OF_NAME_MAX = 5
 CARD = re.compile(r"#?\d+(?:\.\w+){0,2}")  # "12", "12.1", "12.1.1"
 _NO_NAME = re.compile(
-    r"^(?:the|my|our|a|an|me|it|that|this|them|him|her|us|all|every|each|any|some|to|for|about|up|on|with|and|when|what|who|how|why|if|did|has|is)\b"
-    r"|\b(?:about|on|for|to|that|with|because|the|from|again|their|his|her|my|regarding|asap|when|if)\b|[?:;,]",
+    r"^(?:the|my|our|a|an|me|it|that|this|them|him|her|us|all|every|each|any|some|to|for|about|up|on|with|and|when|what|who|how|why|if|did|has|is"
+    r"|i|we|you|he|she|they|nobody|everybody|everyone|anyone|somebody|someone|everything|anything|nothing|something)\b"
+    r"|\b(?:about|on|for|to|that|with|because|the|from|again|their|his|her|my|regarding|asap|when|if|not|never|still|already|almost"
+    r"|(?:has|have|did|does|was|were|is|are|wo|ca)n['’]?t)\b|[?:;,]",
     re.IGNORECASE,
 )
 _SLOT = re.compile(r"\{(\w+)\}")
+_TOUCHING = re.compile(r"\{(\w+)\} \{(\w+)\}")
 _SMALL = r"(?:on|at|by|for|in|until|till|from|since|every|over|of)"  # words that a value may have taken into itself
 _FIRST = 0xE000  # private use: no message holds these, see `coded`
 _CODES = {kind: chr(_FIRST + number) for number, kind in enumerate(KINDS)}
@@ -121,7 +124,7 @@ def _taken(name: str, kind: str) -> str:
     if name in {"card", "task"}:
         return rf"(?:(?:card|task)\s+)?(?:{CARD.pattern}|[{_CODES['number']}{_CODES['money']}{_CODES['invoice']}])"
     if kind == "client":
-        return rf"{_CODES['client']}(?:['’]s)?|[^{_CODES['money']}-{_CODES['url']}]+?"
+        return rf"{_CODES['client']}(?:['’]s)?|[^{_CODES['money']}-{_CODES['url']}{_CODES['client']}]+?"
     if kind in WIDER:
         return "[" + "".join(_CODES[wider] for wider in WIDER[kind]) + "]"
     return r"\S(?:.*?\S)?"
@@ -135,6 +138,8 @@ def fits(template: Template, message: Coded) -> dict[str, str] | None:
     if any(_holds_values(template, name, match) for name, kind in template.kinds.items() if kind == "text"):
         return None
     words = {name: message.plain(*match.span(name)) for name in template.kinds}
+    if _runs_together(template, words, message.text, match):
+        return None
     for name, said in words.items():
         if name in {"card", "task"} and not CARD.fullmatch(re.sub(r"^(?:card|task)\s+", "", said)):
             return None
@@ -143,6 +148,15 @@ def fits(template: Template, message: Coded) -> dict[str, str] | None:
         ):
             return None
     return words
+
+
+def _runs_together(template: Template, words: Mapping[str, str], text: str, match: re.Match[str]) -> bool:
+    """Whether nobody can say where an unknown name ends and what is said begins: "tell fernwood pottery we moved"."""
+    touching = _TOUCHING.search(template.pattern)
+    if touching is None or template.kinds[touching[1]] != "client" or template.kinds[touching[2]] != "text":
+        return False
+    is_known = text[match.end(touching[1]) - 1] == _CODES["client"]
+    return not is_known and (not words[touching[1]].istitle() or words[touching[2]][:1].isupper())
 
 
 _TIMES = frozenset(_CODES[kind] for kind in ("day", "moment", "every", "period"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -192,6 +193,45 @@ def test_an_and_inside_one_request_cuts_nothing(understanding: Understanding, te
     assert read(understanding, text).rest == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("cancel the lunch with Acme and tell them that we moved", "tell Acme that we moved"),
+        ("refund Acme 50; tell her we are sorry", "tell Acme we are sorry"),
+        ("who is Globex and what do they owe", "what do Globex owe"),
+        ("onboard Acme and send an invoice of 300 to their office", "send an invoice of 300 to Acme's office"),
+    ],
+)
+def test_a_part_that_leans_on_a_name_is_read_with_it(understanding: Understanding, text: str, rest: str) -> None:
+    assert read(understanding, text).rest == (rest,)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Globex wants to pay by card, make them a link",  # one wish and its reason
+        "refund Acme 50, it was a duplicate, credit it",
+        "report on October, with a chart",
+    ],
+)
+def test_what_belongs_together_is_not_cut(understanding: Understanding, text: str) -> None:
+    assert read(understanding, text).rest == ()
+
+
+def test_what_is_likely_two_requests_is_asked_about_and_neither_is_lost(
+    understanding: Understanding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "sort the inbox and answer Acme kindly"
+    monkeypatch.setattr(Understanding, "_may_cut", lambda *_, **__: False)
+
+    reading = read(understanding, text)
+
+    assert not reading.intent
+    assert [choice.text for choice in reading.choices] == ["/triage sort the inbox", "/reply_mail answer Acme kindly"]
+    monkeypatch.setattr(Understanding, "_torn", lambda *_: None)
+    assert read(understanding, text).intent == "triage"  # and the answer would be lost
+
+
 # ── what must never be an action ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -203,11 +243,67 @@ def test_an_and_inside_one_request_cuts_nothing(understanding: Understanding, te
         "don't invoice Acme 1,200",
         "do not remind Acme to pay",
         "never send that mail to Globex",
-        "please don't publish the post",
+        "please don't book anything on Friday",
     ],
 )
 def test_what_must_not_be_done_is_not_done(understanding: Understanding, text: str) -> None:
     assert read(understanding, text).intent == ""
+
+
+def test_a_dont_that_is_a_wish_of_its_own_is_understood(understanding: Understanding) -> None:
+    assert read(understanding, "don't publish the post about the fair").intent == "cancel_post"
+    assert read(understanding, "don't send anything").intent == "pause"
+    assert read(understanding, "don't forget that Acme moved").intent == "remember"
+
+
+def test_what_is_not_so_is_no_news_that_it_is(understanding: Understanding, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ "Acme hasn't paid" must not become a payment, however much the words are like one."""
+    assert read(understanding, "Acme hasn't paid").intent != "mark_paid"
+    assert read(understanding, "Acme hasnt paid the bill").intent != "mark_paid"
+    monkeypatch.setattr("bot.intents._DENIAL", re.compile("(?!)"))
+    assert read(understanding, "Acme hasnt paid the bill").intent == "mark_paid"
+
+
+@pytest.mark.parametrize(
+    "text", ["publish the app to the store", "pause the google ads", "look up my phone number in the sky"]
+)
+def test_a_loose_pattern_gives_way_where_the_words_are_nobodys(
+    understanding: Understanding, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert read(understanding, text).intent == ""
+    monkeypatch.setattr(Understanding, "_doubted", lambda *_: False)
+    assert read(understanding, text).tier == "pattern"
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("remember Acme pays on Fridays", "Acme pays on Fridays"),
+        ("remember Globex prefers mail", "Globex prefers mail"),
+    ],
+)
+def test_what_is_to_be_remembered_needs_no_that(understanding: Understanding, text: str, what: str) -> None:
+    reading = read(understanding, text)
+
+    assert (reading.intent, reading.slots) == ("remember", {"what": what})
+    assert read(understanding, "remember to call Bob tomorrow").intent == "remind_me"
+
+
+def test_a_name_that_nobody_knows_does_not_swallow_what_is_said(understanding: Understanding) -> None:
+    assert read(understanding, "tell Acme the proofs are ready").slots["what"] == "the proofs are ready"
+    unknown = read(understanding, "tell fernwood pottery the proofs are ready")
+    assert unknown.slots.get("client") != "fernwood"
+
+
+def test_a_day_with_a_bare_hour_is_a_moment(understanding: Understanding) -> None:
+    reading = read(understanding, "move Acme to Wednesday 11")
+
+    assert reading.slots["when"] == "2026-11-25T11:00:00+01:00"
+    assert any("11 read as 11:00" in sentence for sentence in reading.assumed)
+
+
+def test_a_question_mark_alone_is_a_call_for_help(understanding: Understanding) -> None:
+    assert read(understanding, "?").intent == "help"
 
 
 def test_the_same_words_without_the_no_are_done(understanding: Understanding) -> None:

@@ -221,3 +221,30 @@ def test_somebodys_mail_names_somebody() -> None:
     assert (
         fit(Bill, "reply to Acme's mail", spans, NOW, ZONE, "EUR", {"client": "Acme's mail"}).slots["client"] == "Acme"
     )
+
+
+def test_what_lies_in_the_past_is_no_day_to_pay_by() -> None:
+    assert "due" not in fitted(Bill, "bill Acme 350 for the shoot yesterday").slots
+    assert fitted(Bill, "bill Acme 350 for the shoot tomorrow").slots["due"] == "2026-11-20"
+
+
+def test_days_at_the_end_are_terms_and_days_of_work_are_not() -> None:
+    assert fitted(Bill, "bill Acme 900 for the audit, 30 days").slots["terms"] == "net 30"
+    assert "terms" not in fitted(Bill, "bill Acme for 3 days at 800").slots
+    assert "terms" not in fitted(Bill, "bill Acme 900, 2 hours").slots
+
+
+def test_a_house_number_is_no_amount() -> None:
+    assert "amount" not in fitted(Bill, "Acme moved to Harbour Street 9").slots
+    assert fitted(Bill, "bill Acme 9").slots["amount"] == "9.00 EUR"
+
+
+def test_a_name_on_no_book_is_taken_from_where_it_must_stand() -> None:
+    assert fitted(Bill, "a bill for tallgrass bikes, 300").slots["client"] == "tallgrass bikes"
+    assert fitted(Bill, "a bill for the usual").ask
+    assert "client" not in fitted(Bill, "sign off with Cheers, Sam").slots
+
+
+def test_so_far_ends_today() -> None:
+    assert fitted(Look, "numbers for november so far").slots["period"] == "2026-11-01/2026-11-19"
+    assert fitted(Look, "numbers for november").slots["period"] == "2026-11-01/2026-11-30"
