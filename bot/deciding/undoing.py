@@ -42,7 +42,8 @@ def undo_without_card(state: TaskState, event: Pressed, house: House) -> list[Ef
     if effect.waits and all(other.status == "prepared" and not other.maybe for other in group):
         said = say(state, "Taken back before it happened. Nothing was sent.", kind="receipt")
         return [*_let_go(state, group, event.actor), *said, Reply(text="Taken back. Nothing was done.")]
-    return _undo_done(state, event, [effect] if effect.status == "confirmed" else [], house)
+    # What was done together is taken back together.
+    return _undo_done(state, event, [other for other in group if other.status == "confirmed"], house)
 
 
 def _let_go(state: TaskState, effects: list[EffectState], actor: Actor) -> list[Effect]:
