@@ -119,18 +119,32 @@ class Bill:
 
 
 def entries(
-    client: str, net: Decimal, tax: Decimal, currency: str, *, sign: int = 1, against: str = "", note: str = ""
+    client: str, net: Decimal, tax: Decimal, currency: str, *, sign: int = 1, paid: Decimal = Decimal(0), note: str = ""
 ) -> tuple[Entry, ...]:
     """Return the ledger lines of an invoice, or with ``sign=-1`` of the credit note that takes it back.
 
-    ``against`` is the account to use in place of what the client owes.
+    What was ``paid`` on it is owed to the client from then on; the rest is owed by nobody.
     """
     rows = (
-        (against or f"assets:receivable:{client}", sign * (net + tax)),
+        (f"assets:receivable:{client}", sign * (net + tax - paid)),
+        (refunds(client), sign * paid),
         ("income:services", -sign * net),
         ("liabilities:vat", -sign * tax),
     )
     return tuple(Entry(account=account, amount=money(value, currency), note=note) for account, value in rows if value)
+
+
+def refunds(client: str) -> str:
+    """Return the account of what is to be given back to a client."""
+    return f"liabilities:refunds:{client}"
+
+
+def received(invoice: Record) -> tuple[Decimal, str]:
+    """Return what came in on an invoice, and its currency."""
+    total, currency = parse_money(invoice.data["total"])
+    if invoice.data["status"] == "paid":
+        return total, currency
+    return parse_money(invoice.data.get("paid") or money(Decimal(0), currency))
 
 
 def outstanding(invoice: Record) -> tuple[Decimal, str]:

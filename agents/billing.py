@@ -445,16 +445,15 @@ def whose(desk: Desk, record: Record) -> str:
 
 
 def _by_month(desk: Desk, period: Period, where: Mapping[str, Json]) -> tuple[Sums, Sums]:
-    """Return month → currency → sum of what was invoiced (net, cancelled ones left out) and of what came in."""
+    """Return month → currency → sum of what was invoiced (net, less the credit notes of that month) and of what came in."""
     billed: Sums = defaultdict(lambda: defaultdict(Decimal))
     received: Sums = defaultdict(lambda: defaultdict(Decimal))
-    for record in desk.records("invoice", **where):
-        if (
-            record.data["status"] not in {"cancelled", "refunded"}
-            and date.fromisoformat(record.data["issued"]) in period
-        ):
-            net, currency = parse_money(record.data["net"])
-            billed[record.data["issued"][:_MONTH_FIRST]][currency] += net
+    for kind, sign in (("invoice", 1), ("credit", -1)):
+        for record in desk.records(kind, **where):
+            # A credit note counts where it was issued: a month that was told once does not change afterwards.
+            if date.fromisoformat(record.data["issued"]) in period:
+                net, currency = parse_money(record.data["net"])
+                billed[record.data["issued"][:_MONTH_FIRST]][currency] += sign * net
     for record in desk.records("payment", **where):
         if date.fromisoformat(record.data["day"]) in period:
             amount, currency = parse_money(record.data["amount"])

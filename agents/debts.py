@@ -47,10 +47,11 @@ REMINDER = {
     ),
     "last": (
         "Last reminder: invoice {number}",
-        "invoice {number} was due on {due}. Two reminders have gone unanswered and {left} is still open.",
+        "invoice {number} was due on {due}. {count} reminders have gone unanswered and {left} is still open.",
         "Please pay by {by}. After that day I will have to take further steps, which I would rather avoid.",
     ),
 }
+COUNTS = {2: "Two", 3: "Three", 4: "Four", 5: "Five"}
 GRACE_DAYS = 7  # what a firm or last reminder gives
 
 
@@ -113,6 +114,8 @@ def settle(
     number: str | None, client: str | None, amount: Money | None, task: Task, desk: Desk, *, day: date | None = None
 ) -> Proposal:
     """Propose to note a payment, whole or in part, as of a day or today."""
+    if number and (note := desk.record("credit", number)):
+        return _given_back(note, amount, day or local_day(desk))
     found = meant(number, client, amount, task, desk)
     if isinstance(found, Proposal):
         return found
@@ -180,6 +183,38 @@ def _payment(invoice: Record, paid: Money, day: date, left: Decimal, charge: str
     reasons = (f"{amount_words(money(left, currency))} was open on {invoice.key}.",)
     results = {"invoice": invoice.key, "client": client, "paid": str(paid), "left": rest}
     return Proposal(calls=(call,), results=results, reasons=reasons, sources=cited(invoice))
+
+
+def _given_back(note: Record, amount: Money | None, day: date) -> Proposal:
+    """Propose to note that the operator gave the money of a credit note back by hand."""
+    owed, currency = parse_money(note.data.get("owed") or money(Decimal(0), str(note.data["currency"])))
+    client, name = str(note.data["client"]), str(note.data["client_name"])
+    if not owed:
+        return Proposal(problem=f"Nothing is to be given back by hand on {note.key} to {name}.")
+    sum_ = Money(owed, currency)
+    if amount and amount.in_currency(currency) != sum_:
+        return Proposal(ask=f"{amount_words(str(sum_))} is to be given back on {note.key}. Was it all of that?",
+                        choices=(Choice(label=f"All of {sum_}", text=f"{note.key} is paid"),))  # fmt: skip
+    summary = f"{name} got {amount_words(str(sum_))} back on {note.key}"
+    key = f"{note.data['invoice']}-by-hand"
+    data: dict[str, Json] = {
+        "invoice": note.data["invoice"], "client": client, "amount": money(-owed, currency), "day": day.isoformat(), "by": "bank",
+    }  # fmt: skip
+    call = ActionCall(
+        name="books.write",
+        args={
+            "summary": summary,
+            "fields": {"Credit note": note.key, "Client": name, "Given back": str(sum_), "On": day_words(day)},
+        },
+        writes=(
+            Write(kind="credit", key=note.key, data={**note.data, "owed": money(Decimal(0), currency)}),
+            Write(kind="payment", key=key, data=data),
+        ),
+        entries=two_entries(bill.refunds(client), "assets:bank", sum_, summary),
+        needs={f"credit:{note.key}": note.version, f"payment:{key}": 0},
+        client=client,
+    )
+    return Proposal(calls=(call,), results={"credit_note": note.key, "client": client}, sources=cited(note))
 
 
 def meant(number: str | None, client: str | None, amount: Money | None, task: Task, desk: Desk) -> Record | Proposal:
@@ -268,9 +303,17 @@ async def remind(number: str | None, client: str | None, task: Task, desk: Desk)
         late = found
     if not late:
         return Proposal(say="Nothing is overdue, so there is nobody to remind.")
+    over = (
+        []
+        if _ANYWAY.search(task.text)
+        else [each for each in late if len(each.data.get("reminders") or ()) >= len(STEPS)]
+    )
+    late = [each for each in late if each not in over]
+    if not late:
+        return _no_more(over)
     chosen = sorted(late, key=lambda record: record.data["due"])[:REMINDERS_AT_ONCE_MAX]
     calls: list[ActionCall] = []
-    reasons: list[str] = []
+    reasons = [f"{each.key} is left out: its last reminder has gone out." for each in over]
     for invoice in chosen:
         owner = desk.record("client", str(invoice.data["client"]))
         if owner is None or not address(owner):
@@ -284,6 +327,22 @@ async def remind(number: str | None, client: str | None, task: Task, desk: Desk)
     if len(late) > len(chosen):
         reasons.append(f"{len(late) - len(chosen)} more are overdue; ask again once these are out.")
     return Proposal(calls=tuple(calls), reasons=tuple(reasons), sources=cited(*chosen))
+
+
+def _no_more(over: Sequence[Record]) -> Proposal:
+    """Ask before another mail says it is the last."""
+    told = ", ".join(f"{each.key} on {day_words(each.data['reminders'][-1]['day'])}" for each in over)
+    return Proposal(
+        ask=f"The last reminder has gone out: {told}. What comes next is a formal notice, which I do not write. Send one more "
+        "all the same?",
+        choices=tuple(
+            Choice(
+                label=f"Remind {each.data['client_name']} again",
+                text=f"remind {each.data['client_name']} about {each.key} anyway",
+            )
+            for each in over[:3]
+        ),
+    )
 
 
 def _debts(number: str | None, said: str | None, task: Task, desk: Desk, today: date) -> list[Record] | Proposal:
@@ -325,12 +384,17 @@ async def _reminder(
             left=amount_words(money(left, currency)),
             due=day_words(invoice.data["due"]),
             by=day_words(today + timedelta(days=GRACE_DAYS)),
+            count=COUNTS.get(len(sent), f"{len(sent)}"),
         )
         for part in REMINDER[step]
     )
+    came, _ = bill.received(invoice)
+    thanks = f"Thank you for the {amount_words(money(came, currency))} that I have received." if came else ""
     iban = desk.company.get("iban")
     bank = f"My account is {iban}; please quote {invoice.key}." if iban else ""
-    text, worded = await worded_as_asked(desk, task, body(desk, contact(client), (*paragraphs, bank), client.key))
+    text, worded = await worded_as_asked(
+        desk, task, body(desk, contact(client), (paragraphs[0], thanks, *paragraphs[1:], bank), client.key)
+    )
     after = {**invoice.data, "reminders": [*sent, {"step": step, "day": today.isoformat()}]}
     pdf = invoice.data.get("pdf")
     call = letter(

@@ -370,9 +370,26 @@ def _twice(desk: Desk, client: str, made: Bill) -> tuple[str, ...]:
 
 
 async def credited(
-    invoice: Record, task: Task, desk: Desk, *, status: str, against: str = "", more: tuple[ActionCall, ...] = ()
+    invoice: Record,
+    task: Task,
+    desk: Desk,
+    *,
+    status: str,
+    paid: Decimal = Decimal(0),
+    owed: Decimal = Decimal(0),
+    more: tuple[ActionCall, ...] = (),
 ) -> Proposal:
-    """Propose the credit note over a whole invoice, its mail, and what belongs to it."""
+    """Propose the credit note over a whole invoice, its mail, and what belongs to it.
+
+    Args:
+        invoice: Which it takes back.
+        task: Of the operator.
+        desk: Where it is written.
+        status: Of the invoice from then on.
+        paid: What came in on it and goes back to the client.
+        owed: As much of it as the operator gives back by hand.
+        more: The calls that give the rest back.
+    """
     client = desk.record("client", str(invoice.data["client"]))
     if client is None or not (to := address(client)):
         who = invoice.data["client_name"]
@@ -389,6 +406,7 @@ async def credited(
     pdf = drawn.data["pdf"]
     note = {
         **made.record(number, named(client), pdf), "invoice": invoice.key, "due": "", "status": "issued",
+        **({"owed": made.money(owed)} if owed else {}),
     }  # fmt: skip
     issue = ActionCall(
         name="books.issue",
@@ -398,7 +416,7 @@ async def credited(
             Write(kind="invoice", key=invoice.key, data={**invoice.data, "status": status, "credit_note": number}),
         ),
         entries=bill.entries(
-            client.key, made.net, made.tax, made.currency, sign=-1, against=against, note=f"{number} for {invoice.key}"
+            client.key, made.net, made.tax, made.currency, sign=-1, paid=paid, note=f"{number} for {invoice.key}"
         ),
         needs={**pinned(client, invoice), f"number:credit:{number}": 0},
         client=client.key,
@@ -406,16 +424,26 @@ async def credited(
     total = amount_words(made.money(made.gross))
     paragraphs = (
         f"please find attached credit note {number} over {total}. It takes back invoice {invoice.key} in full.",
-        "There is nothing left for you to pay on it." if status == "cancelled" else "You will receive the money back.",
+        f"You will receive back the {amount_words(made.money(paid))} that you have paid."
+        if paid
+        else "There is nothing left for you to pay on it.",
     )
     text, worded = await worded_as_asked(desk, task, body(desk, contact(client), paragraphs, client.key))
     mail = letter(
         to=[to], subject=f"Credit note {number} for invoice {invoice.key}", text=text, client=client, attachments=[pdf]
     )
+    by_hand = (
+        f"{amount_words(made.money(owed))} of it came by bank transfer, which I cannot send: transfer it back by hand, "
+        f"then say: {number} is paid"
+    )
     return Proposal(
         calls=(issue, *more, mail),
         results={"credit_note": number, "invoice": invoice.key, "client": client.key},
-        reasons=(f"Invoice {invoice.key} was issued on {day_words(invoice.data['issued'])} over {total}.", *worded),
+        reasons=(
+            f"Invoice {invoice.key} was issued on {day_words(invoice.data['issued'])} over {total}.",
+            *([by_hand] if owed else []),
+            *worded,
+        ),
         sources=cited(client, invoice),
         files=(attached(pdf),),
     )

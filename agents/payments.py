@@ -5,6 +5,7 @@ What clients owe stands in ``debts.py``. Money moves only by a card.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import ClassVar
 
 from agents import bill
@@ -371,37 +372,45 @@ async def _refund(wish: Refund, task: Task, desk: Desk) -> Proposal:
     found = _paid_invoice(wish, task, desk)
     if isinstance(found, Proposal):
         return found
-    total, currency = parse_money(found.data["total"])
-    if wish.amount and wish.amount.in_currency(currency) != Money(total, currency):
+    paid, currency = bill.received(found)
+    if wish.amount and wish.amount.in_currency(currency) != Money(paid, currency):
         return Proposal(
-            problem=f"I can give back the whole of {found.key} ({amount_words(found.data['total'])}), not a part: "
-            "the credit note covers the invoice. For a part, write the credit note by hand."
+            problem=f"I can give back all that was paid on {found.key} ({amount_words(money(paid, currency))}), not a "
+            "part: the credit note covers the invoice. For a part, write the credit note by hand."
         )
-    owed = f"liabilities:refunds:{found.data['client']}"
-    charge = next((p.data["charge"] for p in desk.records("payment", invoice=found.key) if p.data.get("charge")), "")
-    if not charge:
-        proposal = await credited(found, task, desk, status="refunded", against=owed)
-        back_again = amount_words(found.data["total"])
-        by_hand = f"It was paid by bank transfer, which I cannot send: transfer {back_again} back by hand."
-        return _with_reason(proposal, by_hand)
-    back = ActionCall(
+    charged = _charged(found, desk)
+    backs = tuple(
+        _back(found, charge, Money(amount, currency), number, desk)
+        for number, (charge, amount) in enumerate(charged.items(), 1)
+    )
+    by_hand = paid - sum(charged.values(), Decimal(0))
+    return await credited(found, task, desk, status="refunded", paid=paid, owed=by_hand, more=backs)
+
+
+def _charged(invoice: Record, desk: Desk) -> dict[str, Decimal]:
+    """Return the charges an invoice was paid by → how much came by each: money goes back the way it came."""
+    sums: dict[str, Decimal] = {}
+    for payment in desk.records("payment", invoice=invoice.key):
+        if charge := str(payment.data.get("charge") or ""):
+            sums[charge] = sums.get(charge, Decimal(0)) + parse_money(payment.data["amount"])[0]
+    return sums
+
+
+def _back(invoice: Record, charge: str, sum_: Money, number: int, desk: Desk) -> ActionCall:
+    key = f"{invoice.key}-refund" + (f"-{number}" if number > 1 else "")
+    client = str(invoice.data["client"])
+    data: dict[str, Json] = {
+        "invoice": invoice.key, "client": client, "amount": money(-sum_.amount, sum_.currency),
+        "day": local_day(desk).isoformat(), "charge": charge, "by": "stripe",
+    }  # fmt: skip
+    return ActionCall(
         name="stripe.refund",
-        args={"charge": charge, "amount": found.data["total"]},
-        writes=(
-            Write(
-                kind="payment",
-                key=f"{found.key}-refund",
-                data={
-                    "invoice": found.key, "client": found.data["client"], "amount": money(-total, currency),
-                    "day": local_day(desk).isoformat(), "charge": charge, "by": "stripe",
-                },
-            ),
-        ),
-        entries=two_entries(owed, "assets:bank", Money(total, currency), f"refund of {found.key}"),
-        needs={f"payment:{found.key}-refund": 0},
-        client=str(found.data["client"]),
-    )  # fmt: skip
-    return await credited(found, task, desk, status="refunded", against=owed, more=(back,))
+        args={"charge": charge, "amount": str(sum_)},
+        writes=(Write(kind="payment", key=key, data=data),),
+        entries=two_entries(bill.refunds(client), "assets:bank", sum_, f"refund of {invoice.key}"),
+        needs={f"payment:{key}": 0},
+        client=client,
+    )
 
 
 def _paid_invoice(wish: Refund, task: Task, desk: Desk) -> Record | Proposal:
@@ -409,7 +418,7 @@ def _paid_invoice(wish: Refund, task: Task, desk: Desk) -> Record | Proposal:
         found = desk.record("invoice", wish.number)
         if found is None:
             return unknown_number(wish.number, desk)
-        if found.data["status"] != "paid":
+        if found.data["status"] not in {"paid", "partly_paid"}:
             return Proposal(
                 problem=f"Invoice {found.key} is {str(found.data['status']).replace('_', ' ')}, so there is nothing to "
                 f"give back. To take an open invoice back: cancel {found.key}"
@@ -420,21 +429,17 @@ def _paid_invoice(wish: Refund, task: Task, desk: Desk) -> Record | Proposal:
     client = the_client(wish.client, task, desk)
     if isinstance(client, Proposal):
         return client
-    paid = desk.records("invoice", client=client.key, status="paid")
+    paid = [
+        each for status in ("paid", "partly_paid") for each in desk.records("invoice", client=client.key, status=status)
+    ]
     if not paid:
         return Proposal(problem=f"{named(client)} has no paid invoice, so there is nothing to refund.")
     if len(paid) == 1:
         return paid[0]
     return Proposal(
         ask="Which invoice shall I refund?",
-        choices=tuple(Choice(label=f"{r.key} · {r.data['total']}", text=f"refund {r.key}") for r in paid[-6:]),
+        choices=tuple(Choice(label=f"{r.key} · {money(*bill.received(r))}", text=f"refund {r.key}") for r in paid[-6:]),
     )
-
-
-def _with_reason(proposal: Proposal, reason: str) -> Proposal:
-    if not proposal.calls:
-        return proposal
-    return Proposal(**{**proposal.__dict__, "reasons": (*proposal.reasons, reason)})
 
 
 def _payment_link(wish: PaymentLink, task: Task, desk: Desk) -> Proposal:

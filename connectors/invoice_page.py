@@ -26,7 +26,7 @@ from connectors.invoice_xml import CREDIT_NOTE, INVOICE, Invoice, Party, reason_
 _WORDS: dict[str, dict[str, Any]] = {
     "en": {
         INVOICE: "Invoice", CREDIT_NOTE: "Credit note", "to": "To", "issued": "Date", "due": "Due",
-        "delivered": "Delivered", "refers": "For invoice", "reference": "Your reference", "their_vat": "Your VAT id",
+        "delivered": "Date of supply", "refers": "For invoice", "reference": "Your reference", "their_vat": "Your VAT id",
         "columns": ["", "Description", "Quantity", "Price", "Tax", "Amount"], "net": "Net",
         "tax": "VAT {pct} on {basis}", "total": "Total", "credit": "Credit", "payment": "Payment", "by": "Pay by",
         "iban": "IBAN", "bic": "BIC", "ref": "Reference", "online": "Online", "qr": "Scan to pay", "vat_id": "VAT id",
@@ -107,7 +107,8 @@ def _facts(invoice: Invoice, words: Mapping[str, Any], where: Locale) -> list[li
     due = day(invoice.due) if invoice.type_code == INVOICE else ""
     rows = [
         (words["issued"], day(invoice.issued)),
-        (words["delivered"], day(invoice.delivered) if invoice.delivered != invoice.issued else ""),
+        # Said on every invoice, also where it is the same day: § 14 (4) UStG wants it, Directive 2006/112/EC, Art. 226 (7).
+        (words["delivered"], day(invoice.delivered) if invoice.type_code == INVOICE else ""),
         (words["due"], due),
         (words["refers"], refers),
         (words["reference"], invoice.buyer.reference),

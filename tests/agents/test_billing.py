@@ -54,6 +54,18 @@ async def test_revenue_counts_what_was_invoiced_and_what_came_in() -> None:
     assert quiet.say.startswith("Nothing was invoiced")
 
 
+async def test_a_credit_note_counts_in_its_own_month_and_leaves_the_month_of_the_invoice_as_it_was_told() -> None:
+    desk = PaperDesk()
+    await invoiced(desk)
+    october = desk.record("invoice", "2026-0001").data | {"issued": "2026-10-30"}
+    desk.write(Write(kind="invoice", key="2026-0001", data=october))
+    desk.confirm(await answered(desk, CancelInvoice(number="2026-0001")))
+    said = (await answered(desk, Revenue())).say
+    assert "- October 2026: 1,200.00 EUR invoiced, nothing received" in said
+    assert "- November 2026: -1,200.00 EUR invoiced, nothing received" in said
+    assert ": nothing invoiced before VAT" in said or ": 0.00 EUR invoiced before VAT" in said
+
+
 async def test_a_recurring_invoice_is_a_schedule_that_asks_each_time() -> None:
     desk = PaperDesk()
     wanted = RecurringInvoice(client="Acme", every=Every("FREQ=MONTHLY;BYMONTHDAY=1"), amount=Money(Decimal(2000)))

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from agents.billing import Invoice
 from agents.debts import STEPS
 from agents.payments import MarkPaid, RemindDebtor, Unpaid
 from agents.slots import Money
@@ -88,7 +89,7 @@ async def test_reminders_grow_firmer() -> None:
     await invoiced(desk)
     await overdue(desk, "2026-0001")
     subjects = []
-    for _ in range(4):
+    for _ in range(3):
         proposal = await answered(desk, RemindDebtor(client="Acme"))
         subjects.append(proposal.calls[0].args["subject"])
         desk.confirm(proposal)
@@ -96,13 +97,39 @@ async def test_reminders_grow_firmer() -> None:
         "Reminder: invoice 2026-0001",
         "Second reminder: invoice 2026-0001 is overdue",
         "Last reminder: invoice 2026-0001",
-        "Last reminder: invoice 2026-0001",
     ]
-    assert [r["step"] for r in desk.record("invoice", "2026-0001").data["reminders"]][:3] == [
-        "friendly",
-        "firm",
-        "last",
-    ]
+    assert "Two reminders have gone unanswered" in proposal.calls[0].args["body"]
+    steps = [r["step"] for r in desk.record("invoice", "2026-0001").data["reminders"]]
+    assert steps == ["friendly", "firm", "last"]
+
+
+async def test_after_the_last_reminder_another_one_is_asked_about() -> None:
+    desk = PaperDesk()
+    await invoiced(desk)
+    await overdue(desk, "2026-0001")
+    for _ in range(3):
+        desk.confirm(await answered(desk, RemindDebtor(client="Acme")))
+    asked = await answered(desk, RemindDebtor(client="Acme"))
+    assert not asked.calls
+    assert "The last reminder has gone out: 2026-0001 on" in asked.ask
+    again = await answered(desk, RemindDebtor(number="2026-0001"), asked.choices[0].text)
+    assert "Three reminders have gone unanswered" in again.calls[0].args["body"]
+    desk.confirm(await answered(desk, Invoice(client="Acme", amount=Money(Decimal(50)))))
+    await overdue(desk, "2026-0002")
+    everyone = await answered(desk, RemindDebtor(), "remind everyone")
+    assert [call.args["subject"] for call in everyone.calls] == ["Reminder: invoice 2026-0002"]
+    assert "2026-0001 is left out: its last reminder has gone out." in everyone.reasons
+
+
+async def test_a_reminder_thanks_for_what_has_come() -> None:
+    desk = PaperDesk()
+    await invoiced(desk)
+    await overdue(desk, "2026-0001")
+    assert "Thank you for" not in (await answered(desk, RemindDebtor(client="Acme"))).calls[0].args["body"]
+    desk.confirm(await answered(desk, MarkPaid(number="2026-0001", amount=Money(Decimal(400), "EUR"))))
+    body = (await answered(desk, RemindDebtor(client="Acme"))).calls[0].args["body"]
+    assert "Thank you for the 400.00 EUR that I have received." in body
+    assert "1,028.00 EUR" in body
 
 
 async def test_nobody_is_reminded_before_the_day_unless_told_to() -> None:

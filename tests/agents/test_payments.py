@@ -37,6 +37,47 @@ async def test_a_card_payment_is_refunded_where_it_came_from() -> None:
     assert desk.balance("liabilities:refunds:acme") == {"EUR": Decimal(0)}
 
 
+async def paid_in_parts(desk: PaperDesk) -> None:
+    """400.00 by card, 100.00 by bank transfer, 928.00 still open."""
+    await invoiced(desk)
+    desk.confirm(await answered(desk, MarkPaid(number="2026-0001", amount=Money(Decimal(400), "EUR"))))
+    paid = desk.record("payment", "2026-0001-1")
+    desk.write(Write(kind="payment", key=paid.key, data={**paid.data, "charge": "ch_9", "by": "stripe"}))
+    desk.confirm(await answered(desk, MarkPaid(number="2026-0001", amount=Money(Decimal(100), "EUR"))))
+
+
+async def test_what_was_paid_in_part_goes_back_each_the_way_it_came_and_the_rest_is_owed_no_more() -> None:
+    desk = PaperDesk()
+    await paid_in_parts(desk)
+    assert "refund 2026-0001" in (await answered(desk, CancelInvoice(number="2026-0001"))).problem
+    proposal = await answered(desk, Refund(number="2026-0001"))
+    assert [call.name for call in proposal.calls] == ["books.issue", "stripe.refund", "mail.send"]
+    assert proposal.calls[1].args == {"charge": "ch_9", "amount": "400.00 EUR"}
+    assert "You will receive back the 500.00 EUR that you have paid." in proposal.calls[2].args["body"]
+    assert any(reason.startswith("100.00 EUR of it came by bank transfer") for reason in proposal.reasons)
+    desk.confirm(proposal)
+    assert desk.balance("assets:receivable:acme") == {"EUR": Decimal(0)}
+    assert desk.balance("liabilities:refunds:acme") == {"EUR": Decimal("-100.00")}
+    assert desk.balance("income") == {"EUR": Decimal(0)}
+    for amount in (Decimal(400), Decimal(1428)):
+        part = await answered(desk, Refund(number="2026-0001", amount=Money(amount, "EUR")))
+        assert not part.calls
+
+
+async def test_what_was_given_back_by_hand_is_noted_once() -> None:
+    desk = PaperDesk()
+    await paid_in_parts(desk)
+    desk.confirm(await answered(desk, Refund(number="2026-0001")))
+    part = await answered(desk, MarkPaid(number="CN-2026-0001", amount=Money(Decimal(50), "EUR")))
+    assert "100.00 EUR is to be given back on CN-2026-0001" in part.ask
+    noted = await answered(desk, MarkPaid(number="CN-2026-0001"), "CN-2026-0001 is paid")
+    assert noted.calls[0].args["summary"] == "Acme GmbH got 100.00 EUR back on CN-2026-0001"
+    desk.confirm(noted)
+    assert desk.balance("liabilities:refunds:acme") == {"EUR": Decimal(0)}
+    assert desk.balance("assets:bank") == {"EUR": Decimal(0)}
+    assert "Nothing is to be given back" in (await answered(desk, MarkPaid(number="CN-2026-0001"))).problem
+
+
 async def test_an_open_invoice_cannot_be_refunded() -> None:
     desk = PaperDesk()
     await invoiced(desk)

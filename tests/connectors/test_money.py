@@ -66,6 +66,31 @@ async def test_part_payments_a_credit_note_and_their_ledger_are_read_by_beancoun
     assert journal.count("assets:receivable:acme") == 5
 
 
+async def test_a_year_of_an_exporter_is_read_by_beancount(house, tmp_path):
+    """Home, reverse charge, dollars, a part payment, a credit note for the rest, money given back by hand."""
+    await says(house, "invoice Acme 1000 for the March retainer")
+    await says(house, "invoice Initech 300 for an audit")
+    assert "Reverse charge" in str(house.card().reasons)
+    await says(house, "invoice Acme 500 USD for a logo, export")
+    await says(house, "Acme paid 400 on 2026-0001")
+    await says(house, "Acme paid 500 USD on 2026-0003")
+    await says(house, "refund 2026-0001")
+    owed, _ = books(house, tmp_path)
+    await says(house, "CN-2026-0001 is paid")
+    after, folder = books(house, tmp_path)
+
+    assert balance(owed, "Liabilities:Refunds:Acme") == {"EUR": Decimal("-400.00")}
+    assert balance(owed, "Liabilities:Vat") == {}, "the credit note takes the tax back, and reverse charge has none"
+    assert balance(after, "Liabilities") == {}
+    assert balance(after, "Assets:Receivable") == {"EUR": Decimal("300.00")}
+    assert balance(after, "Assets:Bank") == {"USD": Decimal("500.00")}
+    assert balance(after, "Income") == {"EUR": Decimal("-300.00"), "USD": Decimal("-500.00")}
+    with (folder / "ledger.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    for currency in ("EUR", "USD"):
+        assert sum(Decimal(row["amount"]) for row in rows if row["currency"] == currency) == 0
+
+
 async def test_currencies_without_decimals_keep_their_sum(house, tmp_path):
     await says(house, "invoice Acme 150000 JPY for the Tokyo workshop")
     after, _ = books(house, tmp_path)
