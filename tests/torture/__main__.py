@@ -15,6 +15,7 @@ import logging
 import shutil
 import sys
 import time
+import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,6 +53,7 @@ ROWS = (
     Row("T10", "test_t10_injection", 800, 15_000, "documents"),
     Row("T12", "test_t12_exfiltration", 200, 2_000, "messages on each channel"),
     Row("T13", "test_t13_malformed", 2_500, 100_000, "lines and presses"),
+    Row("T13B", "test_t13_doors", 60, 10_000, "at each of six doors, over the wire"),
     Row("T14", "test_t14_replay", 100, 1_000, "captures"),
     Row("T15", "test_t15_storms", 500, 10_000, "sends"),
     Row("T15B", "test_t15_connectors", 500, 10_000, "sends through connectors"),
@@ -123,7 +125,7 @@ def _run(row: Row, count: int, seed: int) -> dict[str, object]:
             logging.disable(logging.NOTSET)
         found = asyncio.run(torture(folder / "row", count, seed))
     except Exception as error:
-        found = Found(seed, faults=[f"broke: {type(error).__name__}: {error}"])
+        found = Found(seed, faults=[f"broke: {type(error).__name__}: {error}", *traceback.format_exception(error)])
     finally:
         logging.disable(logging.CRITICAL)
         shutil.rmtree(folder, ignore_errors=True)
