@@ -32,6 +32,7 @@ RECALL_TOKENS = 1500  # of what one agent is handed for one question
 BOOKS_TOKENS = 200
 TURNS_TOKENS = 300
 TURN_CHARACTERS = 400  # of one turn
+REF_CHARACTERS = 60  # of a memory where it is named as a source
 CONSIDERED = 20  # recollections that are looked at for one prompt
 LEAST_SHARE = 0.3  # of the best score: what is below has a word in common, and no more
 QUERY_MAX = 600  # characters of what a prompt is about that are searched with
@@ -128,7 +129,7 @@ class Briefing:
         for line in stitched.lines:
             by_origin.setdefault(line.origin, []).append(line.text)
         brief.material += [(origin, "\n".join([MEMORY_HEAD, *lines])) for origin, lines in by_origin.items()]
-        brief.refs += [f"memory:{line.id}" for line in stitched.lines]
+        brief.refs += [f"memory:{line.id} “{line.text[:REF_CHARACTERS]}”" for line in stitched.lines]
         brief.left_out += map(str, stitched.left_out)
 
     async def recall(self, query: str, client: str, k: int, task: str = "", agent: str = "") -> Sequence[Found]:
@@ -152,7 +153,7 @@ class Briefing:
             self._explain(
                 Explained(
                     purpose="recall", task=task, workflow=agent, origin=Origin.SYSTEM, agent=agent, tier="local",
-                    messages=(("user", query),), refs=tuple(each.ref for each in kept), steps=(), decision="found",
+                    messages=(("user", query),), refs=tuple(f"{each.ref} “{each.text[:REF_CHARACTERS]}”" for each in kept), steps=(), decision="found",
                     model="", answer="", left_out=tuple(left_out),
                 )
             )  # fmt: skip

@@ -3,7 +3,7 @@
 | where | what happens |
 | --- | --- |
 | long-term memory, its index, full-text words, write-ahead log | gone, byte by byte (`memory.erasure`) |
-| Redis, the explain log | emptied whole |
+| Redis, the explain log | emptied whole; a later line of the log that names them is masked (`bot.explaining.Masks`) |
 | history, records, cards, outbox orders | the words go, the chain holds (`memory.erased`) |
 | a task with ledger entries | talk about it goes; invoice, payment, receipt and their letter stay: tax law wants them kept |
 | ids of mails and messages that tell copies apart | a keyed digest takes their place, a second copy is still known |
@@ -94,6 +94,7 @@ class Keeper(Connector):
         self._rows = rows
         self._drop_beliefs = drop_beliefs
         self._gone = GoneFiles(remembering.folder, bytes.fromhex(log.fact("secret") or ""))
+        self.mask: Callable[[Sequence[str]], None] = lambda _: None  # `bot.explaining.Masks.add`
         self.overwrite: Callable[[], None] = lambda: None  # `bot.copies.Copies.poke`: something is due in chats
 
     # ── what would go ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -256,6 +257,7 @@ class Keeper(Connector):
 
     def _forget(self, names: Sequence[str], ids: Sequence[int], space: str, own: int) -> tuple[int, int, int]:
         memory, database = self._memory.memory, self._log.database
+        self.mask(names)  # before anything goes: from here on no line of the explain log says who
         named = Strike(names)
         doomed = [*memory.would_forget(ids), *(each for name in names for each in memory.would_forget(person=name))]
         theirs = [each.text for each in doomed if named.finds(each.speaker) or named.finds(each.author)]

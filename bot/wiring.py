@@ -33,7 +33,7 @@ from bot.chronicle import replayed
 from bot.copies import Copies
 from bot.deciding.hearing import COMMANDS
 from bot.doctor import Finding
-from bot.explaining import ExplainLog
+from bot.explaining import ExplainLog, Masks
 from bot.history import History
 from bot.intents import Understanding
 from bot.keeper import Keeper, erase_again, files_again
@@ -215,13 +215,15 @@ def _build(
         help_lines=help_lines(minds),
     )
     tell = _Tell()
-    explained = ExplainLog(given.home, now, redactor(given))
+    masks = Masks(given.home / "memory" / "forgotten-names", secret)
+    explained = ExplainLog(given.home, now, redactor(given), masks)
     ledger = _ledger(given, log, zone, now, tell)
     gateway = _gateway(given, ledger, tell, remember.context, explained)
     remembering = Remembering(database, given.home, files, remember.context, embedder=remember.embedder, now=now)
     keeper = Keeper(remembering, log, files, given.home, replayed, lambda: runner.drop_beliefs())  # noqa: PLW0108 - made below
     remembering.close_own = keeper.close_own
     remembering.also_forget.append(explained.forget)
+    keeper.mask = masks.add
     hands["memory"] = keeper
     briefing = Briefing(gateway.ask, gateway.has_models, remembering, lambda task: runner.state_now(task), explained)  # noqa: PLW0108 - made below
     understanding: Understanding | None = None

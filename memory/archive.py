@@ -184,7 +184,7 @@ def restore(source: Path, home: Path, check: Callable[[Path], list[str]]) -> Pat
 
 def _keep_forgotten(before: Path, fresh: Path) -> None:
     """Carry over what was forgotten since the backup was made, so that the next start forgets it again."""
-    for name in ("forgotten", "erased.jsonl", "forgotten-files"):
+    for name in ("forgotten", "erased.jsonl", "forgotten-files", "forgotten-names"):
         ours, theirs = before / name, fresh / name
         if not ours.exists():
             continue

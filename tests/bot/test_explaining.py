@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from agents.question import Explained
-from bot import explaining
-from bot.explaining import ExplainLog
+from agents.quoting import messages
+from bot import briefing, explaining
+from bot.explaining import ExplainLog, Masks, why_lines
 from bot.redaction import Redactor
 from bot.testing import PaperHouse
 from memory.events import Origin
@@ -73,3 +75,91 @@ async def test_what_the_house_asks_is_explained(tmp_path: Path, name: str) -> No
         assert line["agent"] == "content"
         assert line["answer"] == "Come to the fair."
         assert "key-of-openai" not in str(line)
+
+
+async def test_who_was_forgotten_stands_in_no_later_line_either(tmp_path: Path) -> None:
+    """Bytes, not words: a question that names them after they were forgotten leaves no name in the log."""
+    home = tmp_path / "home"
+    async with PaperHouse(home, environment={"REDIS_URL": "none"}) as house:
+        await house.operator("remember that Bob Miller prefers mornings")
+        await house.operator("remember that Acme likes short letters")
+        await house.remembered()
+        await house.operator("forget Bob Miller")
+        await house.press("Approve")
+        await house.later(minutes=1)
+        for again in (False, True):
+            if again:
+                await house.restart()
+            log = ExplainLog(home, house.clock, masks=masks(house))
+            for words in ("Who is Bob Miller?", "BOB  MILLER's plan", "bob-miller", "Bob\nMiller writes"):
+                log(told(words))
+            log(replace(told(), refs=("memory:9 “Bob Miller prefers”",), left_out=("books “Bob Miller”: no room",)))
+            bytes_ = (home / explaining.FILE).read_bytes().lower()
+            for name in (b"bob miller", b"bob  miller", b"bob-miller", b"miller"):
+                assert name not in bytes_, name
+            assert b"[forgotten]" in bytes_
+            assert b"anna" in bytes_, "who was not forgotten is still there"
+        names = (home / "memory" / "forgotten-names").read_bytes().lower()
+        assert b"miller" not in names
+
+
+async def test_the_house_itself_masks_what_is_asked_about_somebody_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(briefing, "RECALL_TOKENS", 1)  # so that a question to memory leaves something out, and a line
+    home = tmp_path / "home"
+    async with PaperHouse(home, environment={"REDIS_URL": "none"}) as house:
+        await house.operator("remember that Bob Miller prefers mornings")
+        await house.operator("remember that mornings are for writing")
+        await house.remembered()
+        await house.operator("forget Bob Miller")
+        await house.press("Approve")
+        await house.later(minutes=1)
+        assert house.machine.briefing is not None
+        await house.machine.briefing.recall("What does Bob Miller say about mornings?", "", 5)
+        bytes_ = (home / explaining.FILE).read_bytes()
+        assert b"about mornings" in bytes_
+        assert b"Miller" not in bytes_
+
+
+async def test_without_the_masks_the_name_is_there_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Masks, "__call__", lambda _, text: text)
+    with pytest.raises(AssertionError):
+        await test_the_house_itself_masks_what_is_asked_about_somebody_forgotten(tmp_path, monkeypatch)
+
+
+def masks(house: PaperHouse) -> Masks:
+    return Masks(house.home / "memory" / "forgotten-names", bytes.fromhex(house.machine.log.fact("secret") or ""))
+
+
+def test_a_mask_finds_the_words_whatever_stands_between_them_and_nothing_else(tmp_path: Path) -> None:
+    mask = Masks(tmp_path / "names", b"key")
+    assert mask("Bob Miller") == "Bob Miller"
+    mask.add(["Bob Miller", "bob@acme.example", "Zoë"])
+    mask.add(["Bob Miller"])
+    assert mask("Ask Bob Miller's wife, not Bob or Miller.") == "Ask [forgotten]'s wife, not Bob or Miller."
+    assert mask("BOB@ACME.EXAMPLE and ZOË and Zoe\u0308") == "[forgotten] and [forgotten] and [forgotten]"
+    assert Masks(tmp_path / "names", b"key")("bob miller") == "[forgotten]"
+    assert Masks(tmp_path / "names", b"another key")("bob miller") == "bob miller"
+    assert (tmp_path / "names").read_text().count("\n") == 3
+    assert (tmp_path / "names").stat().st_mode & 0o077 == 0
+
+
+def test_why_says_which_sentences_are_the_models_and_what_it_was_given() -> None:
+    template, letter = (
+        "Hello Anna,\n\nThe draft is ready.\n\nBest regards",
+        "Hello Anna,\n\nThe draft is ready for you. See you.\n\nBest regards",
+    )
+    asked = messages("Improve it.", [(Origin.SYSTEM, template), (Origin.CLIENT, "When is it ready?")])
+    line = {
+        "decision": "answered", "steps": ["m: answered"], "model": "m", "tier": "small", "purpose": "clients: wording",
+        "refs": ["memory:1 “Acme likes short letters”"], "left_out": [], "answer": letter,
+        "messages": [[each["role"], each["content"]] for each in asked],
+    }  # fmt: skip
+    assert why_lines([line]) == [
+        "m was asked for 'clients: wording': answered; given memory:1 “Acme likes short letters”",
+        "in place of my 'The draft is ready.' it wrote 'The draft is ready for you. See you.'",
+    ]
+    assert why_lines([{**line, "answer": template}])[1] == "it left my template as it was"
+    refused = {**line, "decision": "no answer", "model": "", "answer": "", "steps": ["m: the provider answered 500"]}
+    assert "no answer (m: the provider answered 500)" in why_lines([refused])[0]
