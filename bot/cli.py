@@ -8,12 +8,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import functools
 import gc
 import json
 import logging
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +34,9 @@ from bot.redaction import RedactingFormatter
 from bot.remembering import Remembering
 from bot.runner import Runner
 from bot.settings import Settings, SettingsError
-from connectors.base import ConnectorError
+from connectors.base import ConnectorError, Workshop
+from connectors.oauth import Lasts
+from connectors.oauth_sign_in import PREFIXES, SignIn
 from memory.archive import BackupError, backup, export, restore
 from memory.context import Context
 from memory.database import Database, HomeInUseError, StorageError
@@ -107,6 +111,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     slack.add_argument("what", choices=["manifest"])
     slack.add_argument("--address", default="", help="your public https address, for signed HTTP; default: Socket Mode")
+    signing = add(
+        "sign-in", _sign_in, "Sign in to Google, Microsoft or the like, so that mail or calendar needs no password."
+    )
+    signing.add_argument("account", choices=sorted(PREFIXES))
+    signing.add_argument(
+        "--device", nargs="?", const="", metavar="URL", help="with a code to type elsewhere; URL where it is not known"
+    )
     unpairing = add("unpair", _unpair, "Forget who was paired on a channel, e.g. after a phone was lost.")
     unpairing.add_argument("platform", choices=["telegram", "slack"])
     reading = add("intents", _intents, "Measure how well messages are read: intents eval --train F --test F.")
@@ -428,6 +439,45 @@ def _slack(arguments: argparse.Namespace) -> int:
         print(f"soloist: {error}", file=sys.stderr)
         return EXIT_USAGE
     return 0
+
+
+def _sign_in(arguments: argparse.Namespace) -> int:
+    given = _settings()
+    given.home.mkdir(parents=True, exist_ok=True)
+    workshop = Workshop(given.home, FileStore(given.home / "files"), lambda: datetime.now(UTC))
+
+    async def signed() -> Lasts:
+        one = SignIn(PREFIXES[arguments.account], given.values, workshop)
+        say = functools.partial(print, flush=True)
+        try:
+            if arguments.device is not None:
+                return await one.by_code(say, arguments.device)
+            return await one.by_browser(say, _a_line)
+        finally:
+            await one.close()
+
+    lasts = asyncio.run(signed())
+    print(f"Signed in; {arguments.account} uses it from its next start on. {lasts}".strip())
+    return 0
+
+
+async def _a_line() -> str:
+    """Wait for a line that is pasted; for ever where there is nobody to paste one."""
+    loop = asyncio.get_running_loop()
+    pasted: asyncio.Future[str] = loop.create_future()
+
+    def take(line: str) -> None:
+        if not pasted.done():
+            pasted.set_result(line.strip())
+
+    def read() -> None:
+        if line := stdin_lines(sys.stdin)():
+            with contextlib.suppress(RuntimeError):  # it came after the end
+                loop.call_soon_threadsafe(take, line)
+
+    # A thread of its own that nobody waits for: reading a terminal cannot be called off.
+    threading.Thread(target=read, daemon=True).start()
+    return await pasted
 
 
 def _unpair(arguments: argparse.Namespace) -> int:

@@ -51,6 +51,7 @@ from connectors.oauth import settings as oauth_settings
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 STRETCH_MAX = timedelta(days=366)
 NOTE_LENGTH = timedelta(minutes=15)  # a note takes no time; so long it is seen in a day's view
+_LOGIN = "Check CALDAV_URL, CALDAV_USER and CALDAV_PASSWORD; with OAuth 2: python -m bot sign-in calendar."
 YEARS = 10 * 365 * 24 * 3600.0  # the mark stays in the event, so the key holds as long as the event does
 
 
@@ -106,8 +107,10 @@ class Calendar(Connector):
         url: str,
         user: str = "",
         organizer: str = "",
+        bearer: Bearer | None = None,
         pause: Pause = asyncio.sleep,
     ) -> None:
+        self._bearer = bearer
         self._workshop = workshop
         self._client = client
         self._url = url
@@ -138,7 +141,7 @@ class Calendar(Connector):
         headers = {"Authorization": f"Basic {login}"} if user and bearer is None else {}
         client = Client("The calendar", headers=headers, secrets=[values["CALDAV_PASSWORD"], login], bearer=bearer)
         organizer = values["CALDAV_ORGANIZER"].strip() or (user if "@" in user else "")
-        return cls(workshop, client, url=url, user=user, organizer=organizer)
+        return cls(workshop, client, url=url, user=user, organizer=organizer, bearer=bearer)
 
     @property
     def account(self) -> str:
@@ -514,12 +517,14 @@ class Calendar(Connector):
             where = await self._collection.home()
             found = await self._collection.properties(where)
         except RefusedError as error:
-            return Health(ok=False, text=str(error), remedy="Check CALDAV_URL, CALDAV_USER and CALDAV_PASSWORD.")
+            return Health(ok=False, text=str(error), remedy=_LOGIN)
         except ConnectorError as error:
             return Health(ok=False, text=str(error), remedy="Check the network; it is tried again by itself.")
         name = found[0].name if found else ""
         remedy = "" if self._organizer else "Set CALDAV_ORGANIZER to your own address, to invite others."
-        return Health(ok=True, text=f"The calendar {name or urlsplit(where).path} answers.", remedy=remedy)
+        lasts = self._bearer.lasts() if self._bearer else None
+        text = f"The calendar {name or urlsplit(where).path} answers. {lasts or ''}".strip()
+        return Health(ok=True, text=text, remedy=str(lasts) if lasts and lasts.soon else remedy)
 
     # ── small parts ───────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -61,6 +61,7 @@ T = TypeVar("T")
 
 # A server may think for ten minutes behind the final dot (RFC 5321, 4.5.3.2.6), and still send it. Before that is over,
 # an empty Sent folder proves nothing.
+_LOGIN = "Check SMTP_HOST, SMTP_PORT, SMTP_USER, SMTP_PASSWORD; with OAuth 2: python -m bot sign-in mail."
 SETTLES_AFTER = timedelta(minutes=15)
 AGAIN_MAX_S = 300.0  # between two attempts to reach the mailbox
 
@@ -408,7 +409,11 @@ class Mail(Connector):
                 name = await greet(self._server)
                 out = Health(ok=True, text=f"Logged in to {self._server.host} ({name}) as {self.account}.")
             except ConnectorError as error:
-                return Health(ok=False, text=str(error), remedy="Check SMTP_HOST, SMTP_PORT, SMTP_USER, SMTP_PASSWORD.")
+                return Health(ok=False, text=str(error), remedy=_LOGIN)
+        lasts = self._bearer.lasts() if self._bearer else None
+        out = Health(
+            ok=True, text=f"{out.text} {lasts or ''}".strip(), remedy=str(lasts) if lasts and lasts.soon else out.remedy
+        )
         if self._box is None:
             return out
         box = await mail_folders.look(self._box)

@@ -5,12 +5,13 @@ server said 5xx. After it only the server's own line counts; a silence is `Outco
 known to have taken such messages (RFC 5321, 4.5.3.2.6). If one recipient is refused, nobody gets it: the message goes
 to those on the card or to no one.
 
-Source: RFC 5321 (SMTP), RFC 3207 (STARTTLS), RFC 4954 (AUTH), RFC 6531 (SMTPUTF8).
+Source: RFC 5321 (SMTP), RFC 3207 (STARTTLS), RFC 4954 (AUTH), RFC 7628 (OAUTHBEARER), RFC 6531 (SMTPUTF8).
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 import ssl
 from collections.abc import AsyncIterator
@@ -23,12 +24,13 @@ from aiosmtplib import SMTPException, SMTPResponseException
 from connectors.base import ConnectorError, OutcomeUnknownError, RefusedError, TryLaterError
 from connectors.client import Redactor
 from connectors.mail_message import Message
-from connectors.oauth import Bearer
+from connectors.oauth import Bearer, oauthbearer
 
 FAREWELL_S = 2.0
 _FINAL = 500  # replies from here on are for good
 _TAKEN = 250
 _GO_ON = 354
+_CONTINUE, _AUTHENTICATED = 334, 235
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Server:
     password: str = ""
     command_timeout_s: float = 30.0
     dot_timeout_s: float = 120.0  # RFC 5321 allows a server ten minutes; after two a person is asked
-    bearer: Bearer | None = None  # logs in with an access token (XOAUTH2) instead of the password
+    bearer: Bearer | None = None  # logs in with an access token (XOAUTH2, OAUTHBEARER) instead of the password
 
     def __repr__(self) -> str:
         """Without the password."""
@@ -112,7 +114,7 @@ async def _session(server: Server) -> AsyncIterator[aiosmtplib.SMTP]:
         if smtp.is_ehlo_or_helo_needed:
             await smtp.ehlo()
         if server.bearer:
-            await _show_token(smtp, server.user, server.bearer)
+            await _show_token(smtp, server, server.bearer)
         yield smtp
         with suppress(SMTPException, OSError, TimeoutError):
             # The farewell is courtesy; what counts has been said before it.
@@ -121,15 +123,32 @@ async def _session(server: Server) -> AsyncIterator[aiosmtplib.SMTP]:
         smtp.close()
 
 
-async def _show_token(smtp: aiosmtplib.SMTP, user: str, bearer: Bearer) -> None:
-    if "xoauth2" not in smtp.server_auth_methods:
-        raise RefusedError("This mail server takes no OAuth 2 login (XOAUTH2). Use a password, or another SMTP_HOST.")
+async def _show_token(smtp: aiosmtplib.SMTP, server: Server, bearer: Bearer) -> None:
+    way = next((each for each in ("xoauth2", "oauthbearer") if each in smtp.server_auth_methods), "")
+    if not way:
+        raise RefusedError(
+            "This mail server takes no OAuth 2 login (XOAUTH2, OAUTHBEARER). Use a password, or another SMTP_HOST."
+        )
+
+    async def show(token: str) -> None:
+        if way == "xoauth2":
+            await smtp.auth_xoauth2(server.user, token)
+            return
+        said = base64.b64encode(oauthbearer(server.user, server.host, server.port, token))
+        answer = await smtp.execute_command(b"AUTH", b"OAUTHBEARER", said)
+        if (
+            answer.code == _CONTINUE
+        ):  # the server has said why it refuses, and waits for our "so be it" (RFC 7628, 3.2.3)
+            answer = await smtp.execute_command(b"AQ==")
+        if answer.code != _AUTHENTICATED:
+            raise aiosmtplib.SMTPAuthenticationError(answer.code, answer.message)
+
     token = await bearer.token()
     try:
-        await smtp.auth_xoauth2(user, token)
+        await show(token)
     except aiosmtplib.SMTPAuthenticationError:
         # A token may end before its time; with a new one, a second no is a no.
-        await smtp.auth_xoauth2(user, await bearer.token(refused=token))
+        await show(await bearer.token(refused=token))
 
 
 async def _envelope(smtp: aiosmtplib.SMTP, message: Message) -> None:

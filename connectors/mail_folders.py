@@ -34,7 +34,7 @@ from imap_tools.errors import ImapToolsError, MailboxLoginError
 
 from connectors.base import ConnectorError, Health, RefusedError, TryLaterError
 from connectors.client import Redactor
-from connectors.oauth import Bearer
+from connectors.oauth import Bearer, oauthbearer
 
 IDLE_S = 240.0  # RFC 2177 allows 29 minutes; many routers forget a quiet connection after five
 POLL_S = 60.0  # for the few servers that have no IDLE
@@ -57,7 +57,7 @@ class Account:
     sent: str = "Sent"
     drafts: str = "Drafts"
     server_files_sent: bool = False  # Gmail and Exchange put a copy into Sent themselves
-    bearer: Bearer | None = None  # logs in with an access token (XOAUTH2) instead of the password
+    bearer: Bearer | None = None  # logs in with an access token (XOAUTH2, OAUTHBEARER) instead of the password
 
     def __repr__(self) -> str:
         """Without the password."""
@@ -151,10 +151,16 @@ class Line:
 
     def _show_token(self, token: str) -> None:
         assert self._box is not None
-        if "AUTH=XOAUTH2" not in self._box.client.capabilities:
-            raise MailboxLoginError(("NO", [b"it takes no OAuth 2 login (XOAUTH2)"]), "OK")
+        account, box = self._account, self._box
         try:
-            self._box.xoauth2(self._account.user, token, initial_folder=None)
+            if "AUTH=XOAUTH2" in box.client.capabilities:
+                box.xoauth2(account.user, token, initial_folder=None)
+            elif "AUTH=OAUTHBEARER" in box.client.capabilities:
+                said = oauthbearer(account.user, account.host, account.port, token)
+                # A second challenge is the server's reason for its no; one byte ends it (RFC 7628, 3.2.3).
+                box.client.authenticate("OAUTHBEARER", lambda challenge: b"\x01" if challenge else said)
+            else:
+                raise MailboxLoginError(("NO", [b"it takes no OAuth 2 login (XOAUTH2, OAUTHBEARER)"]), "OK")
         except imaplib.IMAP4.error as error:
             raise MailboxLoginError(("NO", [str(error).encode()]), "OK") from None
 

@@ -57,7 +57,7 @@ def read(values: Mapping[str, str], workshop: Workshop) -> Wanted:
     address(sender or "you@localhost")
     server = box = None
     bearer = Bearer.of("MAIL", values, workshop)
-    right = values["MAIL_OAUTH_REFRESH_TOKEN"]
+    right = "a token" if bearer else ""
     if host:
         security = _security("SMTP", values, host, values["SMTP_PASSWORD"] or right)
         user, password = values["SMTP_USER"], values["SMTP_PASSWORD"]

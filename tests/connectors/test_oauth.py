@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from connectors import mail_folders
 from connectors.base import OutcomeUnknownError, RefusedError, TryLaterError, Workshop
 from connectors.caldav_calendar import Calendar
 from connectors.mail import Mail
-from connectors.oauth import Bearer
+from connectors.oauth import Bearer, oauthbearer
 from tests.connectors.test_contract import NoFiles, default_values
 from tests.counterparts.imap import dovecot, dovecot_or_skip
 from tests.counterparts.oauth import CLIENT, REFRESH, SECRET, provider
@@ -127,7 +128,7 @@ async def test_a_revoked_refresh_token_is_refused_with_what_to_do_and_without_it
     login.refresh = "another"
     right = bearer(login, workshop)
 
-    with pytest.raises(RefusedError, match="Sign in there anew and set MAIL_OAUTH_REFRESH_TOKEN") as told:
+    with pytest.raises(RefusedError, match="sign-in mail, or set MAIL_OAUTH_REFRESH_TOKEN") as told:
         await right.token()
 
     assert REFRESH not in str(told.value)
@@ -157,8 +158,8 @@ async def test_a_provider_that_is_away_is_tried_later(login, workshop):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"MAIL_OAUTH_URL": ""}, "MAIL_OAUTH_URL and MAIL_OAUTH_CLIENT are needed"),
-        ({"MAIL_OAUTH_CLIENT": ""}, "MAIL_OAUTH_URL and MAIL_OAUTH_CLIENT are needed"),
+        ({"MAIL_OAUTH_URL": ""}, "MAIL_OAUTH_URL .* and MAIL_OAUTH_CLIENT .* are needed"),
+        ({"MAIL_OAUTH_CLIENT": ""}, "MAIL_OAUTH_URL .* and MAIL_OAUTH_CLIENT .* are needed"),
         ({"MAIL_OAUTH_URL": "http://login.example.com/token"}, "in the clear"),
     ],
 )
@@ -322,3 +323,59 @@ async def test_the_calendar_shows_its_token_and_renews_it_when_it_is_turned_down
     assert second.ok
     assert len(login.issued) == 2
     assert set(seen) == set(login.issued)
+
+
+# ── OAUTHBEARER, where there is no XOAUTH2 ────────────────────────────────────────────────────────────────────────
+
+
+async def test_mail_is_sent_by_oauthbearer_where_that_is_all_there_is_and_a_refused_token_is_renewed(login, workshop):
+    async with PostOffice(tokens=login.known, ways=("OAUTHBEARER",)) as post:
+        mail = mailbox(workshop, login, smtp=post.port)
+        await mail.send(**LETTER, key="1")
+        login.revoke()
+        await mail.send(**LETTER, key="2")
+        health = await mail.health()
+        await mail.close()
+
+    assert health.ok
+    assert [taken.user for taken in post.taken] == ["anna@berg.example"] * 2
+    assert len(login.issued) == 2
+
+
+async def test_oauthbearer_that_is_refused_is_a_refusal(login, workshop):
+    async with PostOffice(tokens=lambda token: False, ways=("OAUTHBEARER",)) as post:
+        mail = mailbox(workshop, login, smtp=post.port)
+        with pytest.raises(RefusedError, match="MAIL_OAUTH") as told:
+            await mail.send(**LETTER, key="1")
+        await mail.close()
+
+    assert not post.taken
+    assert all(token not in str(told.value) for token in login.issued)
+
+
+def test_oauthbearer_escapes_what_would_end_the_name():
+    said = oauthbearer("a=b,c@berg.example", "mail.example", 587, "tok")
+    assert said == b"n,a=a=3Db=2Cc@berg.example,\x01host=mail.example\x01port=587\x01auth=Bearer tok\x01\x01"
+
+
+@pytest.mark.imap
+async def test_dovecot_lets_us_in_by_oauthbearer_and_turns_an_unknown_token_down(box, workshop, monkeypatch):
+    login, server = box
+    monkeypatch.setattr(mail_folders.Line, "_connect", without_xoauth2(mail_folders.Line._connect))
+    mail = mailbox(workshop, login, imap=server.port)
+    assert (await mail.health()).ok
+    await mail.draft(**LETTER, key="bearer-1")
+    login.revoke()
+    monkeypatch.setattr(login, "known", lambda token: False)
+    with pytest.raises(RefusedError, match="MAIL_OAUTH"):
+        await mail.draft(**LETTER, key="bearer-2")
+    await mail.close()
+
+
+def without_xoauth2(connect):
+    def connected(line):
+        connect(line)
+        client = line._box.client
+        client.capabilities = tuple(each for each in client.capabilities if each != "AUTH=XOAUTH2")
+
+    return connected

@@ -77,7 +77,8 @@ class PostOffice:
 
     ledger: Path | None = None
     users: dict[str, str] = field(default_factory=dict)  # with users, AUTH is asked for
-    tokens: Callable[[str], bool] | None = None  # with it, XOAUTH2 is offered, and this says whether a token is good
+    tokens: Callable[[str], bool] | None = None  # with it, OAuth 2 is offered, and this says whether a token is good
+    ways: tuple[str, ...] = ("XOAUTH2", "OAUTHBEARER")  # by which a token may be shown
     tls: ssl.SSLContext | None = None  # offers STARTTLS
     utf8: bool = True
     size_max: int = 33_554_432
@@ -178,7 +179,9 @@ class _Session(SMTP):
             auth_require_tls=False,
             auth_required=False,
             authenticator=self._login if post.users else None,
-            auth_exclude_mechanism=() if post.tokens else ("XOAUTH2",),
+            auth_exclude_mechanism=[
+                each for each in ("XOAUTH2", "OAUTHBEARER") if not post.tokens or each not in post.ways
+            ],
             loop=asyncio.get_running_loop(),
         )
 
@@ -264,6 +267,20 @@ class _Keeper:
             server.session.user = user
             return AuthResult(success=True, auth_data=user)
         await server.challenge_auth('{"status":"401","schemes":"bearer"}')
+        return AuthResult(success=False, handled=False)
+
+    async def auth_OAUTHBEARER(self, server, args) -> AuthResult:  # noqa: N802
+        """RFC 7628: who, where and the token between bytes 1; a no gives its reason, and ends with the client's byte 1."""
+        head, *pairs = base64.b64decode(args[1]).decode().split("\x01")
+        facts = dict(pair.partition("=")[::2] for pair in pairs if pair)
+        user, token = head.removeprefix("n,a=").removesuffix(","), facts["auth"].removeprefix("Bearer ")
+        assert pairs[-2:] == ["", ""], "it ends with two bytes 1"
+        assert facts["port"].isdigit()
+        if self.post.tokens(token):
+            server.session.user = user
+            return AuthResult(success=True, auth_data=user)
+        ended = await server.challenge_auth('{"status":"invalid_token"}')
+        assert ended == b"\x01"
         return AuthResult(success=False, handled=False)
 
     async def handle_DATA(self, server, session, envelope) -> str:  # noqa: N802
