@@ -365,7 +365,9 @@ def _recurring(wish: RecurringInvoice, task: Task, desk: Desk) -> Proposal:
     if following is None:
         return Proposal(ask="How often shall I invoice? For example: every month, every first Monday.")
     key = free_key(desk, "schedule", f"invoice-{client.key}")
-    slots = {"client": client.key, "amount": str(amount), "what": wish.what or "Retainer {month}"}
+    what = wish.what or "Retainer"
+    what = what if "{month}" in what else f"{what} {{month}}"  # the period it is for tells one from the next
+    slots = {"client": client.key, "amount": str(amount), "what": what}
     if wish.terms:
         slots["terms"] = str(wish.terms)
     first = day_words(following.date())

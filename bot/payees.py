@@ -77,7 +77,9 @@ def is_wrong_iban(text: str) -> bool:
 
 def of(call: ActionCall, action: Action) -> tuple[Payee, ...]:
     """Return who receives money by this call, each account once; nobody when no money leaves by it."""
-    name = next((str(call.args[p.name]) for p in action.params if p.role is Role.PAYEE_NAME and call.args.get(p.name)), "")
+    name = next(
+        (str(call.args[p.name]) for p in action.params if p.role is Role.PAYEE_NAME and call.args.get(p.name)), ""
+    )
     found = {
         payee.account: payee if payee.name else Payee(_plain(name), payee.account)
         for text in _named(call, action)

@@ -51,12 +51,15 @@ def following_after(rule: str, last: datetime, now: datetime, zone: ZoneInfo) ->
 
 
 def step_of(key: str, data: Mapping[str, Json]) -> Step:
-    """Return the one step that a schedule asks for."""
+    """Return the one step that a schedule asks for; ``{month}`` is that of its period, however late it is served."""
+    period = str(data.get("next") or "")
+    month = f"{datetime.fromisoformat(period):%B %Y}" if period else "{month}"
+    slots = dict(data.get("slots") or {})
     return Step(
         id="s1",
         agent=str(data["agent"]),
         intent=str(data["intent"]),
-        inputs=dict(data.get("slots") or {}),
+        inputs={n: v.replace("{month}", month) if isinstance(v, str) else v for n, v in slots.items()},
         why=f"schedule {key}",
     )
 

@@ -45,6 +45,12 @@ def approve(state: TaskState, event: Pressed, standing: CardState, house: House)
             Delegate(step=opened.step, edits=dict(state.edits.get(event.card, {})), card=event.card),
             Reply(text="Something this stands on has changed since. A fresh card follows; nothing was done."),
         ]
+    free = guards.lower_number(opened.calls, event.card, house)
+    if free:
+        return [
+            Delegate(step=opened.step, edits=dict(state.edits.get(event.card, {})), card=event.card),
+            Reply(text=f"{free} has become free, and numbers leave no gap. A fresh card follows; nothing was done."),
+        ]
     broken = guards.broken_limit(opened.calls, house)
     if broken:
         return [Reply(text=broken)]

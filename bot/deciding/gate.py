@@ -17,7 +17,7 @@ from bot.policy import Verdict
 from bot.state import TaskState
 from memory.events import ActionCall, Choice, Ended, GrantUsed, MessageReceived, Planned, Proposed
 
-REDRAFTS_MAX = 8  # a number two drafts fight over must not become an endless loop
+REDRAFTS_MAX = 50  # as many drafts may want the same number at once; more is an endless loop
 STEPS_MAX = 12  # of one plan
 
 

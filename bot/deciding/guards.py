@@ -75,6 +75,16 @@ def stale(calls: Iterable[ActionCall], card: str, house: House) -> bool:
     return False
 
 
+def lower_number(calls: Iterable[ActionCall], card: str, house: House) -> str:
+    """Return a lower number of the same series that was given back since, "" when these calls leave no gap below them."""
+    for need in (need for call in calls for need in call.needs if need.startswith("number:")):
+        _, kind, number = need.split(":", 2)
+        free = house.ledgers.next_number(kind, number.rpartition("-")[0], card=card)
+        if (len(free), free) < (len(number), number):
+            return free
+    return ""
+
+
 def broken_limit(calls: Iterable[ActionCall], house: House, *, apart: str = "") -> str:
     """Return which limit these calls would break together, in words; ``apart`` is the effect they already are."""
     own: dict[tuple[Limit, str, str], Decimal] = {}  # what the calls before it on the same card take

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -28,6 +29,7 @@ from bot.policy import (
     zone_of,
 )
 from bot.testing import PaperService
+from connectors.base import Risk
 from memory.events import ActionCall, Actor, Granted
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -212,6 +214,11 @@ def test_a_limit_is_broken_by_a_cent_and_not_before() -> None:
     [
         (Limit(Decimal(5), "EUR", days=7), "at most 5 EUR in 7 days"),
         (Limit(Decimal(5), "EUR", client="*"), "at most 5 EUR in 1 day per client"),
+        (Limit(Decimal(5), "EUR", payee="*"), "at most 5 EUR in 1 day per payee"),
+        (
+            Limit(Decimal(5), "EUR", payee="DE89370400440532013000"),
+            "at most 5 EUR in 1 day to DE89 3704 0044 0532 0130 00",
+        ),
         (Limit(Decimal(5), "EUR", client="acme", action="stripe"), "at most 5 EUR in 1 day for acme through stripe"),
     ],
 )
@@ -251,6 +258,39 @@ def test_an_empty_file_is_the_careful_defaults() -> None:
     policy = parse({})
     assert policy == Policy()
     assert (policy.delay, policy.on_expiry, policy.quiet, policy.rules) == (timedelta(seconds=10), "cancel", None, ())
+    days = {risk: span.days for risk, span in policy.expiry.items()}
+    assert days == {"reversible": 7, "outside": 7, "money": 14}
+    assert (policy.remind_before, policy.digest_at, policy.automatic_per_thread) == (timedelta(hours=12), time(8), 3)
+
+
+@pytest.mark.parametrize(
+    ("payee", "known"),
+    [
+        ("*", "*"),
+        ("DE89 3704 0044 0532 0130 00", "DE89370400440532013000"),
+        ("Hetzner Online GmbH", "hetzner online"),
+        ("Hetzner <de89370400440532013000>", "DE89370400440532013000"),
+        ("!!", "!!"),
+    ],
+)
+def test_a_limit_names_its_payee_as_payments_are_compared(payee: str, known: str) -> None:
+    (limit,) = parse({"limits": [{"amount": "0.00 EUR", "payee": payee, "days": 3660}]}).limits
+    assert limit == Limit(Decimal(0), "EUR", 3660, payee=known)
+
+
+@pytest.mark.parametrize("new", ["ask", "second_channel", "never"])
+def test_what_a_first_payment_needs_is_one_word(new: str) -> None:
+    assert parse({"payees": {"new": new}}).new_payee == new
+    assert parse({"payees": {}}).new_payee == parse({}).new_payee == "ask"
+
+
+def test_a_tool_of_somebody_elses_asks_whatever_it_says_of_itself() -> None:
+    for risk, wanted in ((Risk.REVERSIBLE, "ask"), (Risk.OUTSIDE, "ask"), (Risk.READS, "do")):
+        action = replace(PAPER["paper.send"], name="mcp.notes.add", risk=risk)
+        verdict = judge(call("", name="mcp.notes.add"), action, Policy())
+        assert verdict.ruling == wanted
+        assert ("another server's tool" in verdict.rule) is (wanted == "ask")
+    assert judge(call("", name="x.y"), replace(PAPER["paper.send"], risk=Risk.REVERSIBLE), Policy()).ruling == "do"
 
 
 def test_every_word_of_a_file_is_read() -> None:
@@ -299,6 +339,16 @@ def test_every_word_of_a_file_is_read() -> None:
         ({"rules": [{"action": "x", "then": "ask", "earned": 5}]}, "earned is how many"),
         ({"limits": [{"days": 1}]}, "limit 1 needs an amount"),
         ({"limits": [{"amount": "1 EUR", "per": "day"}]}, "limit 1 needs an amount"),
+        ({"limits": [{"amount": "1 EUR", "days": 0}]}, "days is a whole number from 1 to 3660, not 0"),
+        ({"limits": [{"amount": "1 EUR", "days": 3661}]}, "not 3661"),
+        ({"limits": [{"amount": "1 EUR", "days": "7"}]}, "not '7'"),
+        ({"limits": [{"amount": "1 EUR", "days": True}]}, "not True"),
+        ({"limits": [{"amount": "1 EUR", "payee": ""}]}, "'' is nobody who could be paid"),
+        ({"limits": [{"amount": "1 EUR", "payee": 7}]}, "7 is nobody who could be paid"),
+        ({"limits": [{"amount": "1 EUR", "payee": "DE88 3704 0044 0532 0130 00"}]}, "check digits fit"),
+        ({"payees": {"new": "do"}}, "never silent"),
+        ({"payees": {"old": "ask"}}, "never silent"),
+        ({"payees": {"new": "ask", "old": "ask"}}, "never silent"),
         ({"cards": {"expire": {"mail": "7d"}}}, "'mail' is not one of"),
         ({"cards": {"on_expiry": "yes"}}, "never yes"),
         ({"undo": {"window": "10"}}, "is not a span"),

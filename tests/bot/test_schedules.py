@@ -27,6 +27,17 @@ def fired(house: PaperHouse) -> list[str]:
     ]
 
 
+def test_a_period_that_is_served_late_is_invoiced_for_its_own_month() -> None:
+    data = {
+        "agent": "billing",
+        "intent": "invoice",
+        "slots": {"what": "Retainer {month}", "n": 1},
+        "next": "2026-03-28T09:00:00+01:00",
+    }
+    assert schedules.step_of("x", data).inputs == {"what": "Retainer March 2026", "n": 1}
+    assert schedules.step_of("x", {**data, "next": ""}).inputs["what"] == "Retainer {month}"
+
+
 async def test_a_recurring_invoice_comes_as_a_card_each_month_and_once(house: PaperHouse) -> None:
     await house.operator("invoice Acme 1,200 every month")
     assert len(standing(house, "schedule")) == 1

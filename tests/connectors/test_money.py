@@ -9,11 +9,26 @@ import pytest
 from beancount import loader
 from beancount.core import realization
 
+from bot.deciding import guards
 from bot.testing import PaperHouse
 from memory import journals
 from memory.archive import export
+from tests.torture.bare import broken
 
-WORK = ("workshop", "logo", "audit", "website", "training", "report")
+WORK = (
+    "workshop",
+    "logo",
+    "audit",
+    "website",
+    "training",
+    "report",
+    "poster",
+    "review",
+    "survey",
+    "manual",
+    "banner",
+    "film",
+)
 
 
 @pytest.fixture
@@ -126,6 +141,37 @@ async def test_numbers_have_no_gap_and_no_double_when_many_invoices_are_asked_fo
 
     assert len(numbers) == len(WORK), house.transcript()
     assert numbers == list(range(1, len(WORK) + 1))
+
+
+async def three_drafts(house):
+    """Three invoices wait as 2026-0001 to 2026-0003, and the first is not wanted."""
+    for each, work in enumerate(WORK[:3]):
+        await house.operator(f"invoice Acme {100 + each} for the {work}")
+    first, second, third = house.channel.cards
+    await house.press("Reject", first)
+    return second, third
+
+
+def issued(house):
+    return sorted(set(re.findall(r"Invoice (2026-\d{4}) over", " ".join(house.channel.words))))
+
+
+async def test_a_number_that_is_given_back_leaves_no_gap_below_what_is_issued(house):
+    second, third = await three_drafts(house)
+    assert "2026-0001 has become free" in await house.press("Approve", third)
+    assert [row.value for row in house.card(third).rows if row.label == "Number"] == ["2026-0001"]
+    assert await house.press("Approve", third) == "Approved."
+    assert await house.press("Approve", second) == "Approved."
+    await house.later(seconds=30)
+    assert issued(house) == ["2026-0001", "2026-0002"]
+
+
+async def test_twin_without_the_look_below_a_gap_is_left(house):
+    with broken(guards, "lower_number", lambda calls, card, house: ""):
+        _, third = await three_drafts(house)
+        assert await house.press("Approve", third) == "Approved."
+    await house.later(seconds=30)
+    assert issued(house) == ["2026-0003"]
 
 
 class Row:
