@@ -92,10 +92,11 @@ recipients = Table(
 payees = Table(
     "payees",
     metadata,
+    # Keys first: SQLite 3.40's integrity check takes other orders of a table without rowid for damage.
     Column("account", Text, nullable=False),
+    Column("effect", Text, nullable=False),
     Column("name", Text, nullable=False),  # as it is compared; "" where only the account is known
     Column("words", Text, nullable=False),  # as it was shown
-    Column("effect", Text, nullable=False),
     PrimaryKeyConstraint("account", "effect"),
     Index("payees_name", "name"),
     sqlite_with_rowid=False,
