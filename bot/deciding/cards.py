@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from bot import approvals
 from bot.agreement import Agreement
+from bot.confidence import confidence
 from bot.deciding import learning, progress, verdicts
 from bot.deciding.house import CLOCK, House
 from bot.deciding.saying import RESTED, mend, say, show_card
@@ -27,6 +28,14 @@ def drawn(
     """Return the card for a draft: a first revision, or the next one of `event.card` with what is different."""
     before = state.cards.get(event.card)
     card = event.card or f"{state.id}.{len(state.cards) + 1}"
+    warnings = (*verdicts.doubts(calls, house), *event.warnings)
+    sure = confidence(
+        event.confidence_pct,
+        reader=state.understood.tier if state.understood else "",
+        read_pct=state.understood.confidence_pct if state.understood else 0,
+        agreement=_agreement(calls, house),
+        warnings=len(warnings),
+    )
     return CardOpened(
         card=card,
         revision=before.opened.revision + 1 if before else 1,
@@ -42,10 +51,10 @@ def drawn(
         no_return="; ".join(
             dict.fromkeys(house.actions[call.name].no_return for call in calls if house.actions[call.name].no_return)
         ),
-        confidence_pct=event.confidence_pct,
-        reasons=(*event.reasons, *learning.told(state, event, house), *_evidence(calls, house)),
+        confidence_pct=sure.pct,
+        reasons=(*event.reasons, *learning.told(state, event, house), *sure.reasons),
         sources=event.sources,
-        warnings=(*verdicts.doubts(calls, house), *event.warnings),
+        warnings=warnings,
         changes=approvals.changes(before.opened.calls, calls, house.actions) if before else (),
         files=event.files or approvals.attachments_of(calls),
         newcomers=newcomers,
@@ -53,11 +62,10 @@ def drawn(
     )
 
 
-def _evidence(calls: Iterable[ActionCall], house: House) -> tuple[str, ...]:
-    """Return what earlier decisions on the same action and client say, the least agreed with: one line."""
+def _agreement(calls: Iterable[ActionCall], house: House) -> Agreement:
+    """Return what earlier decisions on the same action and client say, the least agreed with."""
     found = [verdicts.agreement(call, house) for call in calls if call.client]
-    weakest = min(found, key=lambda each: (each.streak, each.unchanged), default=Agreement())
-    return (weakest.words,) if weakest.words else ()
+    return min(found, key=lambda each: (each.streak, each.unchanged), default=Agreement())
 
 
 def opened(state: TaskState, event: CardOpened, house: House) -> list[Effect]:
