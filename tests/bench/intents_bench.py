@@ -1,13 +1,16 @@
 """Understanding on the labelled set of 600 operator messages, beside semantic-router with the same embedding model.
 
 Run with ``python -m tests.bench.intents_bench MODEL`` (the folder of ``python -m memory.embed``); ``--part dev`` while
-tuning, the held-out half is the default. semantic-router 1.1.1 is measured when it can be imported.
+tuning, the held-out half is the default. semantic-router 1.1.1 is measured beside it where ``make bench`` has set up the
+peers' environment.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,6 +35,8 @@ CLIENTS = [
     ("quill", "Quill Press"), ("sunrise", "Sunrise Yoga"), ("bramble", "Bramble Books"), ("hofmann", "Hofmann Bau"),
 ]  # fmt: skip
 REFUSED_SHARE = 0.05
+PEERS = Path(__file__).parents[2] / ".venv" / "peers" / "bin" / "python"
+PEER = Path(__file__).parent / "peers" / "semantic_router_routes.py"
 
 
 @dataclass(frozen=True)
@@ -161,48 +166,45 @@ def _show(understanding: Understanding, pairs: Sequence[tuple[Labelled, Reading]
             print(f"SPLIT {m.intent:16} {m.text!r} → {r.rest}")
 
 
-def semantic_router(understanding: Understanding, embedder: Any, part: str) -> dict[str, float]:
-    """The same sentences and vectors in semantic-router 1.1.1, in the way of adding up that does best on the dev half."""
-    from semantic_router import IndexedRouter, Route
-    from semantic_router.encoders import DenseEncoder
+def semantic_router(understanding: Understanding, embedder: Any, part: str, python: Path) -> dict[str, float]:
+    """The same sentences and vectors in semantic-router 1.1.1, in the way of adding up that does best on the dev half.
 
-    class Encoder(DenseEncoder):
-        name: str = "minilm"
-
-        def __call__(self, docs: list[Any]) -> list[list[float]]:
-            return [list(map(float, row)) for row in embedder.embed(list(docs))]
-
-        async def acall(self, docs: list[Any]) -> list[list[float]]:
-            return self(docs)
-
-    routes = [Route(name=name, utterances=understanding.sentences(name)) for name in understanding.intents]
-    found = []
-    for way in ("mean", "max", "sum"):
-        router = IndexedRouter(encoder=Encoder(), routes=routes, aggregation=way, top_k=10)
-        found.append((_their_figures(router, "dev")["right intent"], way, router))
-    _, way, router = max(found, key=lambda each: each[0])
+    It runs in the peers' environment on vectors that are made here; what it took to make them counts as its own.
+    """
+    routes = {name: understanding.sentences(name) for name in understanding.intents}
+    asked = {each: [message.text for message in messages(each)] for each in {"dev", part}}
+    texts = sorted({text for found in (*routes.values(), *asked.values()) for text in found})
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        np.save(folder / "vectors.npy", embedder.embed(texts))
+        (folder / "texts.json").write_text(json.dumps(texts))
+        (folder / "asked.json").write_text(json.dumps({"routes": routes, "parts": asked}))
+        subprocess.run([python, PEER, folder], check=True)
+        answered = json.loads((folder / "answered.json").read_text())
+    way = max(answered, key=lambda each: _their_figures(answered[each]["dev"], "dev")["right intent"])
     print(f"semantic-router adds up by {way!r}")
-    return _their_figures(router, part)
+    embedding = []
+    for text in asked[part]:
+        start = time.thread_time()
+        embedder.embed([text])
+        embedding.append(1000 * (time.thread_time() - start))
+    theirs = answered[way][part]
+    theirs["cpu_ms"] = [routed + made for routed, made in zip(theirs["cpu_ms"], embedding, strict=True)]
+    return _their_figures(theirs, part)
 
 
-def _their_figures(router: Any, part: str) -> dict[str, float]:
-    rows = messages(part)
-    answers, cpu = [], []
-    for message in rows:
-        start = time.process_time()
-        answers.append(router(message.text, limit=3))
-        cpu.append(1000 * (time.process_time() - start))
-    pairs = list(zip(rows, answers, strict=True))
-    inside = [(m, a) for m, a in pairs if m.intent != "oos"]
-    threshold = float(np.quantile([a[0].confidence if a else 0.0 for _, a in inside], REFUSED_SHARE))
+def _their_figures(answered: dict[str, Any], part: str) -> dict[str, float]:
+    pairs = list(zip(messages(part), answered["found"], strict=True))
+    inside = [(m, found) for m, found in pairs if m.intent != "oos"]
+    threshold = float(np.quantile([found[0][1] if found else 0.0 for _, found in inside], REFUSED_SHARE))
     figures = {
-        "right intent": sum(bool(a) and a[0].name == m.intent for m, a in inside) / len(inside),
-        "among the top three": sum(m.intent in [each.name for each in a] for m, a in inside) / len(inside),
-        "CPU ms p50": float(np.quantile(cpu, 0.5)),
-        "CPU ms p99": float(np.quantile(cpu, 0.99)),
+        "right intent": sum(bool(found) and found[0][0] == m.intent for m, found in inside) / len(inside),
+        "among the top three": sum(m.intent in [name for name, _ in found] for m, found in inside) / len(inside),
+        "CPU ms p50": float(np.quantile(answered["cpu_ms"], 0.5)),
+        "CPU ms p99": float(np.quantile(answered["cpu_ms"], 0.99)),
     }
     for kind in ("far", "near"):
-        outs = [a[0].confidence if a else 0.0 for m, a in pairs if m.kind == kind]
+        outs = [found[0][1] if found else 0.0 for m, found in pairs if m.kind == kind]
         figures[f"out of scope {kind}: caught at 5 % refused"] = sum(score < threshold for score in outs) / len(outs)
     return figures
 
@@ -213,6 +215,7 @@ def main() -> None:
         "model", type=Path, nargs="?", help="folder of the exported embedding model; without: words alone"
     )
     parser.add_argument("--part", default="held_out", choices=("dev", "second", "third", "held_out"))
+    parser.add_argument("--peers", type=Path, default=PEERS, help="python with semantic-router")
     parser.add_argument("--show", action="store_true", help="print every miss")
     args = parser.parse_args()
     from memory import embed
@@ -224,11 +227,10 @@ def main() -> None:
     print(f"trained in {time.perf_counter() - start:.1f} s, {len(understanding.intents)} intents")
     ours = evaluate(understanding, args.part, show=args.show)
     theirs: dict[str, float] = {}
-    if embedder is not None:
-        try:
-            theirs = semantic_router(understanding, embedder, args.part)
-        except ImportError as error:
-            print(f"semantic-router is not installed here ({error}).")
+    if embedder is not None and args.peers.exists():
+        theirs = semantic_router(understanding, embedder, args.part, args.peers)
+    else:
+        print(f"semantic-router is left out: no model, or no {args.peers} (make bench sets it up).")
     print(f"{'':42}{'soloist':>10}{'semantic-router':>18}")
     for name, value in ours.items():
         print(f"{name:42}{value:>10.3f}{theirs[name]:>18.3f}" if name in theirs else f"{name:42}{value:>10.3f}")

@@ -114,12 +114,27 @@ async def daily(house: PaperHouse) -> None:
     await house.operator("what is stuck?")
 
 
+async def goals(house: PaperHouse) -> None:
+    await house.operator("invoice Acme 100 for the logo")
+    await approve(house)
+    await house.operator("if Acme has not paid by 20 March, remind them and tell me")
+    await house.operator("go")
+    await house.later(days=19)
+    await approve(house)
+    await house.operator(
+        "first send Acme a proposal for the relaunch, 4,500 EUR, then remind me to call Anna on Friday"
+    )
+    await house.operator("go")
+    await approve(house)
+
+
 STORIES: dict[str, Callable[[PaperHouse], Awaitable[None]]] = {
     "consultant": consultant,
     "onboarding": onboarding,
     "triage": triage,
     "content": content,
     "a day's small things": daily,
+    "goals with an if": goals,
 }
 
 
