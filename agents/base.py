@@ -63,6 +63,7 @@ class Intent(BaseModel):
     patterns: ClassVar[tuple[str, ...]] = ()  # templates with ``{slot}``; exact, tried before the classifier
     command: ClassVar[str] = ""  # ``"invoice"``: also reachable as /invoice
     asks: ClassVar[Mapping[str, str]] = {}  # slot → the question when it is missing
+    at_once: ClassVar[bool] = False  # answered from our own books alone: asked before the task has its number
     verbatim: ClassVar[frozenset[str]] = frozenset()  # slots a model's plan may only fill with the operator's own words
 
     @classmethod

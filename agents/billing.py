@@ -309,6 +309,7 @@ class Revenue(Intent):
         "revenue from {client}",
         "revenue from {client} {period}",
     )
+    at_once: ClassVar[bool] = True
     command: ClassVar[str] = "revenue"
 
     period: Period | None = None

@@ -104,6 +104,7 @@ class Unpaid(Intent):
         "did {client} pay yet",
         "what's outstanding",
     )
+    at_once: ClassVar[bool] = True
     command: ClassVar[str] = "unpaid"
 
     client: ClientName | None = None

@@ -21,18 +21,22 @@ from sqlalchemy import Table
 from bot.channels.base import NotWrittenError
 from bot.conductor import decide
 from bot.deciding.house import House
-from bot.effects import Close, Effect, Lasting, Record, Reply, Tally, Understand, Wake, pack
+from bot.effects import Close, Effect, Lasting, Record, Reply, Tally, Wake, pack
 from bot.policy import grants_in_force
 from bot.staff import Catalogue, Staff
 from bot.state import TaskState, believe, reserved, rows, with_event, with_orders
 from memory.database import StorageError
-from memory.events import Actor, CardOpened, Event, Said, Understood
+from memory.events import Actor, CardOpened, Event, Said
 from memory.line import GENESIS, Line, Ordered, OrderRow, stamp
 from memory.log import HOUSE, Tx
 from memory.projections import BY_NAME, Books, reservations
 
 STEPS_PER_EVENT_MAX = 200  # a conductor bug must not become an endless bill
 STATES_KEPT = 4096  # beliefs in memory; the rest is folded again when it is needed
+
+
+Ready = Callable[[TaskState, Lasting], tuple[Event, str] | None]
+"""A task as it stands in the transaction, an order it gave → the event that answers it and whose word that is, or None."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Chronicle:
         event: Event,
         actor: str,
         *,
-        understood: Understood | None = None,
+        ready: Ready | None = None,
     ) -> Outcome:
         """Let an input begin a task, once for its (platform, account, event id); returns when it is on disk.
 
@@ -74,7 +78,7 @@ class Chronicle:
             platform, account, event_id: Whose it is, and its own id there.
             event: What came in.
             actor: Who.
-            understood: What the words mean, where that was clear at a glance: it is written in the same transaction.
+            ready: Answers the orders it gives where that can be done at once: they are written in the same transaction.
 
         Raises:
             NotWrittenError: It could not be put on disk.
@@ -86,20 +90,20 @@ class Chronicle:
             if not fresh:
                 return Outcome(task, fresh=False)
             outcome = self.advance(tx, task, event, actor=actor, cause=event_id)
-            return outcome if understood is None else self._understand(tx, outcome, understood)
+            return outcome if ready is None else self._answered(tx, outcome, ready)
 
         return await self.write(work)
 
-    def _understand(self, tx: Tx, outcome: Outcome, understood: Understood) -> Outcome:
-        """Answer the order to understand in the transaction that gave it."""
+    def _answered(self, tx: Tx, outcome: Outcome, ready: Ready) -> Outcome:
+        """Answer what can be answered at once, and what follows from it, in the transaction that ordered it."""
         for key, order in outcome.orders:
-            if isinstance(order, Understand):
-                answer = msgspec.structs.replace(understood, order=key)
-                more = self.advance(tx, outcome.task, answer, actor="soloist", cause=key)
+            answer = ready(self.states[outcome.task], order)
+            if answer is not None:
+                event = msgspec.structs.replace(answer[0], order=key)
+                more = self.advance(tx, outcome.task, event, actor=answer[1], cause=key)
                 left = tuple(each for each in outcome.orders if each[0] != key)
-                return Outcome(
-                    outcome.task, outcome.lines + more.lines, left + more.orders, outcome.replies + more.replies
-                )
+                lines, replies = outcome.lines + more.lines, outcome.replies + more.replies
+                return self._answered(tx, Outcome(outcome.task, lines, left + more.orders, replies), ready)
         return outcome
 
     async def write(self, work: Callable[[Tx], Outcome]) -> Outcome:

@@ -123,8 +123,7 @@ class Conversation:
             yield Before(intent, self._slots(said, intent, scene), said.heard.text, _card(said), asked)
 
     def _heard(self, state: TaskState, now: datetime) -> Iterator[int]:
-        with self._database.read() as connection:
-            rows = _NEWEST.run(connection, {"task": state.id}).all()
+        rows = self._database.look_up(_NEWEST, {"task": state.id})
         mine = (row.task for row in rows if _here(self._state(row.task), state.place, now))
         for task, _ in zip(mine, range(LOOK_BACK), strict=False):
             yield task

@@ -48,6 +48,19 @@ class Delegation:
         """Have a step worked on; the proposal is an event."""
         state = self._chronicle.state(task)
         step = next(step for step in (state.planned.steps if state.planned else ()) if step.id == order.step)
+        proposed = await self.proposed(state, step, order, self._writing(task, key))
+        event = msgspec.structs.replace(proposed, order=key)
+        await self._chronicle.answer(task, event, actor=f"agent:{proposed.agent}")
+
+    async def proposed(self, state: TaskState, step: Step, order: Delegate, stream: Stream | None = None) -> Proposed:
+        """Return what an agent proposes for a step; its ``order`` is filled in later.
+
+        Args:
+            state: The task; one without a number is not written down yet (`bot.foresight`).
+            step: What is to be done.
+            order: What was said about it: guidance, edits.
+            stream: Shows a model's words while they are written.
+        """
         # Whose an intent is may have changed since the plan was made; a plan that waited goes on with today's agents.
         name = self._catalogue.owners.get(step.intent, step.agent)
         agent = self._staff.agents[name]
@@ -63,10 +76,7 @@ class Delegation:
             work = self._work(state, step, order, edits)
         except ValueError as error:
             text = f"I cannot use that: {_plain(error)}"
-            await self._chronicle.answer(
-                task, Proposed(order=key, step=step.id, agent=name, problem=text, card=order.card)
-            )
-            return
+            return Proposed(order="", step=step.id, agent=name, problem=text, card=order.card)
         thoughts: list[Thought] = []
         desk = WorkDesk(
             now=self._staff.now(),
@@ -78,16 +88,16 @@ class Delegation:
             connectors=self._staff.connectors,
             recall_with=self._staff.recall or recall_nothing,
             think_with=_noting(self._staff.think or no_model, thoughts),
-            task=str(task),
+            task=work.id,
             agent=name,
             origin=state.origin,
             card=order.card,
             playbooks=self._staff.playbooks,
-            stream=self._writing(task, key),
+            stream=stream,
         )
         proposal, warnings = await _checked(agent, work, desk, thoughts)
-        event = Proposed(
-            order=key,
+        return Proposed(
+            order="",
             step=step.id,
             agent=name,
             say=proposal.say,
@@ -106,7 +116,6 @@ class Delegation:
             card=order.card,
             remember=tuple(dict(record) for record in proposal.remember),
         )
-        await self._chronicle.answer(task, event, actor=f"agent:{name}")
 
     def _work(self, state: TaskState, step: Step, order: Delegate, edits: Mapping[str, Json]) -> Task:
         heard = state.heard
@@ -117,7 +126,7 @@ class Delegation:
             intent = self._catalogue.intents[step.intent][1].model_validate(_resolved(step, state))
         before = state.cards.get(order.card)
         return Task(
-            id=str(state.id),
+            id=str(state.id or ""),
             step=step.id,
             intent=intent,
             text=heard.text if isinstance(heard, MessageReceived) else "",

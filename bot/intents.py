@@ -39,7 +39,7 @@ from bot.reading.router import NOBODY, Embedder, Guess, Router, Sample, stamp
 from bot.reading.sayings import NOBODYS, SAYINGS
 from bot.reading.slotkinds import WIDER, slots_of
 from bot.reading.split import PARTS_MAX, cuts, spelled_out
-from bot.reading.templates import Coded, Template, coded, fits, templates
+from bot.reading.templates import Coded, Shelf, Template, coded, fits, templates
 from memory import events
 from memory.events import Choice, Json, Understood
 
@@ -179,6 +179,7 @@ class Understanding:
         self.intents: dict[str, type[Intent]] = {intent.id(): intent for intent in intents}
         self._commands = {name: i for i in self.intents.values() for name in filter(None, (i.command, i.id()))}
         self._templates = templates(self.intents.values())
+        self._shelf = Shelf.of(self._templates)
         self._phrases = Phrasebook(phrases)
         self._offered: dict[str, set[str]] = {}  # a sentence that was asked about → what its buttons offered
         self._keep = keep
@@ -573,7 +574,7 @@ class Understanding:
 
     def _templated(self, text: str, scene: Scene) -> tuple[Template, dict[str, str]] | None:
         message = scene.coded(text)
-        for template in self._templates:
+        for template in self._shelf.might_fit(message):
             words = fits(template, message)
             if words is not None:
                 return template, words

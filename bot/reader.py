@@ -169,9 +169,7 @@ class WordReader:
 
     def _waiting(self, state: TaskState) -> Waiting | None:
         """Return the plan or the step of a plan that waits for an answer in this conversation, the newest first."""
-        with self._database.read() as connection:
-            newest = _NEWEST.run(connection, {"task": state.id, "kind": "said"}).all()
-        for row in newest:
+        for row in self._database.look_up(_NEWEST, {"task": state.id, "kind": "said"}):
             before = self._state(row.task)
             said = before.said.get(row.ref)
             if said is None or not _same(before.place, state.place):

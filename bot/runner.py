@@ -41,6 +41,7 @@ from bot.effects import (
 )
 from bot.epoch import begin_epoch
 from bot.executor import Executor
+from bot.foresight import Foresight
 from bot.liaison import Liaison
 from bot.remembering import RememberError
 from bot.staff import Catalogue, Staff
@@ -87,6 +88,7 @@ class Runner:
         self.courier = Courier(staff, self.catalogue, self.chronicle)
         self.executor = Executor(staff, self.catalogue, self.chronicle)
         self.delegation = Delegation(staff, self.catalogue, self.chronicle, self.courier.writing)
+        self._foresight = Foresight(staff, self.catalogue, self.delegation)
         self._liaison = Liaison(staff, self.chronicle)
         self._timekeeper = Timekeeper(staff, self.chronicle)
         self._group: asyncio.TaskGroup | None = None
@@ -121,19 +123,9 @@ class Runner:
         card = reply_to if _CARD.fullmatch(reply_to) else ""
         event = MessageReceived(text=writable(text), actor=actor, place=place, files=files, reply_to=card)
         outcome = await self.chronicle.enter(
-            actor.platform, actor.account, event_id, event, name_of(actor), understood=self._glance(event)
+            actor.platform, actor.account, event_id, event, name_of(actor), ready=self._foresight.of(event)
         )
         return str(outcome.task)
-
-    def _glance(self, heard: MessageReceived) -> Understood | None:
-        """Return what the words mean where that is clear at once; whatever else it is, they are written down first."""
-        if self._staff.glance is None or heard.files or heard.reply_to:
-            return None
-        try:
-            return self._staff.glance(heard, self._staff.now())
-        except Exception:
-            log.exception("A message could not be read at a glance; it is read again when it is on disk.")
-            return None
 
     async def pressed(
         self,
@@ -275,14 +267,14 @@ class Runner:
 
     def dispatch(self, outcome: Outcome) -> None:
         """See to what a unit of work ordered, now that it is on disk."""
-        self.courier.push(outcome)
-        if self._staff.seen is not None and outcome.lines:
-            self._staff.seen(outcome.lines)
         for key, order in outcome.orders:
             if isinstance(order, Wake):
                 self._timekeeper.alarm.set()
             else:
                 self._launch(outcome.task, key, order)
+        self.courier.push(outcome)
+        if self._staff.seen is not None and outcome.lines:
+            self._staff.seen(outcome.lines)
         if outcome.also is not None:
             self.dispatch(outcome.also)
 

@@ -21,7 +21,8 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,8 @@ from typing import Any, Self, TypeVar
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, QueuePool
+
+from memory.prepared import Prepared, Rows
 
 T = TypeVar("T")
 
@@ -91,6 +94,7 @@ class Database:
         self.after_commit: list[Callable[[], None]] = []
         self.after_rollback: list[Callable[[], None]] = []
         self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
+        self._idle: deque[Connection] = deque()  # readers' connections between two reads
         self._writing: Connection | None = None  # the writer's own, kept open: opening one costs as much as a commit
         self._thread = threading.Thread(target=self._write_loop, name="soloist-writer", daemon=True)
         self._thread.start()
@@ -157,9 +161,35 @@ class Database:
         Raises:
             StorageError: The file is gone or damaged.
         """
+        with self._borrowed() as connection:
+            yield connection
+            connection.rollback()  # the snapshot is over
+
+    def look_up(self, statement: Prepared, values: Mapping[str, Any]) -> Rows:
+        """Run one statement that reads, alone: half the cost of a snapshot for several.
+
+        Raises:
+            StorageError: The file is gone or damaged.
+        """
+        with self._borrowed() as connection:
+            return statement.alone(connection, values)
+
+    @contextlib.contextmanager
+    def _borrowed(self) -> Iterator[Connection]:
         try:
-            with self.engine.connect() as connection:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = self.engine.connect()
+            try:
                 yield connection
+            except BaseException:
+                connection.close()
+                raise
+            if len(self._idle) < READERS_MAX and not self._closed:
+                self._idle.append(connection)
+            else:
+                connection.close()
         except (DBAPIError, self._driver_error) as error:
             raise StorageError(explain(error, self.where)) from error
 
@@ -193,6 +223,8 @@ class Database:
         self._closed = True
         self._queue.put(None)
         self._thread.join()
+        while self._idle:
+            self._idle.pop().close()
         self.engine.dispose()
         if self._lock is not None:
             os.close(self._lock)

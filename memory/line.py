@@ -5,9 +5,9 @@ Values only; ``memory/log.py`` writes and reads them.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from memory.events import Happening
 GENESIS = hashlib.sha256(b"soloist/1").digest()
 
 
+@functools.lru_cache(maxsize=16)  # all lines of a unit of work have the same time
 def stamp(moment: datetime) -> str:
     """Aware time → fixed-width UTC text that sorts as time: ``2026-03-02T09:12:00.000000Z``."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -47,8 +48,7 @@ class Ordered(msgspec.Struct, frozen=True, array_like=True):
 NOTHING_ORDERED = msgspec.json.encode(Ordered()).decode()
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """One event in its place in history."""
 
     task: int
@@ -64,11 +64,8 @@ class Line:
 
 def link(before: bytes, row: Mapping[str, Any]) -> bytes:
     """Return the hash of a line: SHA-256 over the hash before it, its place and time, and the seal of its words."""
-    digest = hashlib.sha256(before)
-    for column in ("task", "seq", "n", "type", "at"):
-        _feed(digest, str(row[column]).encode())
-    _feed(digest, seal(row))
-    return digest.digest()
+    placed = [_fed(str(row[column]).encode()) for column in ("task", "seq", "n", "type", "at")]
+    return hashlib.sha256(b"".join([before, *placed, _fed(seal(row))])).digest()
 
 
 SALT_BYTES, SEAL_BYTES = 16, 32
@@ -83,11 +80,9 @@ def seal(row: Mapping[str, Any]) -> bytes:
     salt = bytes(row["salt"])
     if len(salt) == SEAL_BYTES:
         return salt
-    digest = hashlib.sha256(salt)
-    for column in ("actor", "cause", "body", "orders"):
-        _feed(digest, str(row[column]).encode())
-    return digest.digest()
+    words = [_fed(str(row[column]).encode()) for column in ("actor", "cause", "body", "orders")]
+    return hashlib.sha256(b"".join([salt, *words])).digest()
 
 
-def _feed(digest: Any, value: bytes) -> None:
-    digest.update(len(value).to_bytes(4, "big") + value)
+def _fed(value: bytes) -> bytes:
+    return len(value).to_bytes(4, "big") + value

@@ -74,7 +74,17 @@ class Prepared:
 
     def run(self, connection: Connection, values: Mapping[str, Any]) -> Rows:
         """Run it once and return what it found."""
-        cursor = self._cursor(connection)
+        return self._found(self._cursor(connection), values)
+
+    def alone(self, connection: Connection, values: Mapping[str, Any]) -> Rows:
+        """Run it once outside of any transaction, and return what it found."""
+        self._compile(connection)
+        driver = connection.connection
+        found = self._found(driver.cursor(), values)
+        driver.rollback()  # where the driver began a transaction by itself
+        return found
+
+    def _found(self, cursor: Any, values: Mapping[str, Any]) -> Rows:
         cursor.execute(self._sql, self._bind(values))
         if self._row is None:
             row: Any = namedtuple("Row", [name for name, *_ in cursor.description], rename=True)  # type: ignore[misc]  # noqa: PYI024 - by the query

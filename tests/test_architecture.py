@@ -109,6 +109,7 @@ FLOORS = (
     ("keeper", "papers", "staff", "writing"),
     ("chronicle",),
     ("courier", "delegation", "epoch", "executor", "liaison", "timekeeper"),
+    ("foresight",),
     ("librarian", "runner", "switchboard"),
     ("wiring", "mcp_server"),
     ("testing",),

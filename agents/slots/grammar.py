@@ -102,8 +102,8 @@ def _exact(text: str, context: Context) -> Iterator[Slot]:
         yield _slot("invoice", match[0].upper().replace(" ", "-"), match)
     for match in _PERCENT.finditer(text):
         yield _slot("percent", Decimal(match[1].replace(",", ".")), match)
-    for phrase, meaning in context.language.vat.items():
-        for match in re.finditer(rf"(?<!\w){re.escape(phrase)}(?!\w)", text, re.IGNORECASE):
+    for phrase, meaning in context.language.vat_words:
+        for match in phrase.finditer(text):
             yield _slot("vat", meaning, match)
     for match in _NUMERIC_DATE.finditer(text):
         if (slot := _digits_date(match, context)) is not None:
@@ -149,6 +149,8 @@ def _dated(day: int, month: int, year: str | None, context: Context) -> date | N
 
 
 def _phrases(text: str, context: Context) -> Iterator[Slot]:
+    if context.language.any_phrase.search(text) is None:
+        return
     for rule, pattern in context.language.compiled:
         for match in pattern.finditer(text):
             if _is_shy(match, context.language):

@@ -17,6 +17,7 @@ from functools import cache, cached_property
 from babel import Locale, UnknownLocaleError
 from babel.numbers import get_decimal_symbol, get_group_symbol, get_territory_currencies
 
+WORD_BEGINS = r"(?<!\w)"
 YEAR = r"(?:19|20)\d\d"
 DAY_OF_MONTH = r"(?:0?[1-9]|[12]\d|3[01])(?!\d|[.,:/]\d|\s?(?:k\b|%|[€$£¥]|eur|usd|gbp|chf))"
 
@@ -62,6 +63,22 @@ class Language:
         """Return the phrases as patterns, in their order."""
         return tuple((rule, self.pattern(phrase)) for rule, phrase in self.phrases)
 
+    @cached_property
+    def any_phrase(self) -> re.Pattern[str]:
+        """Return what matches wherever one of the phrases does: most messages hold none, and one look says so."""
+        nameless = [re.sub(r"\(\?P<\w+>", "(?:", pattern.pattern) for _, pattern in self.compiled]
+        words = "|".join(each.removeprefix(WORD_BEGINS) for each in nameless if each.startswith(WORD_BEGINS))
+        rest = [each for each in nameless if not each.startswith(WORD_BEGINS)]
+        return re.compile("|".join([f"{WORD_BEGINS}(?:{words})", *rest]), re.IGNORECASE)
+
+    @cached_property
+    def vat_words(self) -> tuple[tuple[re.Pattern[str], str], ...]:
+        """Return what is said of VAT as patterns, each with its meaning."""
+        return tuple(
+            (re.compile(rf"(?<!\w){re.escape(phrase)}(?!\w)", re.IGNORECASE), meaning)
+            for phrase, meaning in self.vat.items()
+        )
+
     def pattern(self, phrase: str) -> re.Pattern[str]:
         """Return one phrase as a pattern that matches whole words only."""
         words = {
@@ -81,7 +98,7 @@ class Language:
 
         spaced = re.sub(r" [?*]", r"\\s*", phrase).replace(" ", r"\s+").replace(r"[-\s+]", r"[-\s]")
         body = re.sub(r"(?<!P)<(\w+)>", group, spaced)
-        start = "" if body.startswith("/") else r"(?<!\w)"  # "2k/month"
+        start = "" if body.startswith("/") else WORD_BEGINS  # "2k/month"
         return re.compile(rf"{start}(?:{body})(?!\w)", re.IGNORECASE)
 
     @cached_property

@@ -130,6 +130,37 @@ def _taken(name: str, kind: str) -> str:
     return r"\S(?:.*?\S)?"
 
 
+LEAD = 2  # letters: enough to leave nine of ten patterns aside
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Patterns by the letters that they must begin with, so that a message is held against few of them."""
+
+    by_lead: Mapping[str, tuple[Template, ...]]
+    others: tuple[Template, ...]  # what any message may fit
+
+    @classmethod
+    def of(cls, found: Sequence[Template]) -> Shelf:
+        """Return them in their order."""
+        leads = [_lead(template) for template in found]
+        shelves = {
+            lead: tuple(template for template, own in zip(found, leads, strict=True) if own in {"", lead})
+            for lead in {"", *leads}
+        }
+        return cls(shelves, shelves[""])
+
+    def might_fit(self, message: Coded) -> tuple[Template, ...]:
+        """Return every pattern that the message may have the form of, the most specific first."""
+        return self.by_lead.get(message.text[:LEAD].casefold(), self.others)
+
+
+def _lead(template: Template) -> str:
+    """Return the letters that a message of this form begins with, "" where it may begin with anything."""
+    begins = re.match(rf"[a-z]{{{LEAD}}}(?![?*+{{])", template.regex.pattern.lower())
+    return begins[0] if begins else ""
+
+
 def fits(template: Template, message: Coded) -> dict[str, str] | None:
     """Return slot → words when the whole message has this form, else None."""
     match = template.regex.fullmatch(message.text)

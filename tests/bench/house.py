@@ -19,6 +19,7 @@ class Again(Intent):
     checks: ClassVar[tuple[str, ...]] = ("echo this",)
     not_mine: ClassVar[tuple[str, ...]] = ("who is Acme?",)
     patterns: ClassVar[tuple[str, ...]] = ("echo: {text}",)
+    at_once: ClassVar[bool] = True
 
     text: str = ""
 

@@ -407,6 +407,11 @@ class Slack:
             process_before_response=True,
             request_verification_enabled=False,  # done by `signature` before Bolt sees anything
             ssl_check_enabled=False,
+            # What these look at in every payload, `payloads` and `Hearing` look at themselves.
+            ignoring_self_events_enabled=False,
+            ignoring_self_assistant_message_events_enabled=False,
+            url_verification_enabled=False,
+            attaching_function_token_enabled=False,
             signing_secret="",
         )
         hearing = self._hearing

@@ -6,6 +6,7 @@ key, so the operator would see everything twice.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -51,6 +52,10 @@ UNSHOWABLE = frozenset(
 
 # 5xx in words: docs.slack.dev/reference/methods/chat.postMessage, "Errors". It may have been done all the same.
 UNSURE = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"})
+
+
+POSTED = {"chat_postMessage": "chat.postMessage", "chat_update": "chat.update"}
+"""What takes JSON and is sent often."""
 
 
 class BusyError(Exception):
@@ -102,6 +107,7 @@ class Wire:
     def __init__(self, token: str, base_url: str) -> None:
         self.client = AsyncWebClient(token, base_url, TIMEOUT_S, retry_handlers=[], logger=quiet())
         self.base_url = self.client.base_url
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json; charset=utf-8"}
         self._session: aiohttp.ClientSession | None = None
 
     def session(self) -> aiohttp.ClientSession:
@@ -125,14 +131,29 @@ class Wire:
             RefusedError: an error with a name.
         """
         self.session()
+        if method in POSTED:
+            return await self._post(POSTED[method], args)
         try:
             response = await getattr(self.client, method)(**args)
         except SlackApiError as error:
-            raise _meaning(error) from error
+            raise _told(error) from error
         except (TimeoutError, OSError, aiohttp.ClientError) as error:
             raise DoubtfulError(f"No answer from Slack ({type(error).__name__}). It comes back by itself.") from error
         data: Mapping[str, Any] = response.data
         return data
+
+    async def _post(self, method: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Send what somebody waits for as the library would, without what it does around it: a third of the time."""
+        body = json.dumps({name: value for name, value in args.items() if value is not None}).encode()
+        way = {"proxy": self.client.proxy, "ssl": self.client.ssl if self.client.ssl is not None else True}
+        try:
+            async with self.session().post(self.base_url + method, data=body, headers=self._headers, **way) as answer:  # type: ignore[arg-type]
+                data = _object(await answer.read())
+        except (TimeoutError, OSError, aiohttp.ClientError) as error:
+            raise DoubtfulError(f"No answer from Slack ({type(error).__name__}). It comes back by itself.") from error
+        if answer.status == 200 and data.get("ok"):  # noqa: PLR2004
+            return data
+        raise _meaning(answer.status, answer.headers, data)
 
     async def headers(self, method: str) -> Mapping[str, str]:
         """Return an answer's headers: they name the token's scopes and the time in Slack."""
@@ -140,7 +161,7 @@ class Wire:
         try:
             return dict((await getattr(self.client, method)()).headers)
         except SlackApiError as error:
-            raise _meaning(error) from error
+            raise _told(error) from error
         except (TimeoutError, OSError, aiohttp.ClientError) as error:
             raise DoubtfulError(f"No answer from Slack ({type(error).__name__}).") from error
 
@@ -210,17 +231,29 @@ def retry_after(headers: Mapping[str, str]) -> float:
         return RETRY_AFTER_S
 
 
-def _meaning(error: SlackApiError) -> Exception:
+def _told(error: SlackApiError) -> Exception:
     response: Any = error.response
     status = int(getattr(response, "status_code", 0) or getattr(response, "status", 0))
     data = getattr(response, "data", None)
-    data = data if isinstance(data, dict) else {}
+    return _meaning(status, response.headers, data if isinstance(data, dict) else {})
+
+
+def _meaning(status: int, headers: Mapping[str, str], data: Mapping[str, Any]) -> Exception:
     code = str(data.get("error", ""))
     if status == 429 or code == "ratelimited":  # noqa: PLR2004
-        return BusyError(retry_after(response.headers))
+        return BusyError(retry_after(headers))
     if not code or code in UNSURE or status >= 500:  # noqa: PLR2004
         return DoubtfulError(f"Slack is in trouble (HTTP {status}{', ' + code if code else ''}).")
     return RefusedError(code, str(data.get("needed", "")))
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    """Read an answer; what is no JSON object says nothing."""
+    try:
+        data = json.loads(body)
+    except ValueError:
+        return {}
+    return data if isinstance(data, dict) else {}
 
 
 def quiet() -> logging.Logger:

@@ -1,0 +1,42 @@
+"""What is held against fewer patterns, or looked for once, is found as if all of them had been tried."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents import discover
+from agents.slots.language import language
+from bot.intents import Understanding, _example_scene
+from bot.reading.templates import Shelf, fits
+
+UNDERSTANDING = Understanding.of(dict(discover()))
+SAID = [
+    said
+    for intent in UNDERSTANDING.intents.values()
+    for text in (*intent.examples, *intent.checks, *intent.patterns)
+    for said in (text, text.upper(), text.replace("{", "").replace("}", ""))
+]
+
+
+def test_no_pattern_that_fits_is_left_aside() -> None:
+    scene, shelf = _example_scene(()), UNDERSTANDING._shelf
+    for text in SAID:
+        said = scene.coded(text)
+        every = next((each for each in UNDERSTANDING._templates if fits(each, said) is not None), None)
+        assert next((each for each in shelf.might_fit(said) if fits(each, said) is not None), None) is every, text
+
+
+def test_a_shelf_without_the_patterns_that_begin_with_a_value_loses_some_twin() -> None:
+    scene, whole = _example_scene([("acme", "Acme")]), UNDERSTANDING._shelf
+    said = scene.coded("Acme paid 2026-0001")
+    assert any(fits(each, said) is not None for each in whole.might_fit(said))
+    poor = Shelf(dict.fromkeys(whole.by_lead, ()), ())
+    assert not any(fits(each, said) is not None for each in poor.might_fit(said))
+
+
+@pytest.mark.parametrize("locale", ["en_GB", "de_DE"])
+def test_one_look_says_whether_any_phrase_is_there(locale: str) -> None:
+    words = language(locale)
+    for text in [*SAID, "tomorrow", "nächste Woche", "2k/month", "10:30", "3rd", "(friday)", "fridayish", ""]:
+        one_by_one = any(pattern.search(text) for _, pattern in words.compiled)
+        assert (words.any_phrase.search(text) is not None) == one_by_one, text
