@@ -12,11 +12,24 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from agents import bill
-from agents.base import ActionCall, Choice, Desk, Proposal, Record, Task, Write, local_day, money, parse_money
+from agents.base import (
+    ActionCall,
+    Choice,
+    Desk,
+    Proposal,
+    Record,
+    Task,
+    Write,
+    local_day,
+    money,
+    parse_money,
+    smallest,
+)  # fmt: skip
 from agents.directory import address, cited, contact, look_up, named, whom
 from agents.invoicing import worded_as_asked
 from agents.letter import (
     amount_words,
+    attached,
     body,
     day_words,
     letter,
@@ -30,6 +43,11 @@ REMINDERS_AT_ONCE_MAX = 10  # mails on one card: more cannot be read before a bu
 LISTED_MAX = 30  # invoices in one answer
 REMIND_AGAIN_DAYS = 7  # sooner than this after the last reminder is worth a word on the card
 _ANYWAY = re.compile(r"\banyway\b|\bearly\b|\bnonetheless\b", re.IGNORECASE)
+_PART = re.compile(
+    r"\b(?:half|a third|two thirds|a quarter|part(?:ly|ial(?:ly)?)?|some of|most of|a deposit|an? instal?lment|\d+ ?%)(?!\w)",
+    re.IGNORECASE,
+)
+SHARES = {"half": Decimal(1) / 2, "two thirds": Decimal(2) / 3, "a third": Decimal(1) / 3, "a quarter": Decimal(1) / 4}
 STEPS = ("friendly", "firm", "last")
 REMINDER = {
     "friendly": (
@@ -90,6 +108,26 @@ def unpaid(client: str | None, task: Task, desk: Desk) -> Proposal:
     )
 
 
+def standing(number: str, desk: Desk) -> Proposal:
+    """Answer how one invoice stands, with its paper."""
+    found = desk.record("invoice", number)
+    if found is None:
+        return unknown_number(number, desk)
+    left, currency = bill.outstanding(found)
+    status = str(found.data["status"])
+    on = f" on {day_words(found.data['paid_on'])}" if found.data.get("paid_on") else ""
+    how = _row(found, local_day(desk)).removeprefix("- ") if status in bill.OPEN else ""
+    total = f"{found.key} · {found.data['client_name']} · {amount_words(found.data['total'])}"
+    said = f"Still to be paid: {how}" if how and left else f"{total} · {status.replace('_', ' ')}{on}"
+    pdf = found.data.get("pdf")
+    return Proposal(
+        say=said,
+        files=(attached(pdf),) if pdf else (),
+        results={"invoice": found.key, "left": money(left, currency)},
+        sources=cited(found),
+    )
+
+
 def _row(record: Record, today: date) -> str:
     left, currency = bill.outstanding(record)
     late = (today - date.fromisoformat(record.data["due"])).days
@@ -122,6 +160,8 @@ def settle(
     left, currency = bill.outstanding(found)
     if not left:
         return not_open(found)
+    if amount is None and (said := _PART.search(task.text)):
+        return _which_part(said[0], found, left, currency)
     paid = amount.in_currency(currency) if amount else Money(left, currency)
     if paid.currency != currency:
         return Proposal(
@@ -136,6 +176,23 @@ def settle(
     today = local_day(desk)
     charge = _charge(task) if task.item_kind.startswith("stripe.") else ""
     return _payment(found, paid, day or today, left, charge)
+
+
+def _which_part(said: str, invoice: Record, left: Decimal, currency: str) -> Proposal:
+    """A part was named and no sum: ask, with the sum that the word would come to."""
+    total, _ = parse_money(str(invoice.data["total"]))
+    share = next((share for word, share in SHARES.items() if word in said.casefold()), None)
+    sums = [left] if share is None else [(total * share).quantize(smallest(currency)), left]
+    name = invoice.data["client_name"]
+    return Proposal(
+        ask=f"How much of {invoice.key} was paid? {amount_words(money(left, currency))} is open.",
+        choices=tuple(
+            Choice(
+                label=amount_words(money(each, currency)), text=f"{name} paid {money(each, currency)} on {invoice.key}"
+            )
+            for each in dict.fromkeys(each for each in sums if 0 < each <= left)
+        ),
+    )
 
 
 def _charge(task: Task) -> str:

@@ -24,7 +24,7 @@ from agents.base import (
     money,
     parse_money,
 )
-from agents.debts import meant, not_open, remind, settle, two_entries, unknown_number, unpaid
+from agents.debts import meant, not_open, remind, settle, standing, two_entries, unknown_number, unpaid
 from agents.directory import (
     look_up,
     named,
@@ -103,11 +103,20 @@ class Unpaid(Intent):
         "did {client} pay",
         "did {client} pay yet",
         "what's outstanding",
+        "is {number} paid",
+        "has {number} been paid",
+        "did {client} pay {number}",
+        "show {number}",
+        "show me {number}",
+        "show invoice {number}",
+        "show me invoice {number}",
+        "send me invoice {number}",
     )
     at_once: ClassVar[bool] = True
     command: ClassVar[str] = "unpaid"
 
     client: ClientName | None = None
+    number: InvoiceNumber | None = None
 
 
 class MarkPaid(Intent):
@@ -357,7 +366,7 @@ class Payments(Agent):
         """Do one request about money that is owed or was paid."""
         match task.intent:
             case Unpaid() as wish:
-                return unpaid(wish.client, task, desk)
+                return standing(wish.number, desk) if wish.number else unpaid(wish.client, task, desk)
             case MarkPaid() as wish:
                 return settle(wish.number, wish.client, wish.amount, task, desk, day=wish.day)
             case RemindDebtor() as wish:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import hmac
+import itertools
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
@@ -532,8 +533,24 @@ def outcome(state: TaskState, card_id: str, view: View) -> str:
             return f"Replaced by a newer version {when}{reason}."
         case _:
             verb = {"unknown": "Answered", "stuck": "Answered"}.get(standing.opened.kind, "Approved")
-            parts = [effect_line(effect, view) for effect in state.of_card(card_id)]
-            return f"{verb} by {by} {when}{reason}. " + " ".join(part for part in parts if part)
+            return f"{verb} by {by} {when}{reason}. " + " ".join(_effect_lines(state.of_card(card_id), view))
+
+
+def _effect_lines(several: Sequence[EffectState], view: View) -> list[str]:
+    """Return a sentence for each effect; one for those that wait for the same moment, and none twice."""
+    lines: list[str] = []
+    for until, group in itertools.groupby(several, key=lambda effect: _waits_until(effect, view)):
+        if until is None:
+            lines += [effect_line(effect, view) for effect in group]
+        else:
+            will = " and ".join(dict.fromkeys(doing(effect.prepared.call, view.actions) for effect in group))
+            lines.append(f"Will {will} at {until.astimezone(view.zone):%H:%M:%S} unless you undo it.")
+    return list(dict.fromkeys(filter(None, lines)))
+
+
+def _waits_until(effect: EffectState, view: View) -> datetime | None:
+    due = effect.prepared.not_before
+    return due if effect.status == "prepared" and not effect.again_at and due and due > view.now else None
 
 
 def effect_line(effect: EffectState, view: View) -> str:
@@ -541,9 +558,8 @@ def effect_line(effect: EffectState, view: View) -> str:
     match effect.status:
         case "prepared" if effect.again_at:
             return f"{effect.text} Trying again {clock_text(effect.again_at, view)}."
-        case "prepared" if effect.prepared.not_before and effect.prepared.not_before > view.now:
-            local = effect.prepared.not_before.astimezone(view.zone)
-            return f"{_doing(effect, view)} at {local:%H:%M:%S} unless you undo it."
+        case "prepared" if until := _waits_until(effect, view):
+            return f"{_doing(effect, view)} at {until.astimezone(view.zone):%H:%M:%S} unless you undo it."
         case "prepared" if effect.turn_at and effect.turn_at > view.now:
             local = effect.turn_at.astimezone(view.zone)
             return f"{_doing(effect, view)} at {local:%H:%M:%S} unless you undo it: {effect.text}"

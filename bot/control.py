@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from agents.base import Intent, Risk
-from agents.slots import Moment
+from agents.slots import Day, Moment, Period
 
 
 class Help(Intent):
@@ -46,6 +46,8 @@ class Help(Intent):
         "i need help",
     )
     command: ClassVar[str] = "help"
+
+    about: str = ""
 
 
 class Approvals(Intent):
@@ -110,8 +112,17 @@ class Digest(Intent):
         "what did i miss",
         "what happened today",
         "bring me up to date",
+        "what did you do {day}",
+        "what did you do {period}",
+        "weekly review",
+        "monthly review",
+        "review of the week",
+        "review of the month",
     )
     command: ClassVar[str] = "digest"
+
+    day: Day | None = None
+    period: Period | None = None
 
 
 class Stuck(Intent):

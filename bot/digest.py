@@ -21,9 +21,9 @@ class Day:
     """What a digest is made from."""
 
     day: date
-    name: str = ""
+    since: str = "since the last digest"  # how far back it looks, in words
     done: Sequence[str] = ()  # sentences from receipts
-    waiting: Sequence[tuple[str, str]] = ()  # card id, title
+    waiting: Sequence[tuple[str, str]] = ()  # card id, what it is about
     stuck: Sequence[str] = ()
     overdue: Sequence[str] = ()
     receivable: Mapping[str, Decimal] = field(default_factory=dict)  # currency → unpaid
@@ -73,7 +73,7 @@ def compose(day: Day) -> str:
     parts = [f"{day.day:%A}, {day.day.day} {day.day:%B %Y}"]
     if day.paused:
         parts.append(f"⏸ Stopped: {', '.join(day.paused)}. /resume goes on.")
-    parts.append(_part("Done", day.done, "Nothing since the last digest."))
+    parts.append(_part("Done", day.done, f"Nothing {day.since}."))
     parts.append(
         _part("Waiting for you", [f"{card}: {title}" for card, title in day.waiting], "Nothing waits for you.")
     )
@@ -84,6 +84,14 @@ def compose(day: Day) -> str:
     if day.coming:
         parts.append(_part("Today", day.coming, ""))
     return "\n\n".join(parts)
+
+
+def looked_back(title: str, done: Sequence[str], received: Mapping[str, Decimal]) -> str:
+    """Return what was done in days that are over, as plain text: no more is asked by "what did you do yesterday?"."""
+    if not done and not received:
+        return f"{title}: nothing was done."
+    lines = [*done, *([f"Received: {_sum(received)}"] if received else [])]
+    return _part(title, lines, "")
 
 
 def _part(title: str, lines: Sequence[str], none: str) -> str:

@@ -5,6 +5,7 @@ Nothing here changes anything, and everything said here comes from lines and pro
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -17,19 +18,19 @@ from sqlalchemy import and_, func, or_, select
 from agents import analytics, monitor
 from agents.base import money
 from agents.monitor import Alarm
-from bot import approvals, batch, grants, habits, plans
+from bot import approvals, batch, grants, guide, habits, plans
 from bot.agreement import EDITED, REJECTED, UNCHANGED, UNDONE
 from bot.approvals import View
 from bot.channels.base import Card, Home
 from bot.channels.web.window import TaskLine, TimelineLine, Turn
 from bot.desk import WorkDesk, no_model, recall_nothing
-from bot.digest import Day, Span, compose, review
+from bot.digest import Day, Span, compose, looked_back, review
 from bot.effects import Wake, unpack
 from bot.explaining import why_lines
 from bot.figures import money_words
 from bot.policy import Policy, grants_in_force
 from bot.state import TaskState, believe
-from connectors.base import Action, Json
+from connectors.base import Action, Json, Role
 from memory.database import Database
 from memory.events import (
     Answered,
@@ -68,6 +69,38 @@ from memory.line import Line, stamp, unstamp
 from memory.log import HOUSE, Log, events, orders, read_line
 from memory.projections import Books, cards, decisions, effects, tasks, turns
 
+READ_BY = {
+    "command": "its command",
+    "phrasebook": "what you taught me",
+    "pattern": "its exact form",
+    "local": "likeness to sentences I know",
+    "small": "a small model",
+}
+STANDS: Mapping[str, str] = {
+    "prepared": "not begun",
+    "sending": "on its way",
+    "confirmed": "done",
+    "failed": "failed",
+    "unknown": "nobody knows whether it arrived",
+    "dropped": "not done",
+    "compensated": "done, and taken back",
+}
+"""How an effect stands, in words."""
+ROUSED = {
+    "window": "the undo window is over",
+    "retry": "the time to try again has come",
+    "expire": "the card's time is over",
+    "remind": "time to remind of the card",
+    "snooze": "the card is back",
+    "resumed": "going on after a stop",
+    "stopped": "the task was stopped",
+    "reminder": "the reminder is due",
+    "look": "time to look whether it arrived",
+    "interrupted": "a restart came in between",
+    "restored": "a backup was put in place",
+    "answer": "an answer came",
+}
+"""Why a task woke up, in words."""
 LISTED_MAX = 20
 ALARMS_MAX = 3  # buttons under a digest
 STUCK_AFTER = timedelta(minutes=5)
@@ -99,6 +132,7 @@ class History:
         self._help = tuple(help_lines)
         self.actions: Mapping[str, Action] = actions or {}
         self.company: Mapping[str, str] = {}
+        self.examples: Mapping[str, Sequence[str]] = {}  # how a command is said in words
         self.message: Callable[[Said], Any] = lambda said: said
         self.state: Callable[[int], TaskState] = lambda task: believe(task, log.lines(task))
         self.explained: Callable[[str], Sequence[Mapping[str, Any]]] = lambda _: ()  # `ExplainLog.of_task`
@@ -160,7 +194,7 @@ class History:
         return [
             TimelineLine(line.at, _who(line), what, detail)
             for line in self._log.lines(int(task_id))
-            for what, detail in _told(line)
+            for what, detail in _told(line, self.actions)
         ]
 
     def file(self, sha256: str) -> tuple[bytes, str, str]:
@@ -203,9 +237,16 @@ class History:
             lines += [
                 f"task {row.id}: not worked on since {self._when(unstamp(row.at))}: {row.title}"
                 for row in connection.execute(idle.limit(LISTED_MAX))
-                if not _waits(self.state(row.id))
+                if not _asks(self.state(row.id)) and not _waits(self.state(row.id))
             ]
         return lines
+
+    def asking(self) -> list[tuple[str, str]]:
+        """Return task and what it is about of every plan and question that waits for the operator's words."""
+        idle = select(tasks.c.id).where(tasks.c.status.in_(("planned", "running")), tasks.c.id != HOUSE)
+        with self._database.read() as connection:
+            found = [row.id for row in connection.execute(idle.order_by(tasks.c.id).limit(LISTED_MAX))]
+        return [(str(task), f"{what}: {self.state(task).title}") for task in found if (what := _asks(self.state(task)))]
 
     def budget_lines(self) -> list[str]:
         """Return what is let through today against each limit."""
@@ -221,14 +262,10 @@ class History:
     def day(self, since: datetime | None = None, ahead: timedelta = timedelta(days=1)) -> Day:
         """Return what a digest is made from, since a time (default: 24 hours ago), looking so far ahead."""
         now = self._now()
+        words = "since the last digest" if since else "in the last 24 hours"
         since = since or now - timedelta(days=1)
         today = now.astimezone(self._zone).date()
         with self._database.read() as connection:
-            ended = connection.execute(
-                select(effects)
-                .where(effects.c.status == "confirmed", effects.c.at >= stamp(since))
-                .order_by(effects.c.at, effects.c.id)
-            ).all()
             books = Books(connection)
             receivable = books.balance("assets:receivable")
             overdue = [
@@ -238,11 +275,6 @@ class History:
                 if record.data.get("status") in {"issued", "sent", "partly_paid", "overdue"}
                 and str(record.data.get("due", "9999")) < today.isoformat()
             ]
-            received: dict[str, Decimal] = {}
-            for payment in books.all("payment"):
-                amount, _, currency = str(payment.data.get("amount", "")).partition(" ")
-                if payment.at >= since and currency:
-                    received[currency] = received.get(currency, Decimal(0)) + Decimal(amount)
             wakes = connection.execute(
                 select(orders).where(orders.c.kind == "Wake", orders.c.due <= stamp(now + ahead))
             ).all()
@@ -253,17 +285,54 @@ class History:
                 coming.append(f"{self._when(order.due)}: {order.data.get('text')}")
         return Day(
             day=today,
-            done=[row.text for row in ended],
-            waiting=[(card.id, card.title) for card in self.waiting()],
+            since=words,
+            done=self._done(since, now),
+            waiting=[*((card.id, _headline(card)) for card in self.waiting()), *self.asking()],
             stuck=self.stuck_lines(),
             overdue=overdue,
             receivable={currency: amount for currency, amount in receivable.items() if amount},
-            received=received,
+            received=self._received(since, now),
             coming=sorted(coming),
             paused=sorted(self.state(HOUSE).paused),
             attention=self._attention(),
             model_usd=self._models(stamp(since), stamp(now + timedelta(seconds=1)))[1],
         )
+
+    def _done(self, since: datetime, until: datetime) -> list[str]:
+        """Return what was done in a time, in the words of its receipts."""
+        query = select(effects).where(
+            effects.c.status == "confirmed", effects.c.at >= stamp(since), effects.c.at <= stamp(until)
+        )
+        with self._database.read() as connection:
+            return [row.text for row in connection.execute(query.order_by(effects.c.at, effects.c.id))]
+
+    def _received(self, since: datetime, until: datetime) -> dict[str, Decimal]:
+        """Return what was paid in a time, by currency."""
+        received: dict[str, Decimal] = {}
+        with self._database.read() as connection:
+            for payment in Books(connection).all("payment"):
+                amount, _, currency = str(payment.data.get("amount", "")).partition(" ")
+                if since <= payment.at <= until and currency:
+                    received[currency] = received.get(currency, Decimal(0)) + Decimal(amount)
+        return received
+
+    def _looked_back(self, days: str) -> Answered:
+        """Answer what was done on a day, or in a stretch of days like ``"2026-03-01/2026-03-07"``."""
+        first, _, last = days.partition("/")
+        begin = datetime.fromisoformat(first).replace(tzinfo=self._zone)
+        end = datetime.fromisoformat(last or first).replace(tzinfo=self._zone) + timedelta(days=1)
+        now = self._now()
+        if begin > now:
+            return _answered("That is still to come. /agenda tells what is planned.")
+        one = f"{begin:%A}, {begin.day} {begin:%B %Y}"
+        title = (
+            one
+            if end - begin <= timedelta(days=1)
+            else f"{begin.day} {begin:%B} to {min(end, now) - timedelta(seconds=1):%-d %B %Y}"
+        )
+        if end - begin <= timedelta(days=1):
+            return _answered(looked_back(title, self._done(begin, end), self._received(begin, end)))
+        return _answered(review(self._between(title, begin, end)), files=self._drawn())
 
     def _attention(self) -> list[str]:
         return [*self.troubles(), *(alarm.text for alarm in self.alarms())]
@@ -297,32 +366,34 @@ class History:
         local = self._now().astimezone(self._zone).replace(hour=0, minute=0, second=0, microsecond=0)
         until = local - timedelta(days=local.weekday()) if name == "week" else local.replace(day=1)
         since = until - timedelta(days=7) if name == "week" else (until - timedelta(days=1)).replace(day=1)
+        week = f"Week {since.isocalendar().week} of {since.isocalendar().year}"
+        return self._between(week if name == "week" else f"{since:%B %Y}", since, until)
+
+    def _between(self, title: str, since: datetime, until: datetime) -> Span:
         begin, end = stamp(since), stamp(until)
         done: Counter[str] = Counter()
         decided: dict[str, int] = dict.fromkeys((UNCHANGED, EDITED, REJECTED, UNDONE), 0)
         troubled = 0
         calls, usd = self._models(begin, end)
-        received: dict[str, Decimal] = {}
         with self._database.read() as connection:
             for row in connection.execute(select(effects).where(effects.c.at >= begin, effects.c.at < end)):
                 if row.status in {"confirmed", "compensated"}:
-                    done[row.name] += 1
+                    done[self._such(row.task, row.id)] += 1
                 troubled += row.status in {"failed", "unknown"}
             inside = select(events.c.n).where(events.c.at >= begin, events.c.at < end)
             for row in connection.execute(select(decisions.c.how).where(decisions.c.n.in_(inside))):
                 decided[row.how] += 1
             books = Books(connection)
-            for payment in books.all("payment"):
-                amount, _, currency = str(payment.data.get("amount", "")).partition(" ")
-                if since <= payment.at < until and currency:
-                    received[currency] = received.get(currency, Decimal(0)) + Decimal(amount)
             receivable = {currency: amount for currency, amount in books.balance("assets:receivable").items() if amount}
-        week = f"Week {since.isocalendar().week} of {since.isocalendar().year}"
         return Span(
-            title=week if name == "week" else f"{since:%B %Y}",
-            done=done, troubled=troubled, decided=decided, receivable=receivable, received=received,
+            title=title, done=done, troubled=troubled, decided=decided, receivable=receivable,
+            received=self._received(since, until),
             model_calls=calls, model_usd=usd, attention=self._attention(),
         )  # fmt: skip
+
+    def _such(self, task: int, effect: str) -> str:
+        call = self.state(task).effects[effect].prepared.call
+        return call.name if call.name == "books.write" else approvals.doing_such(call, self.actions)
 
     # ── answers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -330,11 +401,19 @@ class History:
         """See `bot.staff.Answerer.answer`. Every question of the conductor's `QUESTIONS` has its row."""
         match question:
             case "help":
-                return _answered(self.help_text())
+                return _answered(self.help_text(str(slots.get("about") or "")))
             case "approvals":
                 return self._approvals()
             case "batch":
                 return self._batch(list(slots.get("cards") or ()))
+            case "digest" if isinstance(state.heard, MessageReceived) and (
+                days := slots.get("period") or slots.get("day")
+            ):
+                return self._looked_back(str(days))
+            case "digest" if isinstance(state.heard, MessageReceived) and (
+                asked := re.search(r"\b(week|month)", state.heard.text, re.IGNORECASE)
+            ):
+                return _answered(review(self.span(asked[1].lower())), files=self._drawn())
             case "digest":
                 buttons = tuple(Choice(label=alarm.label, text=alarm.do) for alarm in self.alarms()[:ALARMS_MAX])
                 return _answered(compose(self.day(self._last_digest(state))), buttons, self._drawn())
@@ -416,18 +495,18 @@ class History:
             "\n".join(["Because you always had it so:", *lines]), habits.endings(each[:3] for each in kept)
         )
 
-    def help_text(self) -> str:
-        """Return what can be said, one line each."""
-        lines = [f"- {command}: {words}" for command, words in self._help]
-        return "\n".join(["Just say what you need, or use a command:", *lines])
+    def help_text(self, command: str = "") -> str:
+        """Return what can be said, on one screen, or all about one command."""
+        return guide.about(command, self._help, self.examples) if command else guide.page(self._help)
 
     def _approvals(self) -> Answered:
-        waiting = list(self.waiting())
-        if not waiting:
+        waiting, asking = list(self.waiting()), self.asking()
+        if not waiting and not asking:
             return _answered("Nothing waits for you.")
-        lines = [f"- {card.id}: {card.title}" + _first_amount(card) for card in waiting]
-        how = f"approve {waiting[0].id}, reject {waiting[0].id}"
-        return _answered("\n".join([f"{len(waiting)} waiting for you:", *lines, "", how]))
+        lines = [f"- {card.id}: {_headline(card)}" for card in waiting]
+        lines += [f"- task {task}: {what}" for task, what in asking]
+        how = ["", f"approve {waiting[0].id}, reject {waiting[0].id}"] if waiting else []
+        return _answered("\n".join([f"{len(lines)} waiting for you:", *lines, *how]))
 
     def _batch(self, wanted: Sequence[str]) -> Answered:
         ready = [
@@ -464,7 +543,8 @@ class History:
         lines = [f"Task {task}: {self.state(task).title}"]
         for line in self._log.lines(task):
             lines += [
-                f"- {line.at.astimezone(self._zone):%d %b %H:%M:%S} {_who(line)}: {what}" for what, _ in _told(line)
+                f"- {line.at.astimezone(self._zone):%d %b %H:%M:%S} {_who(line)}: {what}"
+                for what, _ in _told(line, self.actions)
             ]
         return "\n".join(lines)
 
@@ -477,8 +557,9 @@ class History:
             lines.append(f"- {asked} asked on {state.heard.place.channel}, {self._when(state.began or self._now())}")
         reading = state.understood
         if reading and reading.intent:
-            how = f"read as {reading.intent!r} by {reading.tier}, {reading.confidence_pct} % sure"
-            lines.append("- " + "; ".join([how, *reading.evidence, *(f"assumed {item}" for item in reading.assumed)]))
+            how = f"read as {reading.intent.replace('_', ' ')!r} by {READ_BY.get(reading.tier, reading.tier)}"
+            sure = "" if reading.confidence_pct == 100 else f", {reading.confidence_pct} % sure"  # noqa: PLR2004
+            lines.append("- " + "; ".join([how + sure, *reading.evidence, *reading.assumed]))
         for proposed in state.proposed.values():
             lines += [f"- {proposed.agent}: {reason}" for reason in proposed.reasons]
             lines += [f"- it rests on {source.text} ({source.ref})" for source in proposed.sources]
@@ -494,7 +575,11 @@ class History:
                 )
         for effect in state.effects.values():
             rule = f" ({effect.prepared.rule})" if effect.prepared.rule else ""
-            lines.append(f"- {effect.prepared.call.name}{rule}: {effect.status}. {effect.text}".rstrip())
+            what = approvals.doing(effect.prepared.call, self.actions)
+            lines.append(f"- {what}{rule}: {STANDS[effect.status]}. {effect.text}".rstrip())
+        waiting = [card.opened.card for card in state.pending()]
+        if waiting and not state.effects:
+            lines.insert(1, f"- nothing was done yet: {_cards(waiting)} for you")
         return "\n".join(lines)
 
     def _last_digest(self, state: TaskState) -> datetime | None:
@@ -557,13 +642,22 @@ def _money_lines(day: Day) -> list[str]:
 
 
 def _waits(state: TaskState) -> bool:
-    """Whether a task waits by itself: a plan for the operator's word, a step for its time or for what it hangs on."""
-    return plans.held(state) or any(isinstance(order, Wake) for order in state.open.values())
+    """Whether a task waits by itself: a step for its time, or for what it hangs on."""
+    return any(isinstance(order, Wake) for order in state.open.values())
 
 
-def _first_amount(card: Card) -> str:
-    amount = next((row.value for row in card.rows if row.role.value == "amount"), "")
-    return f", {amount}" if amount else ""
+def _headline(card: Card) -> str:
+    """Name a card in a list: what it does, over how much, for whom."""
+    by_label = {row.label: row.value for row in reversed(card.rows)}
+    amount = next((row.value for row in card.rows if row.role is Role.AMOUNT), "")
+    return ", ".join(filter(None, [card.title, amount, by_label.get("Client") or by_label.get("To", "")]))
+
+
+def _asks(state: TaskState) -> str:
+    """Return what of a task waits for words of the operator, "" when nothing does."""
+    if state.status not in {"done", "failed", "cancelled"} and plans.held(state):
+        return "a plan waits for your go"
+    return "a question waits for your answer" if "asked" in state.steps.values() else ""
 
 
 def _who(line: Line) -> str:
@@ -573,7 +667,11 @@ def _who(line: Line) -> str:
     return {"web": "you", "console": "you", "slack": "you", "telegram": "you"}.get(name, name)
 
 
-def _told(line: Line) -> Iterator[tuple[str, str]]:  # noqa: PLR0915 - a table
+def _cards(waiting: Sequence[str]) -> str:
+    return f"card {waiting[0]} waits" if len(waiting) == 1 else f"cards {', '.join(waiting)} wait"
+
+
+def _told(line: Line, actions: Mapping[str, Action]) -> Iterator[tuple[str, str]]:  # noqa: PLR0915 - a table
     """Tell one line in words: what happened, and the detail. Plumbing yields nothing."""
     event = line.event
     match event:
@@ -598,15 +696,15 @@ def _told(line: Line) -> Iterator[tuple[str, str]]:  # noqa: PLR0915 - a table
         case Pressed():
             yield f"pressed {event.verb} on card {event.card} ({event.actor.platform})", event.reason
         case Settled():
-            yield f"card {event.card} {event.how} by {approvals.who(event.by)}", event.reason
+            yield f"card {event.card} is {event.how}", event.reason
         case Snoozed():
             yield f"card {event.card} put aside", ""
         case Prepared():
-            yield f"{event.call.name} may happen", event.rule
+            yield f"may happen: {approvals.doing(event.call, actions)}", event.rule
         case Queued():
             yield f"waits for its turn: {event.reason}", ""
         case Sending():
-            yield f"{event.effect}: attempt {event.attempt}", ""
+            yield f"begun: {event.effect}" + (f", attempt {event.attempt}" if event.attempt > 1 else ""), ""
         case Confirmed():
             yield f"done: {event.text}", f"{event.how} {event.ref}".strip()
         case Failed():
@@ -614,11 +712,11 @@ def _told(line: Line) -> Iterator[tuple[str, str]]:  # noqa: PLR0915 - a table
         case BecameUnknown():
             yield f"unknown: {event.reason}", ""
         case Dropped():
-            yield f"let go: {event.reason}", ""
+            yield f"let go ({event.effect}): {event.reason}", ""
         case Compensated():
             yield f"{event.effect} was taken back", ""
         case Recorded():
-            yield f"{event.write.kind} {event.write.key}, version {event.version}", ""
+            yield f"wrote {event.write.kind} {event.write.key}, version {event.version}", ""
         case Posted():
             yield "ledger: " + "; ".join(f"{entry.account} {entry.amount}" for entry in event.entries), ""
         case Said() if event.kind != "answer":
@@ -631,8 +729,8 @@ def _told(line: Line) -> Iterator[tuple[str, str]]:  # noqa: PLR0915 - a table
                 f"{event.tokens_in} + {event.tokens_out} tokens, {event.cost_usd} USD",
             )
         case WokeUp():
-            yield f"woke: {event.reason}", ""
+            yield ROUSED.get(event.reason, event.reason), ""
         case Ended():
-            yield event.how, event.summary
+            yield f"over: {event.how}", event.summary
         case _:
             return

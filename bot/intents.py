@@ -614,6 +614,8 @@ class Understanding:
             ask = "I read a condition in that, and I do not act on ifs by myself. Shall I do one of these now?"
             return Reading(confidence_pct=round(100 * chance), evidence=evidence, others=others, ask=ask,
                            choices=self._buttons(ranked, text), doubt="condition")  # fmt: skip
+        if _QUESTION.match(text) and intent.effect is not Risk.READS:
+            chance = min(chance, UNSURE)
         if guess.nobody >= chance or chance < OFFERED:
             if chance < OFFERED or guess.nobody > 1 - OFFERED:
                 ask = "I do not think I can do that. /help shows what I can do."
@@ -635,6 +637,7 @@ class Understanding:
         """Rank again by what the message holds: less for a value that is needed and not there, or there and homeless."""
         spans = scene.spans(text)
         present = {slot.kind for slot in spans}
+        asks = _QUESTION.match(text)  # "is 2026-0001 paid?" notes nothing
         weighed = []
         for name, chance in guess.ranked:
             intent = self.intents[name]
@@ -642,6 +645,7 @@ class Understanding:
             needed = {kind for slot, kind in kinds.items() if intent.model_fields[slot].is_required()} & NEEDS
             takes = {wider for kind in kinds.values() for wider in WIDER.get(kind, ())}
             factors = [1.0 if present & set(WIDER[kind]) else NEEDS_FACTOR for kind in needed - present]
+            factors += [ASKED] if asks and intent.effect is not Risk.READS else []
             if not self._quotes[name]:
                 factors += [HOMELESS.get(kind, 1.0) for kind in present - takes]
             weighed.append((name, chance * math.prod(factors)))
@@ -659,7 +663,7 @@ class Understanding:
             said = "" if name in EXACT and not re.search(r"\d", text) else f" {text}"
             if name not in EXACT:
                 self._offered.setdefault(text, set()).add(name)
-            buttons.append(Choice(label=says(intent), text=f"/{intent.command or name}{said}"))
+            buttons.append(Choice(label=briefly(intent), text=f"/{intent.command or name}{said}"))
         return tuple(buttons)
 
     def _fit(self, intent: type[Intent], text: str, scene: Scene, words: dict[str, str] | None = None) -> Fitted:
@@ -758,6 +762,9 @@ class Understanding:
         return replace(filled, others=reading.others)
 
 
+ASKED = 0.1  # for what would do something, where the words ask a question
+_QUESTION = re.compile(r"(?:is|are|was|were|did|does|has|had)\b|(?:do|have) (?:i|we|you|they)\b", re.IGNORECASE)
+"""How a question begins that wants to know, and not to have done; "can you ..." is taken off before."""
 MODEL_SURE = 0.80  # as sure as a card needs, and no surer
 NEEDS = frozenset({"every", "money", "invoice", "email"})
 NEEDS_FACTOR = 0.5  # for each required value that is not in the message
@@ -793,6 +800,11 @@ def _leans(part: str) -> bool:
 def says(intent: type[Intent]) -> str:
     """Return what an intent does, in its own first line."""
     return (intent.__doc__ or intent.id().replace("_", " ")).strip().splitlines()[0].rstrip(".")
+
+
+def briefly(intent: type[Intent]) -> str:
+    """Return what an intent does in a few words, for a button on a phone."""
+    return re.split(r"[,;:(]| and ", says(intent))[0]
 
 
 def spelled(intent: type[Intent], pattern: str) -> str:

@@ -12,12 +12,20 @@ from bot import batch
 from bot.chronicle import Chronicle, Outcome, name_of
 from bot.deciding import conditions
 from bot.deciding.saying import RESTED
-from bot.effects import Press, Rouse, Start, Tell, Wake, unpack
+from bot.effects import Delegate, Press, Rouse, Start, Tell, Wake, unpack
 from bot.staff import Staff
 from connectors.base import Json
-from memory.events import Actor, Answered, MessageReceived, Place, Pressed, WokeUp
+from memory.events import Actor, Answered, MessageReceived, Place, Pressed, Said, WokeUp
 from memory.log import HOUSE, Tx, orders
 from memory.projections import effects
+
+
+def _shows(outcome: Outcome, place: Place | None) -> bool:
+    """Whether what a typed press led to is seen where it was typed: words, or a draft that is made anew."""
+    said = [line.event for line in outcome.lines if isinstance(line.event, Said)]
+    here = [each.place for each in said if each.place and place]
+    redrawn = any(isinstance(order, Delegate) for _, order in outcome.orders)
+    return redrawn or any((at.channel, at.conversation) == (place.channel, place.conversation) for at in here if place)
 
 
 class Liaison:
@@ -69,9 +77,8 @@ class Liaison:
             fingerprint=print_,
         )
         outcome = await self.press(f"{key}:{order.verb}", press)
-        await self._chronicle.answer(
-            task, Answered(order=key, text=outcome.replies[0] if outcome.replies else "Noted.")
-        )
+        reply = outcome.replies[0] if outcome.replies else "Noted."
+        await self._chronicle.answer(task, Answered(order=key, text="" if _shows(outcome, state.place) else reply))
 
     async def _press_all(self, task: int, key: str, items: Sequence[batch.Item]) -> None:
         """Approve what was listed, one by one and each under its own lock; a crash in between presses nothing twice."""

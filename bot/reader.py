@@ -21,13 +21,14 @@ from bot.conversation import Conversation
 from bot.deciding.hearing import ANSWER
 from bot.goals import Goals
 from bot.intents import Understanding
+from bot.reading import smalltalk
 from bot.reading.slotkinds import slots_of
 from bot.state import TaskState
 from connectors.base import Json
 from memory.database import Database
 from memory.events import MessageReceived, Origin, Place, Said, Step, Understood
 from memory.prepared import Prepared
-from memory.projections import Books, turns
+from memory.projections import Books, cards, turns
 
 Material = Sequence[tuple[Origin, str]]
 """Quoted words for a model, each with whose they are."""
@@ -40,6 +41,11 @@ _NEWEST = Prepared(
     .where(turns.c.task != bindparam("task"), turns.c.kind == bindparam("kind"))
     .order_by(turns.c.n.desc())
     .limit(LOOK_BACK)
+)
+_PENDING = Prepared(
+    select(cards.c.id, cards.c.title)
+    .where(cards.c.state == "pending", cards.c.kind == bindparam("kind"))
+    .order_by(cards.c.at.desc(), cards.c.task.desc())
 )
 LESSONS_SHOWN_MAX = 30
 _LESSONS = re.compile(
@@ -103,7 +109,7 @@ class WordReader:
         both. None means that it takes more.
         """
         state = TaskState(0, heard=heard)
-        if _CORRECTION.match(heard.text) or self._waiting(state):
+        if _CORRECTION.match(heard.text) or self._waiting(state) or smalltalk.answered(heard.text, ()):
             return None
         company = self._company
         scene = self._understanding.scene(now, self._zone, company["locale"], company["currency"], self._clients())
@@ -132,6 +138,8 @@ class WordReader:
             return answer
         if (waiting := self._waiting(state)) and (answer := await self._answer(text, waiting, scene, now)):
             return answer
+        if beside := smalltalk.answered(text, self._pending()):
+            return Understood(order="", ask=beside.text, choices=beside.choices, evidence=("small talk",))
         seen = self._understanding.scene(now, self._zone, self._company["locale"], self._company["currency"], clients)
         if leaning := await asyncio.to_thread(self._conversation.leans, text, state, seen):
             return leaning
@@ -161,6 +169,10 @@ class WordReader:
             if len(fitting) == 1 and slot.value is not None:
                 edits[fitting[0]] = slot.text
         return edits
+
+    def _pending(self) -> list[tuple[str, str]]:
+        with self._database.read() as connection:
+            return [(row.id, row.title) for row in _PENDING.run(connection, {"kind": "approval"}).all()]
 
     def _clients(self) -> list[tuple[str, str]]:
         with self._database.read() as connection:

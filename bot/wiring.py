@@ -17,7 +17,7 @@ from pydantic import BaseModel
 import agents
 import connectors
 import memory
-from agents.base import Agent
+from agents.base import Agent, Intent
 from agents.budget import Allowance
 from agents.llm import Gateway
 from agents.playbook import broken
@@ -214,6 +214,7 @@ def _build(
         now=now,
         help_lines=help_lines(minds),
     )
+    history.examples = {intent.command: intent.examples for intent in _said(minds) if intent.command}
     tell = _Tell()
     masks = Masks(given.home / "memory" / "forgotten-names", secret)
     explained = ExplainLog(given.home, now, redactor(given), masks)
@@ -437,13 +438,16 @@ def _small_embedder(home: Path) -> embed.OnnxEmbedder | None:
 
 def help_lines(minds: Mapping[str, Agent]) -> list[tuple[str, str]]:
     """Return command and help of everything that can be said with a slash, the house's own words first."""
-    intents = [*control.CONTROL, *(intent for agent in minds.values() for intent in agent.intents)]
     said = [
         (f"/{intent.command}", (intent.__doc__ or "").strip().partition("\n")[0])
-        for intent in intents
+        for intent in _said(minds)
         if intent.command
     ]
     return [*said[: len(control.CONTROL)], *COMMANDS, *said[len(control.CONTROL) :]]
+
+
+def _said(minds: Mapping[str, Agent]) -> list[type[Intent]]:
+    return [*control.CONTROL, *(intent for agent in minds.values() for intent in agent.intents)]
 
 
 def connector_kinds() -> list[type[Connector]]:

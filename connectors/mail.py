@@ -495,7 +495,8 @@ class Mail(Connector):
             return None
         return Receipt(
             ref=message.message_id,
-            text=f"Not sent: without a mail server, the message to {', '.join(message.recipients)} lies in {path}.",
+            text=f"Not sent, as no mail server is set up: the message to {', '.join(message.recipients)} lies in "
+            f"outbox/{path.name}.",
             data={
                 "message_id": message.message_id,
                 "recipients": list(message.recipients),

@@ -85,6 +85,7 @@ FLOORS = (
         "habits",
         "lessons",
         "letters",
+        "guide",
     ),
     ("deciding", "deciding.house"),
     ("deciding.automatic", "deciding.guards", "deciding.saying", "deciding.verdicts"),

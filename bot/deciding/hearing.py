@@ -100,8 +100,8 @@ def understood(state: TaskState, event: Understood, house: House) -> list[Effect
     more: list[Effect] = [Start(text=text, place=place) for text in event.rest]
     if not event.intent:
         ask = event.ask or "I did not understand that. /help shows what I can do."
-        said = say(state, ask, choices=event.choices, kind="question")
-        return [*more, *said, Record(event=Ended(how="done", summary="asked back"))]
+        asks = "question" if event.choices or "?" in ask else "answer"
+        return [*more, *say(state, ask, choices=event.choices, kind=asks), _over("asked back")]
     if event.intent == ANSWER:
         return [*more, *_answered(event)]
     if event.intent in OPERATOR_ONLY and state.origin is not Origin.OPERATOR:
@@ -122,6 +122,10 @@ def understood(state: TaskState, event: Understood, house: House) -> list[Effect
         return [*more, *said, Record(event=Ended(how="failed", summary="nobody does it"))]
     step = Step(id="s1", agent=agent, intent=event.intent, inputs=event.slots)
     return [*more, Record(event=Planned(goal=state.title, steps=(step,), source="fixed"))]
+
+
+def _over(summary: str) -> Record:
+    return Record(event=Ended(how="done", summary=summary))
 
 
 def _answered(event: Understood) -> list[Effect]:

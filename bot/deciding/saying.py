@@ -44,8 +44,10 @@ def say(
 
 
 def answered(state: TaskState, event: Answered) -> list[Effect]:
-    """Say what was found in our own history; the task is over with it."""
-    said = say(state, event.text, files=event.files, choices=event.choices, kind=_answer_kind(state))
+    """Say what was found in our own history, if it is not seen already; the task is over with it."""
+    said = (
+        say(state, event.text, files=event.files, choices=event.choices, kind=_answer_kind(state)) if event.text else []
+    )
     return [*said, Record(event=Ended(how="done", summary=first_line(event.text)))]
 
 

@@ -45,14 +45,14 @@ async def test_the_week_and_the_month_are_looked_back_on_once(house: PaperHouse)
     assert letters(house, "Week") == [], "the week is not over"
     await house.later(days=2)  # Tuesday: on Monday nobody was there
     (week,) = letters(house, "Week")
-    for part in ("Week 10 of 2026", "paper.post: 2", "2 unchanged", "1 rejected", "66 % as it was drafted"):
+    for part in ("Week 10 of 2026", "post it: 2", "2 unchanged", "1 rejected", "66 % as it was drafted"):
         assert part in week
     await house.restart()
     await house.later(days=1)
     assert len(letters(house, "Week")) == 1
     await house.later(days=22)  # the first of April
     (month,) = letters(house, "March 2026")
-    assert "paper.post: 2" in month
+    assert "post it: 2" in month
     struck = [line.event for line in house.machine.log.lines() if isinstance(line.event, HourStruck)]
     assert len({(event.name, event.period) for event in struck}) == len(struck)
 
