@@ -345,7 +345,19 @@ def _already(desk: Desk, name: str, key: str, email: str | None) -> Record | Non
 
 
 def _shown(data: Mapping[str, Json]) -> dict[str, Json]:
-    return {key.replace("_", " ").capitalize(): str(value) for key, value in data.items() if value}
+    return {
+        LABELS.get(key, key.replace("_", " ").capitalize()): _words(str(value)) for key, value in data.items() if value
+    }
+
+
+LABELS = {"email": "E-mail", "vat_id": "VAT id", "iban": "IBAN"}
+
+
+def _words(value: str) -> str:
+    """Write a value for a person: money with its thousands, an address on one line."""
+    if re.fullmatch(r"\d+(?:\.\d+)? [A-Z]{3}", value):
+        return amount_words(value)
+    return ", ".join(value.splitlines())
 
 
 async def _who(wish: WhoIs, task: Task, desk: Desk) -> Proposal:

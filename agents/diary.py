@@ -233,7 +233,7 @@ async def _agenda(wish: Agenda, task: Task, desk: Desk) -> Proposal:
         for busy in taken
     ]
     if not wish.client:
-        rows += [f"- {moment_words(when)}: reminder, {text}" for when, text in _reminders(desk, first, last)]
+        rows += [f"- {moment_words(when)}: {text} (reminder)" for when, text in _reminders(desk, first, last)]
         rows += [
             f"- {day_words(record.data['due'])}: {record.key} of {record.data['client_name']} falls due"
             for record in desk.records("invoice")

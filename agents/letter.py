@@ -228,7 +228,10 @@ def facts_changed(draft: str, better: str, allowed: str = "", *, may_lose: bool 
 def _untouched(guidance: str, problem: str) -> tuple[str, ...]:
     """Say why the wording is the template's: what was asked for could not be done, or a model that is set up is down."""
     if guidance:
-        return (f"I could not follow {guidance!r} without a model ({problem or 'none answered'}); edit the text.",)
+        why = problem or "No model answered."
+        return (
+            f"I could not follow “{guidance}”. {why} Press Edit, or answer with the line: “subject: …”, “amount: …”.",
+        )
     if problem.casefold().startswith(NO_MODEL):
         return ()  # that there is none is no news
     return (f"Worded from my template. {problem or 'The model said nothing.'}",)

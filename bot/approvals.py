@@ -338,6 +338,32 @@ def edit_fields(opened: CardOpened, actions: Mapping[str, Action], slots: Mappin
     return tuple(fields)
 
 
+_CHANGE = re.compile(
+    r"\W*(?:please )?(?:change|set|make|put)\s+(?:the\s+)?(?P<label>[\w .-]+?)\s+(?:to|into|:)\s+(?P<value>\S.*)",
+    re.DOTALL | re.IGNORECASE,
+)
+_LINE = re.compile(r"\s*(?P<label>[\w .-]+?)\s*[:=]\s*(?P<value>\S.*)")
+
+
+def worded_edits(words: str, fields: Sequence[EditField]) -> dict[str, Json]:
+    """Return field → value of words that are nothing but edits by their labels; nothing when one of them is not.
+
+    ``"subject: Hosting in March"``, a line each, or ``"change the subject to Hosting in March"``.
+    """
+    by_label: dict[str, str] = {}
+    for field in fields:
+        by_label.setdefault(field.label.casefold(), field.name)
+    by_label |= {"text": by_label["body"]} if "body" in by_label and "text" not in by_label else {}
+    whole = _CHANGE.fullmatch(words)
+    matches = [whole] if whole else [_LINE.fullmatch(line) for line in words.strip().splitlines()]
+    edits: dict[str, Json] = {}
+    for match in matches:
+        if match is None or match["label"].casefold() not in by_label:
+            return {}
+        edits[by_label[match["label"].casefold()]] = match["value"].strip()
+    return edits
+
+
 def overlay(calls: Sequence[ActionCall], edits: Mapping[str, Json]) -> tuple[ActionCall, ...]:
     """Return the calls with the operator's own words in place: edits named ``"1.body"`` win over any draft."""
     changed = list(calls)

@@ -11,6 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from agents.letter import every_words
+from agents.slots import Every
 from bot.figures import moment_words, money_words
 from connectors.base import Action, EffectClass, Param, Risk, Role
 from memory.events import ActionCall, Entry, Json, Posted, Recorded, Write
@@ -124,7 +126,8 @@ def text_of(call: ActionCall) -> str:
             return f"{kind[:1].upper() + kind[1:]} {args.get('number')} over {amount} is issued."
         case "books.remind":
             when = moment_words(datetime.fromisoformat(str(args.get("when"))))
-            return f"I will remind you on {when}: {args.get('text')}"
+            again = f", then {every_words(Every(str(args['every'])))}" if args.get("every") else ""
+            return f"I will remind you on {when}{again}: {args.get('text')}"
         case _:
             return str(args.get("summary") or "Written down.")
 

@@ -401,6 +401,7 @@ class Snooze(Intent):
         "snooze {card} until {until}",
         "snooze {card}",
         "snooze",
+        "snooze until {until}",
         "later",
         "park {card}",
         "park {card} until {until}",

@@ -26,8 +26,9 @@ from bot.reading.followup import (
     Leaning,
     address_given,
     and_what,
-    changes_card,
+    card_words,
     may_lean,
+    moved,
     same_for,
 )
 from bot.state import TaskState
@@ -88,10 +89,13 @@ class Conversation:
         if not may_lean(heard):
             return None
         for number, before in enumerate(self._before(state, scene)):
-            if before.card and changes_card(heard, before.intent):
-                slots: dict[str, Json] = {"card": before.card, "reason": text.strip()}
+            if before.card and (words := card_words(heard, before)):
+                slots: dict[str, Json] = {"card": before.card, "reason": words}
                 return Understood(order="", intent=REVISE, slots=slots, confidence_pct=100, tier="pattern",
                                   evidence=(f"words on card {before.card}, the last one shown here",))  # fmt: skip
+            if number == 0 and (fresh := moved(heard, before, scene.spans(before.text))):
+                return Understood(order="", intent="undo", slots={"card": str(before.task)}, confidence_pct=100,
+                                  tier="pattern", rest=(fresh,), evidence=(f"leans on {before.text[:80]!r}",))  # fmt: skip
             if number == 0 and (again := _again(heard, before)):
                 name = before.intent.id()
                 return Understood(order="", intent="" if again.ask else name, slots=dict(again.slots or {}), ask=again.ask,
@@ -120,7 +124,12 @@ class Conversation:
                 return
             last = [*said.said.values()][-1:]
             asked = any(each.kind == "question" for each in last)
-            yield Before(intent, self._slots(said, intent, scene), said.heard.text, _card(said), asked)
+            reminds = any(
+                effect.status == "confirmed" and effect.prepared.call.name == "books.remind"
+                for effect in said.effects.values()
+            )
+            slots = self._slots(said, intent, scene)
+            yield Before(intent, slots, said.heard.text, _card(said), asked, reminds, task=said.id)
 
     def _heard(self, state: TaskState, now: datetime) -> Iterator[int]:
         rows = self._database.look_up(_NEWEST, {"task": state.id})

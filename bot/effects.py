@@ -74,6 +74,7 @@ class Press(Order, frozen=True, kw_only=True):
     verb: str
     card: str = ""  # as typed; "" is the newest that fits
     reason: str = ""
+    until: datetime | None = None  # for "snooze"
 
 
 class Tell(Order, frozen=True, kw_only=True):

@@ -45,7 +45,7 @@ def page(commands: Sequence[tuple[str, str]]) -> str:
             "",
             "What leaves the house stands on a card first. While it waits, say what should be different: make it 1,500",
             "",
-            "Commands; /help invoice tells about one:",
+            "Commands; /help and one of them tells more:",
             *lines,
         ]
     )

@@ -74,6 +74,7 @@ class Liaison:
             actor=actor,
             place=state.place or Place(channel=""),
             reason=order.reason,
+            until=order.until,
             fingerprint=print_,
         )
         outcome = await self.press(f"{key}:{order.verb}", press)

@@ -129,7 +129,11 @@ class WordReader:
             "clients": clients,
             "last": self._asked_about(state),
         }
-        if corrected := _CORRECTION.match(text):
+        seen = self._understanding.scene(now, self._zone, self._company["locale"], self._company["currency"], clients)
+        corrected = _CORRECTION.match(text)
+        if corrected and (leaning := await asyncio.to_thread(self._conversation.leans, text, state, seen)):
+            return leaning  # "no, I meant Globex" is about the card, not about the sentence
+        if corrected:
             reading = await asyncio.to_thread(self._understanding.read, corrected["meant"], **{**scene, "last": ()})  # type: ignore[arg-type]
             if reading.intent:
                 told = self._take_to_heart(reading.intent, state)
@@ -140,7 +144,6 @@ class WordReader:
             return answer
         if beside := smalltalk.answered(text, self._pending()):
             return Understood(order="", ask=beside.text, choices=beside.choices, evidence=("small talk",))
-        seen = self._understanding.scene(now, self._zone, self._company["locale"], self._company["currency"], clients)
         if leaning := await asyncio.to_thread(self._conversation.leans, text, state, seen):
             return leaning
         # In a thread: the first message may wait for the classifier, and nobody else should.

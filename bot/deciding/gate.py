@@ -15,7 +15,7 @@ from bot.deciding.saying import say
 from bot.effects import Delegate, Effect, Record, Remember, Reply, Tally
 from bot.policy import Verdict
 from bot.state import TaskState
-from memory.events import ActionCall, Choice, Ended, GrantUsed, MessageReceived, Planned, Proposed
+from memory.events import ActionCall, Choice, Ended, GrantUsed, MessageReceived, Planned, Proposed, fingerprint
 
 REDRAFTS_MAX = 50  # as many drafts may want the same number at once; more is an endless loop
 STEPS_MAX = 12  # of one plan
@@ -54,7 +54,19 @@ def proposed(state: TaskState, event: Proposed, house: House) -> list[Effect]:
     if not event.calls:
         said = say(state, event.say, choices=event.choices, files=event.files) if event.say else []
         return [*remember, *said, *progress.advance(state, house)]
+    if event.card and (same := _as_before(state, event, house)):
+        return [*remember, *same]
     return [*remember, *_gate(state, event, house)]
+
+
+def _as_before(state: TaskState, event: Proposed, house: House) -> list[Effect]:
+    """A draft that came out as the one that waits is no new version: say so, and why."""
+    opened = state.cards[event.card].opened
+    calls = tuple(_with_account(call, house) for call in event.calls)
+    if fingerprint(calls) != opened.fingerprint or guards.stale(calls, event.card, house):
+        return []
+    news = [reason for reason in event.reasons if reason not in opened.reasons]
+    return say(state, " ".join([f"Card {event.card} stays as it is.", *news]))
 
 
 def _gate(state: TaskState, event: Proposed, house: House) -> list[Effect]:

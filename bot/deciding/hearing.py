@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
+
+import msgspec
 
 from bot import absence, batch, grants, habits
 from bot.deciding import granting, learning, pausing, resting, stopping
 from bot.deciding.house import House
-from bot.deciding.saying import say
+from bot.deciding.saying import SHOWN, say
 from bot.effects import Effect, LookUp, Press, Record, Start, Tell, Understand
 from bot.state import TaskState
 from memory.events import Ended, ItemArrived, MessageReceived, Origin, Place, Planned, Pressed, Step, Understood, WokeUp
@@ -42,6 +45,10 @@ _OPINION = re.compile(r"/?(?P<verb>agree|disagree)\s+(?P<card>\d+\.\d+)[.!]?", r
 """What is typed for the buttons of a rehearsal."""
 
 
+_SHOW = re.compile(r"/?(?:show|open|see)?\s*(?:me\s+)?(?:card\s+)?#?(?P<card>\d{1,9}\.\d{1,4})[.!?]?", re.IGNORECASE)
+"""What is typed to see a card again that has scrolled away."""
+
+
 def message(state: TaskState, event: MessageReceived, house: House) -> list[Effect]:
     """Return where the operator's words go: what is exact is taken here, the rest is read."""
     if event.reply_to:
@@ -64,6 +71,10 @@ def message(state: TaskState, event: MessageReceived, house: House) -> list[Effe
         return granting.revoke(state, revoked, house)
     if opinion := _OPINION.fullmatch(event.text.strip()):
         return [Press(verb=opinion["verb"].lower(), card=opinion["card"])]
+    if shown := _SHOW.fullmatch(event.text.strip()):
+        place = msgspec.to_builtins(event.place)
+        again = WokeUp(order="", reason=SHOWN, data={"card": shown["card"], "place": place})
+        return [Tell(task=int(shown["card"].partition(".")[0]), event=again)]
     if (task := stopping.said(event.text)) is not None:
         return stopping.asked(state, task)
     if habit := habits.said(event.text):
@@ -111,7 +122,8 @@ def understood(state: TaskState, event: Understood, house: House) -> list[Effect
         return [*more, *pausing.asked(state, event)]
     if event.intent in PRESSES:
         card = str(event.slots.get("card") or event.slots.get("task") or "")
-        return [*more, Press(verb=event.intent, card=card, reason=str(event.slots.get("reason") or ""))]
+        until = datetime.fromisoformat(str(event.slots["until"])) if event.slots.get("until") else None
+        return [*more, Press(verb=event.intent, card=card, reason=str(event.slots.get("reason") or ""), until=until)]
     if event.intent in QUESTIONS:
         return [*more, LookUp(question=event.intent, slots=event.slots)]
     agent = house.agents.get(event.intent)

@@ -57,9 +57,12 @@ def pressed(state: TaskState, event: Pressed, house: House) -> list[Effect]:
             )
             return [Record(event=settled), Reply(text="Rejected. Nothing was done.")]
         case "edit" | "revise":
-            edits = {**state.edits.get(event.card, {}), **event.edits}
+            slots = state.understood.slots if state.understood else {}
+            worded = approvals.worded_edits(event.reason, approvals.edit_fields(opened, house.actions, slots))
+            edits = {**state.edits.get(event.card, {}), **worded, **event.edits}
+            guidance = "" if worded else event.reason
             return [
-                Delegate(step=opened.step, guidance=event.reason, edits=edits, card=event.card),
+                Delegate(step=opened.step, guidance=guidance, edits=edits, card=event.card),
                 Reply(text="Changing the draft; the new card follows."),
             ]
         case "snooze":

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from bot.approvals import may_press
+import msgspec
+
+from bot.approvals import may_press, outcome
 from bot.deciding.house import House
 from bot.effects import Effect, Record, Show, Wake
 from bot.state import TaskState
-from memory.events import Answered, Choice, Ended, HourStruck, MessageReceived, Origin, Place, Said
+from memory.events import Answered, Choice, Ended, HourStruck, MessageReceived, Origin, Place, Said, WokeUp
 
 RESTED = "rested"
 """Why a task wakes when quiet hours or an absence are over."""
+SHOWN = "shown"
+"""Why a task wakes when one of its cards is to be seen again."""
 
 
 def say(
@@ -108,6 +112,20 @@ def _show_delegates(state: TaskState, card: str, house: House) -> list[Effect]:
         for person in house.roster.people
         if person.role is Origin.DELEGATE and person.platform in served and not may_press(person, opened)
     ]
+
+
+def show_again(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
+    """Show a card again where somebody asked for it; one that is settled in a sentence."""
+    place = msgspec.convert(event.data["place"], Place)
+    key = str(event.data["card"])
+    if key not in state.cards:
+        return say(state, f"There is no card {key}. /approvals lists what waits.", at=place)
+    standing = state.cards[key]
+    if standing.state != "pending":
+        return say(state, f"Card {key}, {standing.opened.title}: {outcome(state, key, house.view())}", at=place)
+    if place.channel not in {home.channel for home in house.homes}:
+        return say(state, f"Card {key} waits, with its buttons: {standing.opened.title}", at=place)
+    return [Show(what=key, channel=place.channel, conversation=place.conversation, thread=place.thread)]
 
 
 def mend(state: TaskState, card: str, *, former: bool = False, only: str = "") -> list[Effect]:

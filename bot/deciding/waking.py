@@ -46,6 +46,8 @@ def woke(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
             ]
         case saying.RESTED if card and card.state == "pending":
             return show_card(state, card.opened.card, house)
+        case saying.SHOWN:
+            return saying.show_again(state, event, house)
         case saying.RESTED if message:
             return saying.show_message(message, house)
         case "window" | "retry" | starting.TURN if effect and effect.status == "prepared":

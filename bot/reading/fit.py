@@ -292,8 +292,11 @@ def _converted(slot: Slot, kind: str, work: _Work) -> tuple[Json, list[str]]:
 
 
 def _card(work: _Work, name: str) -> None:
-    if match := _CARD.search(work.text):
-        work.slots[name] = match[1]
+    for match in _CARD.finditer(work.text):
+        hour = any(slot.start <= match.start(1) < slot.end for slot in work.times)
+        if not hour or "." in match[1]:  # "until tomorrow at 9" names no card; "12.1" is one, and no day in January
+            work.slots[name] = match[1]
+            return
 
 
 def _choice(work: _Work, name: str) -> None:

@@ -35,6 +35,34 @@ _STYLE = re.compile(
     r"(?:\s+(?:please|and\s+\w+))?$",
     re.IGNORECASE,
 )
+_LABELLED = re.compile(
+    r"\W*(?:please )?(?:change|set|make)\s+the\s+(?:subject|text|body|recipients?|amount|client|title|terms)\s+(?:to|into|:)\s+\S.*",
+    re.IGNORECASE | re.DOTALL,
+)
+_NOT_THAT = re.compile(r"\W*(?:no|nope|not|sorry|wait|actually|wrong|rather|i meant)\b", re.IGNORECASE)
+_MOVES = frozenset(
+    [
+        "move",
+        "push",
+        "shift",
+        "reschedule",
+        "postpone",
+        "make",
+        "change",
+        "set",
+        "no",
+        "rather",
+        "instead",
+        "actually",
+        "sorry",
+        "not",
+        "better",
+        "wait",
+    ]
+)
+_MOVING = _MOVES | frozenset("it that this to at on for the by reminder please i meant s until till ok okay".split())  # noqa: SIM905
+_INSTEAD = frozenset("no nope not sorry wait actually wrong rather instead meant".split())  # noqa: SIM905
+_CALLED = _INSTEAD | frozenset("i it s that the for to is be should client make please but of a oh".split())  # noqa: SIM905
 _CHANGING = frozenset("make change set put instead rather actually no sorry wait should better".split())  # noqa: SIM905
 _SMALL = _CHANGING | frozenset(
     (  # noqa: SIM905
@@ -54,6 +82,7 @@ class Before:
         text: Its words.
         card: The card that waits because of it, "" when none or several do.
         asked: Whether it was answered by a question.
+        reminds: Whether a reminder was noted that still stands.
     """
 
     intent: type[Intent]
@@ -61,6 +90,8 @@ class Before:
     text: str
     card: str = ""
     asked: bool = False
+    reminds: bool = False
+    task: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,7 +116,8 @@ class Heard:
 
 def may_lean(heard: Heard) -> bool:
     """Whether a look at what was said before is worth it: it holds a value or a name, or begins like a follow-up."""
-    return bool(heard.spans) or any(begins.match(heard.text) for begins in (_STYLE, _SAME, _AND))
+    begins = (_STYLE, _SAME, _AND, _LABELLED, _NOT_THAT)
+    return bool(heard.spans) or any(each.match(heard.text) for each in begins)
 
 
 def changes_card(heard: Heard, intent: type[Intent]) -> bool:
@@ -98,6 +130,49 @@ def changes_card(heard: Heard, intent: type[Intent]) -> bool:
     if not values or len(values) != len(heard.spans):
         return False
     return bool(_CHANGING & set(words)) and set(words) <= _SMALL and "?" not in text
+
+
+def card_words(heard: Heard, before: Before) -> str:
+    """Return the words that a message has for the card of such a request, "" when it is about something else."""
+    if changes_card(heard, before.intent) or _LABELLED.fullmatch(heard.text):
+        return heard.text.strip()
+    return client_instead(heard, before)
+
+
+def client_instead(heard: Heard, before: Before) -> str:
+    """Return ``"client: Globex"`` for "no, Globex" and "not Acme, Globex", "" for anything else."""
+    slots = [slot for slot, kind in slots_of(before.intent).items() if kind == "client"]
+    if not slots or not _NOT_THAT.match(heard.text) or "?" in heard.text:
+        return ""
+    known = [slot for slot in heard.spans if slot.kind == "client"]
+    names = [*known, *proper_names(heard.text, list(heard.spans))]
+    former = {str(before.slots.get(slot) or "").casefold() for slot in slots}
+    fresh = [name for name in names if name.text.casefold() not in former and name.text.casefold() not in _CALLED]
+    words = set(_words(heard.text, [name for name in names if name.text.casefold() not in _CALLED]))
+    if len(fresh) != 1 or len(known) < len(heard.spans) or not words & _INSTEAD or words - _CALLED:
+        return ""
+    return f"{slots[0]}: {fresh[0].text}"
+
+
+def moved(heard: Heard, before: Before, spans: Sequence[Slot]) -> str:
+    """Return the reminder before in full words with another time ("move it to Friday"), "" when it is no such wish.
+
+    Args:
+        spans: What was found in the words before.
+    """
+    times = [slot for slot in heard.spans if slot.kind in {"moment", "day"} and slot.value]
+    stood = [slot for slot in spans if slot.kind in {"moment", "day"}]
+    words = set(_words(heard.text, times))
+    if not before.reminds or len(times) != 1 or len(heard.spans) != 1 or len(stood) != 1 or not words & _MOVES:
+        return ""
+    if words - _MOVING or "?" in heard.text:
+        return ""
+    [old], [new] = stood, times
+    said = new.text
+    if new.kind == "day" and isinstance(old.value, datetime):
+        said += f" at {old.value:%H:%M}"
+    lead = "" if re.match(r"(?:on|at|in|by|to|tomorrow|today|tonight|next|this|the)\b", said, re.IGNORECASE) else "on "
+    return f"{before.text[: old.start]}{lead}{said}{before.text[old.end :]}"
 
 
 def address_given(heard: Heard, before: Before) -> Leaning | None:
