@@ -228,9 +228,9 @@ def facts_changed(draft: str, better: str, allowed: str = "", *, may_lose: bool 
 def _untouched(guidance: str, problem: str) -> tuple[str, ...]:
     """Say why the wording is the template's: what was asked for could not be done, or a model that is set up is down."""
     if guidance:
-        why = problem or "No model answered."
+        why = problem.rstrip(".") or "No model answered"
         return (
-            f"I could not follow “{guidance}”. {why} Press Edit, or answer with the line: “subject: …”, “amount: …”.",
+            f"I could not follow “{guidance}”. {why[:1].upper()}{why[1:]}. Press Edit, or answer with the line: “subject: …”, “amount: …”.",
         )
     if problem.casefold().startswith(NO_MODEL):
         return ()  # that there is none is no news

@@ -48,6 +48,27 @@ from memory.recall import Memory, Scope
 from memory.replay import compare, mend
 
 EXIT_BAD, EXIT_USAGE = 1, 2
+EXAMPLES = {
+    "run": ("{} run", "SOLOIST_HOME=~/company {} run --no-demo"),
+    "chat": ("{} chat", 'echo "what\'s unpaid?" | {} chat'),
+    "digest": ("{} digest",),
+    "why": ("{} why", "{} why 12.1"),
+    "timeline": ("{} timeline", "{} timeline 12"),
+    "stuck": ("{} stuck",),
+    "replay": ("{} replay", "{} replay --mend      with Soloist stopped"),
+    "export": ("{} export", "{} export ~/Desktop/company"),
+    "recall": ('{} recall "what did Acme want?"', '{} recall --client acme --at 2026-03-02 -k 3 "price"'),
+    "import": ("{} import ~/Documents/contracts", "{} import --client acme offer.pdf"),
+    "backup": ("{} backup", "{} backup /mnt/usb"),
+    "restore": ("{} restore ~/.soloist/backups/FILE      with Soloist stopped",),
+    "slack": ("{} slack manifest", "{} slack manifest --address https://soloist.example.org"),
+    "unpair": ("{} unpair telegram",),
+    "intents": ("{} intents eval --train train.jsonl --test test.jsonl",),
+    "settings": ("{} settings", "{} settings > .env"),
+    "company": ("{} company",),
+    "doctor": ("{} doctor",),
+}
+"""What is typed, by command; ``{}`` is how Soloist was called."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -67,17 +88,25 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="soloist", description="The operating system of a one-person company.")
+    called = "python -m bot" if Path(sys.argv[0]).name == "__main__.py" else "soloist"
+    parser = argparse.ArgumentParser(
+        prog=called,
+        description="The operating system of a one-person company.",
+        epilog=f"Begin with: {called} run. When something is wrong: {called} doctor.",
+    )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     def add(name: str, run: Callable[[argparse.Namespace], int], words: str) -> argparse.ArgumentParser:
-        one = commands.add_parser(name, help=words, description=words)
+        examples = "\n".join(["examples:", *(f"  {example.format(called)}" for example in EXAMPLES[name])])
+        one = commands.add_parser(
+            name, help=words, description=words, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
         one.set_defaults(run=run)
         return one
 
     running = add("run", _run, "Start Soloist: the local console, and Slack and Telegram where their tokens are set.")
     running.add_argument("--no-demo", action="store_true", help="do not put a demo company into an empty home")
-    add("chat", _chat, "Talk to Soloist here: lines in, lines out. 'approve 1' presses the button.")
+    add("chat", _chat, "Talk to Soloist here: lines in, lines out. 'approve 2.1' presses the button.")
     add("digest", _digest, "Print the morning letter as it would be now.")
     for name, words in (
         ("why", "Explain what led to what in a task."),
@@ -94,13 +123,13 @@ def _parser() -> argparse.ArgumentParser:
     exporting = add("export", _export, "Write everything as JSONL, Markdown, CSV and plain-text accounting.")
     exporting.add_argument("folder", nargs="?", help="where; default: exports in the home folder")
     recalling = add("recall", _recall, "Find what was said and noted before, best first, with sources and scores.")
-    recalling.add_argument("query")
+    recalling.add_argument("query", help="a question, or a few words")
     recalling.add_argument("--json", action="store_true", help="one JSON object: hits with text, source, score, terms")
     recalling.add_argument("--client", help="only this client's namespace")
     recalling.add_argument("--at", help="as of then: an ISO date or date-time")
     recalling.add_argument("-k", type=int, default=10, help="how many at most")
     importing = add("import", _import, "Read PDF, Markdown, text, CSV, mail archives, or an exported memory.jsonl.")
-    importing.add_argument("path", help="a file, or a folder of them")
+    importing.add_argument("path", help="a file, or a folder of files")
     importing.add_argument("--client", default="", help="whose it is; default: found in the words")
     backing = add("backup", _backup, "Write a verified backup.")
     backing.add_argument("target", nargs="?", help="file or folder; default: backups in the home folder")
@@ -109,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     slack = add(
         "slack", _slack, "Print the manifest from which Slack creates the whole app: paste it at api.slack.com/apps."
     )
-    slack.add_argument("what", choices=["manifest"])
+    slack.add_argument("what", choices=["manifest"], metavar="manifest", help="the one thing there is to print")
     slack.add_argument("--address", default="", help="your public https address, for signed HTTP; default: Socket Mode")
     signing = add(
         "sign-in", _sign_in, "Sign in to Google, Microsoft or the like, so that mail or calendar needs no password."
@@ -119,9 +148,9 @@ def _parser() -> argparse.ArgumentParser:
         "--device", nargs="?", const="", metavar="URL", help="with a code to type elsewhere; URL where it is not known"
     )
     unpairing = add("unpair", _unpair, "Forget who was paired on a channel, e.g. after a phone was lost.")
-    unpairing.add_argument("platform", choices=["telegram", "slack"])
+    unpairing.add_argument("platform", choices=["telegram", "slack"], help="where")
     reading = add("intents", _intents, "Measure how well messages are read: intents eval --train F --test F.")
-    reading.add_argument("what", choices=["eval"])
+    reading.add_argument("what", choices=["eval"], metavar="eval", help="the one thing there is to do")
     reading.add_argument("rest", nargs=argparse.REMAINDER, help="--train F --test F [--model FOLDER]")
     add("settings", _env_example, "Print every setting with where to get it: the content of .env.example.")
     add("company", _company, "Print who you are on invoices, what is missing, and every line company.toml can have.")
@@ -150,7 +179,7 @@ def _move_in(*, demo_company: bool) -> tuple[Settings, bool]:
     home = _settings().home
     fresh = False
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)  # letters, invoices, clients: nobody else's business
         if demo_company:
             fresh = demo.move_in(home)
         elif not (home / "company.toml").exists():

@@ -416,6 +416,9 @@ class History:
                 return _answered(review(self.span(asked[1].lower())), files=self._drawn())
             case "digest":
                 buttons = tuple(Choice(label=alarm.label, text=alarm.do) for alarm in self.alarms()[:ALARMS_MAX])
+                if ready := [card for card in self.waiting() if card.kind == "approval"]:
+                    many = f"Approve these {len(ready)}…" if len(ready) > 1 else f"Approve {ready[0].id}…"
+                    buttons = (Choice(label=many, text="approve all"), *buttons)
                 return _answered(compose(self.day(self._last_digest(state))), buttons, self._drawn())
             case "week" | "month":
                 return _answered(review(self.span(question)), files=self._drawn())

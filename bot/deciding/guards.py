@@ -18,12 +18,30 @@ from bot.state import TaskState
 from connectors.base import Risk
 from memory.events import ActionCall, CardOpened, Origin, fingerprint
 
+SET_UP = {
+    "calendar": ("No calendar is set up", "CALDAV_URL"),
+    "bluesky": ("Bluesky is not set up", "BLUESKY_HANDLE"),
+    "blog": ("No blog is set up", "BLOG_FOLDER"),
+    "stripe": ("Stripe is not set up", "STRIPE_API_KEY"),
+}
+"""Service → that it is absent, and the setting it begins with."""
+
+
+def absent(name: str) -> str:
+    """Say of an action that is not there what is missing, and where it is put."""
+    service = name.partition(".")[0]
+    what, setting = SET_UP.get(service, (f"{service.capitalize()} is not set up", ""))
+    where = (
+        f"Put {setting} and what stands below it in .env.example into .env" if setting else "doctor says what it needs"
+    )
+    return f"{what}, so nothing was done. {where}, then start me again: python -m bot doctor checks it."
+
 
 def not_allowed(agent: str, calls: Iterable[ActionCall], house: House) -> str:
     """Return why an agent may not propose these calls, in words; "" when it may."""
     for call in calls:
         if call.name not in house.actions:
-            return f"{agent} wanted to use {call.name}, which is not set up here. `python -m bot doctor` says what is missing."
+            return absent(call.name)
         if not any(fnmatchcase(call.name, name) for name in house.proposes.get(agent, ())):
             return f"{agent} is not allowed to propose {call.name}; nothing was done."
         missing = [

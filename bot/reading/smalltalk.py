@@ -29,7 +29,7 @@ def _whole(words: str) -> re.Pattern[str]:
 
 
 _HELLO = _whole(
-    r"hi+|hello|hey|hiya|yo|good (?:morning|afternoon|evening|day)|morning|hallo|moin|servus|guten (?:morgen|tag|abend)"
+    r"hi+|hello|hey|hiya|yo|good (?:afternoon|evening|day)|hallo|moin|servus|guten (?:tag|abend)"
 )
 _THANKS = _whole(
     r"(?:(?:ok|great|perfect|super|many)\W+)?(?:thanks?(?: you)?(?: (?:very much|so much|a lot|again))?|thx|ty|tysm|cheers|"

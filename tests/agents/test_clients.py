@@ -66,7 +66,7 @@ async def test_who_is_gathers_record_money_and_memory() -> None:
     ]
     answer = await answered(desk, WhoIs(client="Acme"), "who is Acme?")
     assert answer.say.splitlines()[0] == "Acme GmbH: active."
-    assert "- Email: billing@acme.example" in answer.say
+    assert "- E-mail: billing@acme.example" in answer.say
     assert "- Open: 2026-0001, 119.00 EUR, due 5 December 2026" in answer.say
     assert "- Anna prefers short mails (21 November 2026)" in answer.say
     assert "- You owe us 9,000 (words of a client)" in answer.say

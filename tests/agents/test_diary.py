@@ -35,7 +35,7 @@ async def test_the_agenda_shows_meetings_reminders_and_dues() -> None:
     assert answer.say.splitlines()[:4] == [
         "24 November 2026:",
         "- Tue 24 November, 15:00 to 16:00: Meeting with Acme",
-        "- Tue 24 November, 09:00: reminder, pay rent",
+        "- Tue 24 November, 09:00: pay rent (reminder)",
         "- 24 November 2026: 2026-0001 of Acme falls due",
     ]
     assert (await answered(desk, Agenda())).say.startswith("Nothing is planned for 21 November 2026.")

@@ -191,7 +191,7 @@ async def test_guidance_rewords_the_mail_but_no_figure() -> None:
     assert "1,428.00 EUR" in proposal.calls[1].args["body"]
     assert any("Kept my own wording" in reason for reason in proposal.reasons)
     proposal = await answered(PaperDesk(), wish(), MARCH, guidance="friendlier")
-    assert any("could not follow 'friendlier' without a model" in reason for reason in proposal.reasons)
+    assert any("could not follow “friendlier”" in reason for reason in proposal.reasons)
 
 
 async def test_no_model_is_asked_for_an_ordinary_invoice() -> None:

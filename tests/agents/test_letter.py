@@ -46,7 +46,7 @@ async def test_without_a_model_the_draft_stays() -> None:
     assert await polish(PaperDesk(), "billing", DRAFT) == (DRAFT, ())
     text, reasons = await polish(PaperDesk(), "billing", DRAFT, guidance="shorter")
     assert text == DRAFT
-    assert "edit the text" in reasons[0]
+    assert "I could not follow “shorter”. No model is set up. Press Edit" in reasons[0]
 
 
 async def test_an_empty_answer_is_no_letter() -> None:

@@ -116,7 +116,7 @@ async def everyday_words_are_understood(there: Street) -> None:
     assert "New client Globex" in await answer("add client Globex, billing@globex.example, 2k/month")
     globex = await answer("who is Globex?")
     assert "billing@globex.example" in globex
-    assert "2000.00 EUR" in globex
+    assert "2,000.00 EUR" in globex
     await phone.says(INVOICE)
     await phone.presses("Approve")
     await there.later(seconds=11)

@@ -13,7 +13,7 @@ CARDS = [("4.1", "Issue invoice 2026-0002"), ("3.1", "Send an e-mail")]
         ("thx!", "You're welcome."),
         ("Danke schön", "You're welcome."),
         ("Hi there", "Hello."),
-        ("guten Morgen", "Hello."),
+        ("Guten Tag", "Hello."),
         ("never mind", "Nothing was done."),
         ("good night", "Until then."),
         ("who are you?", "I am Soloist"),
