@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    called = "python -m bot" if Path(sys.argv[0]).name == "__main__.py" else "soloist"
+    called = "python -m bot" if Path(sys.argv[0]).parts[-2:] == ("bot", "__main__.py") else "soloist"
     parser = argparse.ArgumentParser(
         prog=called,
         description="The operating system of a one-person company.",

@@ -28,9 +28,7 @@ def _whole(words: str) -> re.Pattern[str]:
     return re.compile(rf"\W*(?:{words})(?:\W+(?:soloist|bot|please|then|there|all))*\W*", re.IGNORECASE)
 
 
-_HELLO = _whole(
-    r"hi+|hello|hey|hiya|yo|good (?:afternoon|evening|day)|hallo|moin|servus|guten (?:tag|abend)"
-)
+_HELLO = _whole(r"hi+|hello|hey|hiya|yo|good (?:afternoon|evening|day)|hallo|moin|servus|guten (?:tag|abend)")
 _THANKS = _whole(
     r"(?:(?:ok|great|perfect|super|many)\W+)?(?:thanks?(?: you)?(?: (?:very much|so much|a lot|again))?|thx|ty|tysm|cheers|"
     r"danke(?: (?:schön|sehr|dir|vielmals))?|vielen dank|merci)|(?:very )?(?:nice|great|cool|awesome|perfect|super)(?: work| job)?|"
