@@ -63,6 +63,7 @@ EXAMPLES = {
     "restore": ("{} restore ~/.soloist/backups/FILE      with Soloist stopped",),
     "slack": ("{} slack manifest", "{} slack manifest --address https://soloist.example.org"),
     "unpair": ("{} unpair telegram",),
+    "sign-in": ("{} sign-in mail", "{} sign-in calendar"),
     "intents": ("{} intents eval --train train.jsonl --test test.jsonl",),
     "settings": ("{} settings", "{} settings > .env"),
     "company": ("{} company",),
@@ -97,7 +98,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     def add(name: str, run: Callable[[argparse.Namespace], int], words: str) -> argparse.ArgumentParser:
-        examples = "\n".join(["examples:", *(f"  {example.format(called)}" for example in EXAMPLES[name])])
+        examples = "\n".join(
+            ["examples:", *(f"  {example.format(called)}" for example in EXAMPLES.get(name, ("{} " + name,)))]
+        )
         one = commands.add_parser(
             name, help=words, description=words, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
         )
