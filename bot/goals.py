@@ -225,11 +225,15 @@ class Goals:
             for pattern, sentence in _SPELLED
             if (fits := pattern.fullmatch(plain)) is not None
         ]
-        if not ways and read.client.casefold() not in part.casefold():
-            ways = [f"{plain} for {read.client}", f"{plain} with {read.client}"]
+        unnamed = not ways and read.client.casefold() not in part.casefold()
+        if unnamed:
+            ways = [plain, f"{plain} for {read.client}", f"{plain} with {read.client}"]
         for words in ways or [plain]:
             reading = self._understanding.read(words, **read.scene)
-            if (meant := _sure(reading)) is not None:
+            meant = _sure(reading)
+            if meant and unnamed and words is plain and "client" in self._understanding.intents[meant[0]].model_fields:
+                continue  # it is about the client, and does not say so yet
+            if meant is not None:
                 read.assumed += [each for each in reading.assumed if each not in read.assumed]
                 return meant
         return None

@@ -121,10 +121,9 @@ async def goals(house: PaperHouse) -> None:
     await house.operator("go")
     await house.later(days=19)
     await approve(house)
-    await house.operator(
-        "first send Acme a proposal for the relaunch, 4,500 EUR, then remind me to call Anna on Friday"
-    )
+    await house.operator("when Acme pays, send them a thank you")
     await house.operator("go")
+    await house.operator("Acme paid 2026-0001")
     await approve(house)
 
 
