@@ -27,7 +27,7 @@ from typing import Any
 
 import httpx
 
-from bot.testing import PaperHouse
+from bot.testing import PaperHouse, understanding
 from connectors.base import Action
 from memory.events import ItemArrived, MessageReceived
 from tests.counterparts import models
@@ -35,6 +35,7 @@ from tests.counterparts.models import ModelServer
 from tests.stories.company import approve, arrives, company, mail
 
 BAR = 0.2
+WARM_S = 300.0
 CHARACTERS_A_TOKEN = 4
 RULES = (
     "You run the back office of a one-person company. Use the tools. Money and mail need the operator's approval, which "
@@ -252,6 +253,7 @@ def main() -> int:
     if why := models.missing():
         print(f"The bench needs the model server: {why}.", file=sys.stderr)
         return 2
+    understanding().ready(WARM_S)  # a training is no part of a story
     print(f"{'story':24}{'house: calls':>14}{'tokens':>9}{'loop: calls':>14}{'tokens':>9}{'share':>8}")
     ours = theirs = 0
     for name, story in STORIES.items():
