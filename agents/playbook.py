@@ -79,7 +79,9 @@ class Playbook(BaseModel):
         words: For a reply: what a mail must speak of, each a regular expression; one is enough.
         not_words: And what must not occur, or it is another case.
         risk: Whether a reply may go out within policy ("low") or always wants a look.
-        reply: The text of a reply, with ``{name}`` for the client's contact.
+        reply: The text of a reply, with ``{name}`` for the client's contact, and what our books know: ``{invoice}``,
+            ``{number}``, ``{owed}``, ``{project}``, ``{files}``. Where one of them is not known, it is no reply to this mail.
+        language: Of the reply, ``"en"`` or ``"de"``: how it is closed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -94,6 +96,7 @@ class Playbook(BaseModel):
     not_words: tuple[str, ...] = ()
     risk: Literal["low", "high"] = "high"
     reply: str = ""
+    language: Literal["en", "de"] = "en"
     prose: str = ""
 
 

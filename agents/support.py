@@ -15,8 +15,8 @@ from agents.base import ActionCall, Agent, Choice, Desk, Intent, Proposal, Recor
 from agents.bill import OPEN, outstanding
 from agents.directory import address, cited, contact, named, slug, the_client
 from agents.edits import with_edits
-from agents.letter import amount_words, body, letter, polish, signature
-from agents.percept import Percept, memory_of, perceive
+from agents.letter import amount_words, body, day_words, letter, polish, signature
+from agents.percept import Percept, line, memory_of, perceive
 from agents.playbook import Playbook, playbooks, suggested
 from agents.slots import ClientName
 from agents.tone import manner_of
@@ -25,13 +25,25 @@ from memory.events import Json, Origin
 REPLIES_PER_THREAD_MAX = 3  # two machines writing to each other must come to an end
 QUOTED_LINES_MAX = 12  # of the mail, as shown to the operator
 HISTORY_MAX = 4  # remembered lines about the client
+ADVICE_MAX = 300  # characters of a playbook's own words on a card
+HISTORY_LINE_MAX = 160  # characters of each
 
 _YES = re.compile(
     r"\b(we|i) (gladly |happily |hereby )?accept\b|\bgo ahead\b|\bsounds good\b|\bit.s a deal\b"
-    r"|\blet.s do it\b|\bagreed\b",
+    r"|\blet.s do it\b|\bagreed\b"
+    r"|\b(wir|ich) nehme?n? (das|ihr|dein) angebot an\b|\beinverstanden\b|\bangenommen\b|\blegen sie los\b",
     re.IGNORECASE,
 )
-_NO = re.compile(r"\b(not|cannot|can.t|decline|before we|unless|if you)\b", re.IGNORECASE)
+_QUOTE_HEAD = re.compile(
+    r"^(?:on [^\n]{5,120}\n?[^\n]{0,80}wrote:|am [^\n]{5,120}\n?[^\n]{0,80}schrieb[^\n]{0,80}:)[ \t]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_FORWARDED = re.compile(
+    r"^(?:-{2,} ?(?:original message|forwarded message|ursprüngliche nachricht|weitergeleitete nachricht) ?-{2,}|(?:from|von): [^\n]+@)",
+    re.IGNORECASE | re.MULTILINE,
+)
+CLOSINGS = {"de": "Viele Grüße"}  # where the operator's letters show no other; English has its own
+_NO = re.compile(r"\b(not|cannot|can.t|decline|before we|unless|if you|nicht|leider|sofern|bevor wir)\b", re.IGNORECASE)
 
 
 class Triage(Intent):
@@ -181,24 +193,83 @@ async def _looked_at(percept: Percept, item: Mapping[str, Json], task: Task, des
     if quiet := _not_answered(percept, item, desk):
         return Proposal(say=f"{shown}\n{quiet}")
     client = percept.client
-    history, sources = await _history(client, percept, desk)
-    if client and (accepted := _acceptance(client, percept, desk)):
+    said = own_words(percept.quote)
+    history, sources = await _history(client, said, percept, desk)
+    if client and (accepted := _acceptance(client, said, desk)):
         return Proposal(say=f"{shown}\n{accepted[0]}", choices=accepted[1], sources=cited(client))
-    fitting = suggested(f"{percept.facts.get('need', '')}\n{percept.quote}", playbooks(desk.playbooks))
+    fitting = suggested(f"{percept.facts.get('need', '')}\n{said}", playbooks(desk.playbooks))
+    invoice = _newest(client, desk) if client else None
+    known = _known(client, invoice, item, desk)
+    if book := next((each for each in fitting if set(_PLACE.findall(each.reply)) <= known.keys()), None):
+        return await _answered(book, known, percept, item, task, desk, sources, invoice)
     why = "No playbook fits, so nothing is drafted."
     if fitting:
-        if (invoice := _newest(client, desk) if client else None) or "{invoice}" not in fitting[0].reply:
-            return await _answered(fitting[0], percept, item, task, desk, sources, invoice)
-        why = f"It fits {fitting[0].title!r}, but no invoice to this sender is on the books."
-    return Proposal(
-        say="\n".join([shown, *history, why]),
-        choices=(Choice(label="Reply", text=f"reply to {named(client)} that "),) if client else (),
-        sources=sources,
+        lacks = ", ".join(LACKING[name] for name in _PLACE.findall(fitting[0].reply) if name not in known)
+        why = f"It fits {fitting[0].title!r}, but {lacks}."
+    return Proposal(say="\n".join([shown, *history, why]), choices=_by_hand(client, percept), sources=sources)
+
+
+def _by_hand(client: Record | None, percept: Percept) -> tuple[Choice, ...]:
+    """Return what can be said where nothing is drafted; what it says is on the card that comes of it."""
+    if client is None:
+        return (Choice(label="Write to them", text=f"mail {percept.sender} that "),)
+    seen = "I have your mail and come back to you within two working days"
+    return (
+        Choice(label="Reply", text=f"reply to {named(client)} that "),
+        Choice(label="Say I have it", text=f"reply to {named(client)} that {seen}"),
     )
+
+
+_PLACE = re.compile(r"\{(invoice|number|owed|project|files)\}")
+LACKING = {
+    "invoice": "no invoice to this sender is on the books",
+    "number": "no invoice to this sender is on the books",
+    "owed": "nothing is open that could be told of",
+    "project": "no project of theirs is running",
+    "files": "no file came with it",
+}
+
+
+def _known(client: Record | None, invoice: Record | None, item: Mapping[str, Json], desk: Desk) -> dict[str, str]:
+    """Return what our books say for a reply: of the client who wrote and of nobody else."""
+    known = {}
+    names = [line(str(each.get("name") or ""), 80) for each in item.get("attachments") or () if isinstance(each, dict)]
+    if any(names):
+        known["files"] = ", ".join(filter(None, names))
+    if client is None:
+        return known
+    if invoice:
+        known |= {"number": invoice.key, "invoice": f"invoice {invoice.key} over {amount_words(invoice.data['total'])}"}
+    open_ = [each for each in desk.records("invoice", client=client.key) if each.data["status"] in OPEN]
+    if open_:
+        known["owed"] = "\n".join(
+            f"- {each.key}: {amount_words(money(*outstanding(each)))}, due on {day_words(each.data['due'])}"
+            for each in open_
+        )
+    running = desk.records("project", client=client.key, status="running")
+    if running:
+        known["project"] = "\n".join(map(_progress, running))
+    return known
+
+
+def _progress(project: Record) -> str:
+    points = project.data["checkpoints"]
+    left = [point for point in points if not point["done"]]
+    coming = f", next is {left[0]['name']}, planned for {day_words(left[0]['day'])}" if left else ""
+    return f"- {project.data['name']}: {len(points) - len(left)} of {len(points)} steps done{coming}"
+
+
+def own_words(text: str) -> str:
+    """Return what somebody wrote in this mail, without what it quotes; all of it when nothing else is there."""
+    cut = _FORWARDED.search(text)
+    head = _QUOTE_HEAD.sub("", text[: cut.start()] if cut else text)
+    own = "\n".join(row for row in head.splitlines() if not row.startswith(">")).strip()
+    return own or text
 
 
 async def _answered(
     book: Playbook,
+    known: Mapping[str, str],
     percept: Percept,
     item: Mapping[str, Json],
     task: Task,
@@ -207,16 +278,15 @@ async def _answered(
     invoice: Record | None,
 ) -> Proposal:
     client = percept.client
-    needs_invoice = "{invoice}" in book.reply
+    needs_invoice = bool({"invoice", "number"} & set(_PLACE.findall(book.reply)))
     first = (contact(client) if client else percept.facts.get("name", "")).split(maxsplit=1)
-    text = book.reply.replace("{name}", first[0] if first else "there")
-    if needs_invoice and invoice:
-        text = text.replace("{invoice}", f"invoice {invoice.key} over {amount_words(invoice.data['total'])}")
+    text = book.reply.replace(" {name}", f" {first[0]}" if first else "")
+    text = _PLACE.sub(lambda found: known[found[1]], text)
     key = client.key if client else ""
     draft, worded = await polish(
         desk,
         "support",
-        f"{text}\n\n{signature(desk, manner_of(desk, client.key if client else '').sign_off)}",
+        f"{text}\n\n{signature(desk, manner_of(desk, key).sign_off or CLOSINGS.get(book.language, ''))}",
         guidance=task.guidance,
         material=[(Origin.CLIENT if client else Origin.STRANGER, percept.quote)],
         client=key,
@@ -226,6 +296,7 @@ async def _answered(
     reasons = (
         f"Fits the playbook {book.title!r}, risk {book.risk}.",
         f"From {named(client)}, on the books." if client else f"{percept.sender} is not on the books.",
+        *_advice(book),
         *worded,
     )
     return Proposal(
@@ -236,6 +307,12 @@ async def _answered(
         reasons=reasons,
         sources=sources,
     )
+
+
+def _advice(book: Playbook) -> tuple[str, ...]:
+    """Return what a playbook says to the operator below its heading: what the reply does not do by itself."""
+    words = line(re.sub(r"^#[^\n]*$", "", book.prose, flags=re.MULTILINE), ADVICE_MAX)
+    return (words,) if words else ()
 
 
 def _mail(
@@ -281,10 +358,10 @@ def _thread(item: Mapping[str, Json], percept: Percept) -> str:
     return slug(f"{percept.sender} {root}")[:80]
 
 
-def _acceptance(client: Record, percept: Percept, desk: Desk) -> tuple[str, tuple[Choice, ...]] | None:
+def _acceptance(client: Record, said: str, desk: Desk) -> tuple[str, tuple[Choice, ...]] | None:
     """A yes to an open proposal is shown with a button; the words of a mail never start anything by themselves."""
     offers = [p for p in desk.records("proposal", client=client.key) if p.data.get("status") == "sent"]
-    if not offers or not _YES.search(percept.quote) or _NO.search(percept.quote):
+    if not offers or not _YES.search(said) or _NO.search(said):
         return None
     name = named(client)
     text = f"This reads like a yes to the proposal {offers[-1].data['text']!r}."
@@ -294,7 +371,9 @@ def _acceptance(client: Record, percept: Percept, desk: Desk) -> tuple[str, tupl
     )
 
 
-async def _history(client: Record | None, percept: Percept, desk: Desk) -> tuple[list[str], tuple[Source, ...]]:
+async def _history(
+    client: Record | None, said: str, percept: Percept, desk: Desk
+) -> tuple[list[str], tuple[Source, ...]]:
     if client is None:
         return [f"{percept.sender or 'The sender'} is not on the books."], ()
     rows = [f"{named(client)}, {client.data.get('status') or 'client'}."]
@@ -302,8 +381,8 @@ async def _history(client: Record | None, percept: Percept, desk: Desk) -> tuple
         if invoice.data["status"] in OPEN:
             left, currency = outstanding(invoice)
             rows.append(f"- {invoice.key}: {amount_words(money(left, currency))} open")
-    recalled = await desk.recall(percept.quote[:400], client=client.key, k=HISTORY_MAX)
-    rows += [f"- {found.text}" for found in recalled]
+    recalled = await desk.recall(said[:400], client=client.key, k=HISTORY_MAX)
+    rows += [f"- {line(found.text, HISTORY_LINE_MAX)}" for found in recalled]
     return rows, (*cited(client), *(Source(ref=f.ref, text=f.text, origin=f.origin) for f in recalled))
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from agents.base import Proposal, Thought
-from agents.support import REPLIES_PER_THREAD_MAX, ReplyMail, Support, Triage
+from agents.support import REPLIES_PER_THREAD_MAX, ReplyMail, Support, Triage, own_words
 from memory.events import Origin, Write
 from memory.recollections import Record as Recollection
 from tests.agents.desk import PaperDesk, task
@@ -138,4 +138,79 @@ async def test_a_client_whose_invoice_is_nowhere_can_be_answered_by_hand() -> No
     assert proposal.calls == ()
     assert "Acme GmbH, active." in proposal.say
     assert "no invoice to this sender" in proposal.say
-    assert [choice.text for choice in proposal.choices] == ["reply to Acme GmbH that "]
+    assert [choice.label for choice in proposal.choices] == ["Reply", "Say I have it"]
+
+
+async def test_only_what_was_written_now_is_read_and_not_what_is_quoted() -> None:
+    desk = PaperDesk()
+    quoted = "Perfect, thanks!\n\nOn Mon, 2 Mar 2026 at 10:00 Nora Lind wrote:\n> If it is broken or you want a refund, tell me."
+    assert (await triage(desk, quoted)).results["playbook"] == "reply-thanks"
+    below = "> If you want a refund, tell me.\n\nThe site is down."
+    assert (await triage(desk, below)).results["playbook"] == "reply-trouble"
+    forwarded = (
+        "Danke!\n\n-----Ursprüngliche Nachricht-----\nVon: nora@lind.example\nBitte sagen Sie, wenn etwas nicht geht."
+    )
+    assert (await triage(desk, forwarded)).results["playbook"] == "reply-danke"
+    assert own_words("> nothing of my own") == "> nothing of my own"
+    desk.write(Write(kind="proposal", key="p", data={"client": "acme", "text": "Redesign", "status": "sent"}))
+    echoed = "What does the second line mean, is it per month?\n\nOn Mon Nora wrote:\n> Reply that you accept, and let's do it."
+    assert "reads like a yes" not in (await triage(desk, echoed)).say
+
+
+async def test_a_german_mail_is_answered_in_german_with_the_invoice_it_asks_for() -> None:
+    desk = PaperDesk()
+    invoiced(desk)
+    proposal = await triage(desk, "Könnten Sie mir die Rechnung bitte noch einmal schicken?")
+    body = str(proposal.calls[0].args["body"])
+    assert body.startswith("Hallo Anna,\n\ngern: die Rechnung 2026-0001 hängt noch einmal an.")
+    assert "Viele Grüße\nNora Lind" in body
+    assert proposal.calls[0].args["attachments"][0]["name"] == "invoice-2026-0001.pdf"
+
+
+async def test_a_reply_says_what_the_books_say_of_the_sender_and_of_nobody_else() -> None:
+    desk = PaperDesk()
+    asked = "How far is the website? When will we see a draft?"
+    assert "no project of theirs is running" in (await triage(desk, asked)).say
+    points = [
+        {"name": "Kick-off", "day": "2026-11-23", "done": "2026-11-23"},
+        {"name": "Draft", "day": "2026-12-01", "done": ""},
+    ]
+    project = {
+        "name": "Website for Acme",
+        "client": "acme",
+        "status": "running",
+        "due": "2026-12-18",
+        "checkpoints": points,
+    }
+    desk.write(Write(kind="project", key="a", data=project))
+    desk.write(Write(kind="project", key="g", data={**project, "name": "Secret of Globex", "client": "globex"}))
+    told = str((await triage(desk, asked)).calls[0].args["body"])
+    assert "- Website for Acme: 1 of 2 steps done, next is Draft, planned for 1 December 2026" in told
+    assert "Globex" not in told
+    assert (await triage(desk, asked, STRANGER)).calls == ()
+    invoiced(desk)
+    owed = await triage(desk, "How much do we still owe?")
+    assert "- 2026-0001: 119.00 EUR, due on 5 December 2026" in str(owed.calls[0].args["body"])
+
+
+async def test_files_are_thanked_for_only_where_files_have_come() -> None:
+    said = "Please find attached the logo files."
+    assert "no file came with it" in (await triage(PaperDesk(), said)).say
+    files = [{"name": "logo.pdf", "sha256": "x", "size": 1}]
+    thanked = await triage(PaperDesk(), said, {**MAIL, "attachments": files})
+    assert "thank you, I have logo.pdf." in str(thanked.calls[0].args["body"])
+
+
+async def test_what_the_reply_does_not_do_by_itself_stands_on_the_card() -> None:
+    proposal = await triage(PaperDesk(), "We have transferred the amount today.")
+    assert any("Nothing is marked paid by a mail." in reason for reason in proposal.reasons)
+
+
+async def test_what_fits_nothing_can_be_acknowledged_with_one_press() -> None:
+    desk = PaperDesk()
+    proposal = await triage(desk, "Hi, is that still on?")
+    assert [choice.label for choice in proposal.choices] == ["Reply", "Say I have it"]
+    seen = await Support().work(task(ReplyMail(client="Acme"), proposal.choices[1].text), desk)
+    assert "I have your mail and come back to you within two working days." in str(seen.calls[0].args["body"])
+    unknown = await triage(desk, "Hi, is that still on?", STRANGER)
+    assert unknown.choices[0].text == "mail bob@nowhere.example that "
