@@ -70,7 +70,13 @@ def _answer_for_restored(
             if broken:
                 return [Reply(text=broken)]
             prepared = starting.prepare(
-                state, opened.calls, house, card=event.card, step=opened.step, rule="asked again after a restore"
+                state,
+                opened.calls,
+                house,
+                card=event.card,
+                step=opened.step,
+                rule="asked again after a restore",
+                formerly=opened.effect.rpartition(".")[0],
             )
             return [settled, *prepared, Reply(text="Doing it now.")]
         case "arrived" | "drop" | "reject":

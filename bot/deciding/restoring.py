@@ -36,6 +36,7 @@ def restored(state: TaskState) -> list[Effect]:
             card="",
             revision=1,
             kind="unknown",
+            effect=f"{opened.card}.1",  # as it would be called: its key finds what was done in the lost time
             title="Did this happen after the backup?",
             say=reason,
             warnings=(reason,),

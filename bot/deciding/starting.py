@@ -14,7 +14,7 @@ from bot.effects import Effect, Record, Wake
 from bot.figures import money_words
 from bot.policy import amount_of
 from bot.state import EffectState, TaskState
-from memory.events import ActionCall, Confirmed, Failed, Prepared, Queued, Sending, fingerprint
+from memory.events import ActionCall, BecameUnknown, Confirmed, Failed, Prepared, Queued, Sending, fingerprint
 
 TURN = "turn"
 """Why a task wakes when an effect's turn has come."""
@@ -31,11 +31,14 @@ def prepare(
     step: str,
     rule: str,
     watched: bool = False,
+    formerly: str = "",
 ) -> list[Effect]:
     """Write down every effect, then start the first, or wait out the undo window.
 
     Args:
         watched: It goes without a card because of what was approved before, so the window is told with an Undo.
+        formerly: The card of a restored backup that this one asks about again. It may have been pressed after the backup:
+            the same keys are used, and where a look can tell, it comes first.
     """
     delayed = house.policy.delay > timedelta(0) and any(house.actions[call.name].delayed for call in calls)
     not_before = house.now + house.policy.delay if delayed and (card or watched) else None
@@ -52,7 +55,7 @@ def prepare(
                     step=step,
                     call=call,
                     fingerprint=fingerprint(call),
-                    key=stable_key(house.secret, effect),
+                    key=stable_key(house.secret, f"{formerly or stem}.{number}"),
                     effect_class=house.actions[call.name].effect.value,
                     not_before=not_before,
                     compensates=back[number - 1] if back else "",
@@ -61,6 +64,9 @@ def prepare(
                 )
             )
         )
+    if formerly and house.actions[calls[0].name].find:
+        reason = "It may have happened after the backup was made; I look before anything is sent."
+        return [*orders, Record(event=BecameUnknown(effect=f"{stem}.1", reason=reason, look_at=house.now))]
     if not_before:
         wake = Wake(reason="window", due=not_before, data={"effect": f"{stem}.1", "card": card})
         if card:
