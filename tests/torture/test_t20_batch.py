@@ -1,4 +1,8 @@
-"""T20: several cards approved with one press: only what was listed, as it was listed, is done; the rest says why not."""
+"""T20: several cards approved with one press: only what was listed, as it was listed, is done; the rest says why not.
+
+Also over real connectors, a mail, a meeting, refunds, a payment link and a post in one list: each provider's own ledger is the
+judge, a refund over the limit stays out, and so does the first one to somebody who never got money back.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,15 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from bot.policy import Limit, Policy
+import pytest
+
+from bot.deciding import guards, verdicts
+from bot.policy import Limit, Policy, Rule
 from bot.testing import OPERATOR
 from memory.events import Actor
-from tests.torture.bare import BareHouse, Found, changed
+from tests.torture.bare import BareHouse, Found, broken, changed, without_queue
+from tests.torture.real import REAL, house_in, wished
+from tests.torture.town import Town, town
 
 POLICY = Policy(limits=(Limit(Decimal(100), "EUR", days=1, action="paper"),), delay=timedelta(0), on_expiry="cancel")
 
@@ -24,7 +33,77 @@ async def torture(folder: Path, count: int, seed: int) -> Found:
             await _batch(house, number, chance, found)
             await house.later(days=30)  # limits are free again, and every card that was left has run out
         found.faults += house.wrong()
+    real = await over_connectors(folder / "real", max(1, count // 40), seed)
+    found.counts.update({f"real {name}": each for name, each in real.counts.items()})
+    found.faults += real.faults
     return found
+
+
+REFUND = next(deed for deed in REAL if deed.action == "stripe.refund")
+ONE_REFUND = Policy(
+    rules=(Rule("*", "ask"),), limits=(Limit(Decimal(9), "EUR", days=1, action="stripe.refund"),), delay=timedelta(0)
+)
+"""A refund is 5.00 EUR, so the second of a day is over the limit."""
+
+
+async def over_connectors(folder: Path, count: int, seed: int) -> Found:
+    """``count`` lists of real actions, in one house."""
+    found = Found(seed)
+    chance = random.Random(seed)
+    async with town(folder, imap=False) as there, house_in(there, folder / "home", ONE_REFUND) as house:
+        without_queue(house)
+        first = await wished(house, there, REFUND, "first")
+        await house.operator("approve all")
+        apart = f"press each by itself: {first.card}" in house.channel.words[-1]
+        found.expect(apart, f"the first refund to somebody stands in a list: {house.channel.words[-1]}")
+        found.expect(first.done(there, house.home) == 0, "the first refund to somebody was done by a list")
+        await house.press("Approve", first.card)
+        for number in range(count):
+            await house.later(days=30)
+            await _real_batch(house, there, number, chance, found)
+        found.faults += house.wrong()
+    return found
+
+
+async def _real_batch(house: BareHouse, there: Town, number: int, chance: random.Random, found: Found) -> None:
+    asked = [*REAL, REFUND]
+    wishes = [await wished(house, there, deed, f"b{number}x{place}") for place, deed in enumerate(asked)]
+    fates = [chance.choice(("fine", "fine", "changed", "settled")) for _ in wishes]
+    await house.operator("approve all")
+    button = house.channel.said[-1].buttons[0]
+    later = await wished(house, there, REAL[0], f"b{number}later")
+    found.expect(not any(each.done(there, house.home) for each in wishes), f"list {number}: listing did something")
+    for wish, fate in zip(wishes, fates, strict=True):
+        if fate == "changed":
+            call = house.runner.state_now(int(wish.card.partition(".")[0])).cards[wish.card].opened.calls[0]
+            field = next(
+                name for name in ("subject", "title", "description", "reason") if name in {**call.args, "reason": ""}
+            )
+            await house.press("Edit", wish.card, edits={f"0.{field}": f"{wish.words}-edited"})
+        elif fate == "settled":
+            await house.press("Reject", wish.card)
+    if chance.random() < 0.3:
+        await house.restart()
+        without_queue(house)
+    await house.press_handle(button.handle, "say")
+    await house.later(minutes=1)
+    refunds = 0
+    for wish, fate in zip(wishes, fates, strict=True):
+        changed = fate == "changed" and "-edited" in str(house.card(wish.card))
+        allowed = fate == "fine" or (fate == "changed" and not changed)
+        if wish.deed is REFUND and allowed:
+            refunds += 1
+            allowed = refunds == 1
+        done = wish.done(there, house.home)
+        found.counts[fate] += 1
+        found.counts["done"] += done
+        found.expect(
+            done == int(allowed), f"list {number}: {wish.deed.action} {wish.card} ({fate}) happened {done} times"
+        )
+    found.expect(later.done(there, house.home) == 0, f"list {number}: what was not on it was done")
+    for card in [wish.card for wish in (*wishes, later)]:
+        if house.card(card).state == "pending":
+            await house.press("Reject", card)
 
 
 async def _batch(house: BareHouse, number: int, chance: random.Random, found: Found) -> None:
@@ -100,6 +179,30 @@ def _judge(
 async def test_only_what_was_listed_as_it_was_listed_is_done(yard: Path) -> None:
     found = await torture(yard, 200, 20)
     assert not found.faults, found
+
+
+async def test_a_list_of_real_actions_does_what_was_listed_and_no_more(yard: Path) -> None:
+    found = await over_connectors(yard, 3, 20)
+    assert not found.faults, found
+    assert found.counts["done"] >= 6, found
+    assert found.counts["changed"], found
+    assert found.counts["settled"], found
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "twin", "count", "words"),
+    [
+        (guards, "broken_limit", lambda calls, house, **more: "", 2, "stripe.refund"),
+        (verdicts, "new_payees", lambda calls, house: (), 0, "stands in a list"),
+    ],
+    ids=["no limit", "nobody is new"],
+)
+async def test_t20_sees_a_list_that_looks_at_nothing(  # type: ignore[no-untyped-def]
+    yard: Path, where: object, name: str, twin, count: int, words: str
+) -> None:
+    with broken(where, name, twin):
+        found = await over_connectors(yard, count, 21)
+    assert any(words in fault for fault in found.faults), found
 
 
 async def test_the_list_shows_recipients_amounts_and_newcomers(yard: Path) -> None:
