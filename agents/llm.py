@@ -144,6 +144,16 @@ class Gateway:
         told = (self._breakers.trouble(model, self._clock()) for model in models.values())
         return tuple(dict.fromkeys(filter(None, told)))
 
+    async def unpriced(self) -> tuple[str, ...]:
+        """Return a sentence for each model that is set up and not used, because nobody knows what it costs."""
+        found = []
+        for model in {model.name: model for tier in self._tiers.models.values() for model in tier}.values():
+            try:
+                model.price or await self._litellm.price(model)
+            except UnpricedModelError as error:
+                found.append(str(error))
+        return tuple(found)
+
     def has_models(self) -> bool:
         """Return whether any model is set up: where none is, nothing need be looked up for it."""
         return any(self._tiers.models.values())

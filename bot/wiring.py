@@ -39,6 +39,7 @@ from bot.intents import Understanding
 from bot.keeper import Keeper, erase_again, files_again
 from bot.librarian import Librarian
 from bot.papers import Inbox
+from bot.providers import examine_models
 from bot.reader import WordReader
 from bot.redaction import Redactor
 from bot.remembering import Remembering
@@ -487,10 +488,7 @@ async def examine_services(given: Settings) -> list[Finding]:
 
 async def examine_channels(given: Settings) -> list[Finding]:
     """Ask Slack, Telegram and the models whether tokens and settings are right, and say where each is changed."""
-    values, findings = given.values, await examine(given)
-    tiers = Tiers.read(values)
-    findings += [Finding(ok=True, what=f"models: {sentence}") for sentence in tiers.missing]
-    return findings
+    return [*await examine(given), *await examine_models(Tiers.read(given.values))]
 
 
 def _values(given: Settings, kind: type[Connector]) -> dict[str, str]:

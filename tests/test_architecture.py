@@ -105,7 +105,7 @@ FLOORS = (
     ("conductor",),
     ("channels",),
     ("copies",),
-    ("goals",),
+    ("goals", "providers"),
     ("desk", "explaining", "briefing", "conversation", "history", "reader", "demo", "remembering", "spending"),
     ("keeper", "papers", "staff", "writing"),
     ("chronicle",),
