@@ -115,6 +115,8 @@ class AddClient(Intent):
         "add client {name}, {email}, {retainer} a month",
         "add client {name}, {email}",
         "add client {name}",
+        "new lead {name}, {email}",
+        "new lead {name}",
         "new client {name}, {email}",
         "new customer {name}, {email}",
         "new client {name}",

@@ -72,7 +72,7 @@ class WritePost(Intent):
         "go to the post office",
         "how did the last post do?",
     )
-    patterns: ClassVar[tuple[str, ...]] = ("write a post about {topic}", "draft a post about {topic}")
+    patterns: ClassVar[tuple[str, ...]] = ("write a post about {topic}", "post: {topic}", "draft a post about {topic}")
     asks: ClassVar[Mapping[str, str]] = {"topic": "What is the post about?"}
 
     topic: str = ""

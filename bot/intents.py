@@ -783,7 +783,7 @@ DENYING_MIN = 2  # sentences that say so, of those an intent is learned from: "G
 _DENIAL = re.compile(
     r"\b(?:not|never|(?:has|have|had|did|does|do|is|are|was|were|wo|ca|should|could|would)n['’]?t)\b", re.IGNORECASE
 )
-HOURS = (7, 21)  # a bare number after a day that is taken for an hour
+HOURS, NOON = (7, 21), 12  # a bare number after a day that is taken for an hour; "Friday 1" is in the afternoon
 ANSWER_WORDS_MAX = 6  # a longer message is a new request, not an answer
 
 
@@ -818,26 +818,44 @@ def spelled(intent: type[Intent], pattern: str) -> str:
 
 
 def values_of(text: str, now: datetime, zone: ZoneInfo, locale: str) -> list[Slot]:
-    """Return the typed spans of a message. "now" is a word like others; "Friday 11" is a day with an hour."""
-    found = [slot for slot in find_spans(text, now, zone, locale) if slot.value != now]
-    joined: list[Slot] = []
-    for slot in sorted(found, key=lambda slot: slot.start):
-        hour = _hour(slot, text) if joined and joined[-1].kind == "day" and not re.search(r"\d", joined[-1].text) else 0
-        if hour and not text[joined[-1].end : slot.start].strip() and isinstance(day := joined[-1].value, date):
-            moment = datetime.combine(day, time(hour), tzinfo=zone)
-            told = (*joined[-1].assumed, f"{slot.text.strip()} read as {hour}:00.")
-            whole = text[joined[-1].start : slot.end]
-            joined[-1] = replace(joined[-1], kind="moment", text=whole, end=slot.end, value=moment, assumed=told)
+    """Return the typed spans of a message. "now" is a word like others; "Friday 11" and "from 3 pm to 4" hold an hour."""
+    found = sorted(
+        (slot for slot in find_spans(text, now, zone, locale) if slot.value != now), key=lambda slot: slot.start
+    )
+    read: list[Slot] = []
+    for slot in found:
+        hour = _hour(slot, text)
+        before = read[-1] if read and hour else None
+        between = text[before.end : slot.start].strip().lower() if before else ""
+        day = before.value if before else None
+        if (
+            before
+            and before.kind == "day"
+            and isinstance(day, date)
+            and not between
+            and not re.search(r"\d", before.text)
+        ):
+            read[-1] = _at(before, hour, slot.end, text, zone, day)
+        elif before and before.kind == "moment" and isinstance(day, datetime) and between == "to":
+            read.append(_at(slot, hour, slot.end, text, zone, day.astimezone(zone).date()))
         else:
-            joined.append(slot)
-    return joined
+            read.append(slot)
+    return read
+
+
+def _at(slot: Slot, hour: int, end: int, text: str, zone: ZoneInfo, day: date) -> Slot:
+    moment = datetime.combine(day, time(hour), tzinfo=zone)
+    told = (*slot.assumed, f"{text[slot.start : end].strip()} read as {hour}:00 on {day.isoformat()}.")
+    return replace(slot, kind="moment", text=text[slot.start : end], end=end, value=moment, assumed=told)
 
 
 def _hour(slot: Slot, text: str) -> int:
-    """Return the hour that a bare number after a day can be, when the phrase ends there; else 0."""
+    """Return the hour of a working day that a bare number can be, when the phrase ends there; else 0."""
     after = re.match(r"\s*(?:$|[.,;!?)]|(?:instead|please|pls|ok|then|and)\b)", text[slot.end :], re.IGNORECASE)
-    is_hour = slot.kind == "number" and re.fullmatch(r"\s*\d{1,2}\s*", slot.text) and after
-    return int(slot.text) if is_hour and HOURS[0] <= int(slot.text) <= HOURS[1] else 0
+    if slot.kind != "number" or not after or not re.fullmatch(r"\s*\d{1,2}\s*", slot.text):
+        return 0
+    said = int(slot.text)
+    return said + NOON if 0 < said < HOURS[0] else said if HOURS[0] <= said <= HOURS[1] else 0
 
 
 def sample_of(text: str, names: Directory | None = None) -> Sample:

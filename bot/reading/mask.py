@@ -24,6 +24,16 @@ PLAIN = {
 
 KINDS = tuple(MARKS)
 
+SHORT = {
+    "w/": "with", "w": "with", "u": "you", "ur": "your", "r": "are", "sth": "something", "sb": "somebody", "mtg": "meeting",
+    "mtgs": "meetings", "appt": "appointment", "abt": "about", "msg": "message", "inv": "invoice", "invs": "invoices",
+    "bc": "because", "thx": "thanks", "pls": "please", "plz": "please", "tmrw": "tomorrow", "wk": "week", "hrs": "hours",
+    "biz": "business", "info": "information", "addr": "address", "tel": "phone", "ppl": "people", "gonna": "going to",
+    "wanna": "want to", "gimme": "give me", "lemme": "let me", "dunno": "do not know",
+}  # fmt: skip
+"""What is typed on a phone, and what the classifier takes it for."""
+_SHORT = re.compile(rf"(?<![\w.@'’/])(?:{'|'.join(map(re.escape, sorted(SHORT, key=len, reverse=True)))})(?![\w.@'’/])")
+
 
 def masked(text: str, spans: Sequence[Slot], marks: dict[str, str] = MARKS) -> str:
     """Return the text with every span replaced, lower case, single spaces."""
@@ -32,7 +42,8 @@ def masked(text: str, spans: Sequence[Slot], marks: dict[str, str] = MARKS) -> s
         parts += [text[end : slot.start], " ", marks[slot.kind], " "]
         end = slot.end
     parts.append(text[end:])
-    return re.sub(r"\s+", " ", "".join(parts)).strip().lower()
+    line = re.sub(r"\s+", " ", "".join(parts)).strip().lower()
+    return _SHORT.sub(lambda match: SHORT[match[0]], line)
 
 
 def flags(spans: Sequence[Slot]) -> list[float]:

@@ -256,6 +256,16 @@ def test_a_dont_that_is_a_wish_of_its_own_is_understood(understanding: Understan
     assert read(understanding, "don't forget that Acme moved").intent == "remember"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["stop the monthly one for acme", "stop the recurring invoice for Acme", "cancel the monthly invoice to Acme"],
+)
+def test_what_comes_again_can_be_stopped_in_words(understanding: Understanding, text: str) -> None:
+    reading = read(understanding, text)
+
+    assert (reading.intent, reading.slots["client"].casefold()) == ("stop_standing", "acme")
+
+
 def test_what_is_not_so_is_no_news_that_it_is(understanding: Understanding, monkeypatch: pytest.MonkeyPatch) -> None:
     """ "Acme hasn't paid" must not become a payment, however much the words are like one."""
     assert read(understanding, "Acme hasn't paid").intent != "mark_paid"
@@ -300,6 +310,12 @@ def test_a_day_with_a_bare_hour_is_a_moment(understanding: Understanding) -> Non
 
     assert reading.slots["when"] == "2026-11-25T11:00:00+01:00"
     assert any("11 read as 11:00" in sentence for sentence in reading.assumed)
+
+
+def test_a_goal_without_its_unit_is_the_hour_that_is_meant(understanding: Understanding) -> None:
+    assert read(understanding, "move Acme from 3pm to 4").slots["when"] == "2026-11-19T16:00:00+01:00"
+    assert read(understanding, "lunch with Acme friday 1").slots["when"] == "2026-11-20T13:00:00+01:00"
+    assert "when" not in read(understanding, "invoice Acme 12").slots
 
 
 def test_a_question_mark_alone_is_a_call_for_help(understanding: Understanding) -> None:
