@@ -34,7 +34,7 @@ async def torture(folder: Path, count: int, seed: int) -> Found:
     for number in range(count):
         await _once(folder / f"house{number}", chance, found)
         found.counts["restores"] += 1
-    real = await over_connectors(folder / "real", max(1, count // 10), seed)
+    real = await over_connectors(folder / "real", max(1, count // 5), seed)
     found.counts.update({f"real {name}": each for name, each in real.counts.items()})
     found.faults += real.faults
     return found
@@ -223,12 +223,7 @@ async def _told(house: BareHouse, found: Found) -> None:
 async def test_an_old_backup_repeats_nothing_and_asks(yard: Path) -> None:
     found = await torture(yard, 10, 18)
     assert not found.faults, found
-
-
-async def test_an_old_backup_repeats_nothing_that_real_connectors_did(yard: Path) -> None:
-    found = await over_connectors(yard, 2, 18)
-    assert not found.faults, found
-    assert found.counts["asked"] >= 1, found
+    assert found.counts["real asked"] >= 1, found
 
 
 async def test_t18_sees_a_house_that_does_not_know_it_was_put_back(yard: Path) -> None:

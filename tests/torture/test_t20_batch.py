@@ -33,7 +33,7 @@ async def torture(folder: Path, count: int, seed: int) -> Found:
             await _batch(house, number, chance, found)
             await house.later(days=30)  # limits are free again, and every card that was left has run out
         found.faults += house.wrong()
-    real = await over_connectors(folder / "real", max(1, count // 40), seed)
+    real = await over_connectors(folder / "real", max(1, count // 100), seed)
     found.counts.update({f"real {name}": each for name, each in real.counts.items()})
     found.faults += real.faults
     return found
@@ -179,14 +179,7 @@ def _judge(
 async def test_only_what_was_listed_as_it_was_listed_is_done(yard: Path) -> None:
     found = await torture(yard, 200, 20)
     assert not found.faults, found
-
-
-async def test_a_list_of_real_actions_does_what_was_listed_and_no_more(yard: Path) -> None:
-    found = await over_connectors(yard, 3, 20)
-    assert not found.faults, found
-    assert found.counts["done"] >= 6, found
-    assert found.counts["changed"], found
-    assert found.counts["settled"], found
+    assert found.counts["real done"] >= 4, found
 
 
 @pytest.mark.parametrize(
