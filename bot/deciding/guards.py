@@ -107,7 +107,8 @@ def broken_limit(calls: Iterable[ActionCall], house: House, *, apart: str = "") 
     """Return which limit these calls would break together, in words; ``apart`` is the effect they already are."""
     own: dict[tuple[Limit, str, str], Decimal] = {}  # what the calls before it on the same card take
     for call in calls:
-        receive = payees.of(call, house.actions[call.name])
+        action = house.actions.get(call.name)  # one that is not set up any more pays nobody
+        receive = payees.of(call, action) if action else ()
         spent: dict[Limit, Decimal] = {}
         for limit in limits_for(call, house.policy, receive):
             client = call.client if limit.client else ""
