@@ -123,3 +123,51 @@ def test_the_house_is_imported_without_litellm() -> None:
     code = "import sys, bot.wiring, bot.testing; print('litellm' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "False"
+
+
+BETTER = "Hello Anna,\n\nThe draft is ready for you.\n\nBest regards\nNora Lind\nLind Studio"
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [
+        pytest.param("openai/gpt-4.1-mini", "/v1/chat/completions", marks=node),
+        pytest.param("anthropic/claude-haiku-4-5", "/v1/messages", marks=node),
+        pytest.param("ollama/llama3.2", "/api/chat", marks=node),
+        pytest.param("compatible/tiny", "/v1/chat/completions", marks=node),
+    ],
+)
+async def test_a_letter_is_worded_by_whichever_provider_the_settings_name(
+    tmp_path: Path, model: str, path: str
+) -> None:
+    with ModelServer.started() as server:
+        server.says("", BETTER)
+        async with home(tmp_path, server, MODEL_SMALL=model, MODEL_LARGE="") as house:
+            await house.operator("write Acme that the draft is ready")
+            assert house.card().body == BETTER
+            assert any(reason.startswith(f"Wording by {model};") for reason in house.card().reasons)
+            assert {call.path for call in server.calls()} == {path}
+            (spent,) = model_calls(house)
+            assert (spent.cost_usd == "0") is model.startswith("ollama/")
+            assert house.machine.gateway is not None
+            await house.machine.gateway.close()
+
+
+@pytest.mark.parametrize("_", [pytest.param("", marks=node)])
+async def test_when_one_provider_is_down_the_next_writes_and_the_first_rests(tmp_path: Path, _: str) -> None:
+    both = "openai/gpt-4.1-mini,anthropic/claude-haiku-4-5"
+    with ModelServer.started() as server:
+        server.says("", BETTER, model="claude-haiku-4-5")
+        server.fails("", 503)
+        async with home(tmp_path, server, MODEL_SMALL=both) as house:
+            gateway = house.machine.gateway
+            assert gateway is not None
+            gateway._sleep = _no_pause
+            await house.operator("write Acme that the draft is ready")
+            assert any(each.startswith("Wording by anthropic/claude-haiku-4-5;") for each in house.card().reasons)
+            before = len(server.calls())
+            await house.operator("write Initech that the draft is ready")
+            assert {call.path for call in server.calls()[before:]} == {"/v1/messages"}, "who failed is left in peace"
+            await house.operator("/budget")
+            assert "openai/gpt-4.1-mini: it failed a moment ago" in house.channel.words[-1]
+            await gateway.close()
