@@ -13,15 +13,16 @@ from sqlalchemy import select
 
 from agents.question import Stream
 from bot import approvals
-from bot.channels.base import Button, Card, Channel, Message, Onlooker, UndeliverableError
+from bot.channels.base import Button, Card, Channel, Finder, Message, Onlooker, UndeliverableError
 from bot.chronicle import Chronicle, Outcome
 from bot.effects import Show
 from bot.staff import Catalogue, Staff
 from bot.state import TaskState
 from bot.writing import Writing
+from memory.database import StorageError
 from memory.events import CardOpened, Delivered, MessageReceived, Origin, Place, Pressed, Proposed, Said
 from memory.log import Tx
-from memory.shown import Standing, shown
+from memory.shown import BEGUN, Standing, beside, shown
 
 log = logging.getLogger("soloist.courier")
 
@@ -149,14 +150,24 @@ class Courier:
         here = standing and (standing.channel, standing.conversation) == (place.channel, place.conversation)
         return standing if here else None
 
-    def _works(self, task: int, place: Place, ref: str) -> None:
-        """Remember where it says that it takes a while; on a channel that is a view of history nothing is kept."""
-        standing = Standing(place.channel, place.conversation, ref, place.thread, task, f"{task}{WORK}")
-        if self._working.get(task) == standing:
-            return
-        self._working[task] = standing
-        if place.channel in self._staff.channels:
-            self._staff.log.transact(lambda tx: tx.put(shown, {**standing._asdict(), "due": 0}))
+    async def _say_of_work(self, task: int, channel: Channel, place: Place, text: str) -> None:
+        """Say something in the place where the answer will stand.
+
+        That it is begun is on disk before it is sent: killed in between, the next process looks for it (`_look_for`).
+
+        Raises:
+            StorageError: It could not be written down, so it was not sent.
+            UndeliverableError: as the channel does.
+        """
+        begun = _begun(task, place)
+        kept = place.channel in self._staff.channels  # on a channel that is a view of history nothing is kept
+        if kept and self._working_in(task, place) is None:
+            await asyncio.wrap_future(self._staff.log.transact(lambda tx: tx.put(shown, {**begun._asdict(), "due": 0})))
+        standing = begun._replace(ref=await channel.say(place, self._work_message(task, text, place)))
+        if self._working.get(task) != standing:
+            self._working[task] = standing
+            if kept:
+                self._staff.log.transact(lambda tx: _found(tx, begun, standing))
 
     def take_up(self, at_work: Collection[int]) -> None:
         """Take up what an earlier process left saying that it takes a while; ``at_work`` are the tasks with an answer to come."""
@@ -164,10 +175,51 @@ class Courier:
             left = connection.execute(select(shown).where(shown.c.what.endswith(WORK), shown.c.due == 0)).all()
         for row in left:
             standing = Standing(*row[:6])
-            self._working[standing.task] = standing
             channel = self._staff.channels.get(standing.channel)
-            if standing.task not in at_work and channel is not None and self.group is not None:
+            if not standing.ref.startswith(BEGUN):
+                self._working[standing.task] = standing
+            if channel is None or self.group is None:
+                continue
+            if standing.ref.startswith(BEGUN):
+                self.group.create_task(self._look_for(channel, standing, over=standing.task not in at_work))
+            elif standing.task not in at_work:
                 self.group.create_task(self._mend(channel, standing))
+
+    async def _look_for(self, channel: Channel, begun: Standing, *, over: bool) -> None:
+        """Find what an earlier process was sending when it died; its answer waits until then, and takes its place."""
+        before = self._chronicle.state(begun.task).place
+        place = Place(
+            channel=begun.channel,
+            conversation=begun.conversation,
+            thread=begun.thread,
+            message=before.message if before else "",
+        )
+        async with self.lanes.setdefault((begun.channel, begun.conversation, ""), asyncio.Lock()):
+            ref = await self._found_at(channel, begun, place)
+            standing = begun._replace(ref=ref) if ref else None
+            if standing is not None:
+                self._working[begun.task] = standing
+            self._staff.log.transact(lambda tx: _found(tx, begun, standing))
+        if standing is not None and over:
+            await self._mend(channel, standing)
+
+    async def _found_at(self, channel: Channel, begun: Standing, place: Place) -> str:
+        if not isinstance(channel, Finder):
+            return ""
+        with self._staff.database.read() as connection:
+            apart = beside(connection, begun.channel, begun.conversation)
+        message = Message(begun.what, WORKING, "notice")
+        for pause in SHOW_AGAIN_S:
+            try:
+                return await channel.find(place, message, apart)
+            except UndeliverableError as error:
+                if error.forever:
+                    return ""
+                await asyncio.sleep(max(pause, error.retry_after_s or 0.0))
+            except Exception:
+                log.exception("task %s: what says that it takes a while could not be looked for", begun.task)
+                return ""
+        return ""
 
     async def _mend(self, channel: Channel, standing: Standing) -> None:
         place = Place(channel=standing.channel, conversation=standing.conversation, thread=standing.thread)
@@ -193,9 +245,8 @@ class Courier:
         async with self.lanes.setdefault((place.channel, place.conversation, ""), asyncio.Lock()):
             if key not in self._chronicle.state(task).open:
                 return
-            with contextlib.suppress(UndeliverableError):
-                ref = await channel.say(place, self._work_message(task, WORKING, place))
-                self._works(task, place, ref)
+            with contextlib.suppress(UndeliverableError, StorageError):
+                await self._say_of_work(task, channel, place, WORKING)
 
     def writing(self, task: int, key: str) -> Stream | None:
         """Return what shows a model's words while this order is worked on, or None where nobody may watch.
@@ -224,10 +275,11 @@ class Courier:
             if key not in self._chronicle.state(task).open:
                 return None
             try:
-                ref = await channel.say(place, self._work_message(task, self._staff.redact(text), place))
+                await self._say_of_work(task, channel, place, self._staff.redact(text))
             except UndeliverableError as error:
                 return None if error.forever else (error.retry_after_s or 0.0)
-            self._works(task, place, ref)
+            except StorageError:
+                return None
         return 0.0
 
     def _work_message(self, task: int, text: str, place: Place) -> Message:
@@ -329,5 +381,17 @@ def _said(tx: Tx, key: str, standing: Standing | None, taken: Standing | None = 
     tx.close(key)
     if taken is not None:
         tx.drop(shown, *taken[:3])
+    if standing is not None:
+        tx.put(shown, {**standing._asdict(), "due": 0})
+
+
+def _begun(task: int, place: Place) -> Standing:
+    """Return what is about to stand there; where, nobody knows before it was sent."""
+    return Standing(place.channel, place.conversation, f"{BEGUN}{task}", place.thread, task, f"{task}{WORK}")
+
+
+def _found(tx: Tx, begun: Standing, standing: Standing | None) -> None:
+    """Keep where it stands, or that it does not."""
+    tx.drop(shown, *begun[:3])
     if standing is not None:
         tx.put(shown, {**standing._asdict(), "due": 0})

@@ -15,6 +15,7 @@ from sqlalchemy import Column, Connection, Integer, PrimaryKeyConstraint, Table,
 from memory.database import metadata
 from memory.projections import copies
 
+BEGUN = "?"  # begins the reference of what is being sent: nobody knows yet where it stands, or whether it does
 SHOWN_MAX = 100_000  # places; about 15 MB
 
 shown = Table(
@@ -54,8 +55,19 @@ def places(tx: Connection, tasks: Iterable[int]) -> list[Standing]:
                 row.channel, row.conversation, row.ref, "", task, row.what
             )
         for row in tx.execute(words, {"t": task}):
+            if row.ref.startswith(BEGUN):
+                continue
             found[row.channel, row.conversation, row.ref] = Standing(*row[:6])
     return list(found.values())
+
+
+def beside(tx: Connection, channel: str, conversation: str) -> frozenset[str]:
+    """Return the references of all that is known to stand in a conversation."""
+    found = [
+        tx.execute(select(each.c.ref).where(each.c.channel == channel, each.c.conversation == conversation)).scalars()
+        for each in (shown, copies)
+    ]
+    return frozenset(ref for refs in found for ref in refs if not ref.startswith(BEGUN))
 
 
 def make_due(tx: Connection, tasks: Iterable[int]) -> int:

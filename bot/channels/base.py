@@ -15,7 +15,7 @@ What every channel owes:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -209,6 +209,24 @@ class Onlooker(Protocol):
 
     async def overhear(self, task: str, text: str, files: tuple[Attachment, ...], place: Place) -> None:
         """Show words that somebody said in another channel."""
+        ...
+
+
+@runtime_checkable
+class Finder(Protocol):
+    """A channel that can look for words of ours whose sending was begun, and was never written down as done."""
+
+    async def find(self, place: Place, message: Message, apart: Collection[str]) -> str:
+        """Return the reference of a message as `Channel.say` would, "" when it does not stand there.
+
+        Args:
+            place: Where; ``message`` is what was written there before it, where that is known.
+            message: Its id and, where it is found by its words, what it says from now on.
+            apart: References of what stands there and is something else.
+
+        Raises:
+            UndeliverableError: not now.
+        """
         ...
 
 

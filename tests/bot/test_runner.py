@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,13 +12,13 @@ import pytest
 
 from agents.base import Proposal
 from bot.approvals import Person
-from bot.channels.base import NotWrittenError, RefusedPressError
+from bot.channels.base import Message, NotWrittenError, RefusedPressError
 from bot.chronicle import replayed
 from bot.policy import Limit, Policy, Rule
 from bot.testing import OPERATOR, PLACE, PaperChannel, PaperHouse, fails
 from connectors.base import OutcomeUnknownError, RefusedError, TryLaterError
 from memory.database import StorageError
-from memory.events import Actor, Origin, Settled
+from memory.events import Actor, Origin, Place, Settled
 from memory.replay import compare
 
 STRANGER = Actor(platform="web", user="mallory", account="local", origin=Origin.OPERATOR)
@@ -435,6 +436,50 @@ async def test_work_that_takes_a_while_says_so_in_the_place_where_its_answer_wil
         assert len(ids) == 1  # the answer took its place
         assert phone.words[-1] == ("Found nothing." if verb == "pay" else "Here it is:")
         assert bool(phone.cards) is (verb == "send")
+
+
+class Unanswered(PaperChannel):
+    """Shows the first words and is never heard of again; what stands there can be looked for."""
+
+    async def say(self, place: Place, message: Message) -> str:
+        ref = await super().say(place, message)
+        if len(self.said) == 1:
+            await asyncio.Event().wait()
+        return ref
+
+    async def find(self, place: Place, message: Message, apart: Collection[str]) -> str:
+        del place, apart
+        return "m1" if any(each.id == message.id for each in self.said) else ""
+
+
+@pytest.mark.parametrize("looks", [True, False])
+async def test_what_said_that_it_works_and_was_not_answered_for_is_looked_for_after_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, looks: bool
+) -> None:
+    if not looks:  # the twin: a channel that cannot look leaves it standing there
+        monkeypatch.delattr(Unanswered, "find")
+    phone = Unanswered("telegram", "1")
+    async with PaperHouse(tmp_path / "home", channels={"telegram": phone}, people=[Person("telegram", "op")]) as house:
+        house.runner._staff.patience_s = 0.0
+
+        async def slow(*_: object) -> Proposal:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        house.runner._staff.agents["paper"].work = slow
+        me = Actor(platform="telegram", user="op", origin=Origin.OPERATOR)
+        await house.runner.heard("1", "ask send body=Hi", me, phone.place)
+        async with asyncio.timeout(5):
+            while not phone.said:  # noqa: ASYNC110 - nobody is told that it stands there
+                await asyncio.sleep(0)
+        await house.restart()
+        await house.runner.settled()
+        assert bool(phone.cards), "the answer came"
+        assert [each.text for each in phone.said if each.instead == "m1"] == (["Here it is:"] if looks else [])
+        left = await house.machine.database.write(
+            lambda tx: tx.exec_driver_sql("SELECT ref FROM shown WHERE what LIKE '%.w'").all()
+        )
+        assert not left, "nothing is left open"
 
 
 async def test_a_delegate_cannot_let_go_what_the_operator_stopped(tmp_path: Path) -> None:

@@ -178,8 +178,8 @@ def _port(process: subprocess.Popen[str]) -> int:
 # ── the edge ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 Fault = Callable[[str, int], str]
-"""(method, number of the call) → "", "429", "503", "drop" (before Slack sees it), "reset" (after Slack has done it),
-"html", or "error:code"."""
+"""(method, number of the call) → "", "429", "503", "drop" (before Slack sees it), "reset" (after Slack has done it), "mute"
+(the same, and never answered), "html", or "error:code"."""
 
 
 class Edge:
@@ -209,7 +209,7 @@ class Edge:
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_route("*", "/api/{method}", self._call)
         app.router.add_get("/socket/{id}", self._socket)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
         await self._runner.setup()
         self.port = free_port()
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
@@ -272,6 +272,8 @@ class Edge:
             request.method, f"{self.slack.base}/api/{method}", params=request.query, data=body, headers=headers
         ) as answer:
             content = await answer.read()
+        if fault == "mute":
+            await asyncio.Event().wait()  # until the caller is gone
         if fault == "reset":
             _cut(request)
             return web.Response()

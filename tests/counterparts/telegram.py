@@ -53,7 +53,7 @@ class ApiError(Exception):
 
 @dataclass
 class Fault:
-    """What goes wrong: "429", "500", "502", "drop"; ``after`` the call was carried out, or before."""
+    """What goes wrong: "429", "500", "502", "drop", "mute" (never answered); ``after`` the call was carried out, or before."""
 
     kind: str
     retry_after: int = 1
@@ -345,6 +345,8 @@ class TelegramDouble:
                 return self._fail(request, fault)
             result = await self._carry_out(call)
             self.stir()
+            if fault is not None and fault.kind == "mute":
+                await asyncio.Event().wait()  # until the caller is gone
             if fault is not None:
                 return self._fail(request, fault)
             return web.json_response({"ok": True, "result": result})

@@ -12,7 +12,7 @@ import json
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import UTC, tzinfo
 from typing import Any, TypeVar
 
@@ -171,6 +171,15 @@ class Slack:
                 self._said.popitem(last=False)
         self._home_is_old()
         return ",".join(refs)
+
+    async def find(self, place: Place, message: Message, apart: Collection[str]) -> str:
+        """See `bot.channels.base.Finder`: it is found by its mark.
+
+        Raises:
+            UndeliverableError: not now.
+        """
+        del apart
+        return await self._poster.find((await self._conversation(place), place.thread), f"say/{message.id}")
 
     async def _edited(
         self, turn: Turn, conversation: str, standing: Sequence[str], parts: Sequence[Part], mark: str

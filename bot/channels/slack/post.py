@@ -113,6 +113,19 @@ class Poster:
             self._doubts.popitem(last=False)
         return ts
 
+    async def find(self, where: Where, mark: str) -> str:
+        """Return the ``ts`` of a message that a former process may have posted under a mark, whatever it said.
+
+        Raises:
+            UndeliverableError: not now.
+        """
+        mark = f"{MARK}{mark}"
+        try:
+            shelf = await self._shelf(where)
+        except (BusyError, DoubtfulError) as error:
+            raise UndeliverableError(str(error), getattr(error, "retry_after_s", None)) from error
+        return next((shelf.pop(each) for each in list(shelf) if each == mark or each.startswith(f"{mark}/")), "")
+
     async def update(self, turn: Turn, conversation: str, ts: str, part: Part, mark: str = "") -> None:
         """Make a message show something else; the same twice is the same.
 

@@ -30,7 +30,7 @@ from bot.channels.base import Card, Ear, Message, NotWrittenError, Undeliverable
 from bot.channels.telegram import drafts
 from bot.channels.telegram.cards import CARD_MARK, DRAFT_MARK, Shown, ending, show
 from bot.channels.telegram.clock import Clock, WallClock
-from bot.channels.telegram.doubts import Doubts, Stands
+from bot.channels.telegram.doubts import AHEAD, Doubts, Stands
 from bot.channels.telegram.hearing import PATIENCE_S, Hearing, Mouth
 from bot.channels.telegram.lanes import ORDINARY, URGENT, Lanes
 from bot.channels.telegram.pairing import Pairing, PairingStore
@@ -172,6 +172,26 @@ class Telegram:
         while len(self._said) > SAID_MAX:
             del self._said[next(iter(self._said))]
         return ",".join(map(str, [*ids, *sent]))
+
+    async def find(self, place: Place, message: Message, apart: Collection[str]) -> str:
+        """See `bot.channels.base.Finder`: the messages that may be it are made to say it (`doubts`).
+
+        Raises:
+            UndeliverableError: not now.
+        """
+        chat = self._chat(place)
+        if not place.message.isdecimal():
+            return ""  # nothing says where to look
+        known = {int(part) for ref in apart for part in ref.split(",") if part.isdecimal()}
+        text = _said(message, [])[0]
+        async with self._lanes.turn(chat, ORDINARY):
+            for number in range(int(place.message) + 1, int(place.message) + 1 + AHEAD):
+                if number in known:
+                    continue
+                if await self._call(chat, partial(self._wire.stands, chat, number, text)):
+                    self._doubts.saw(chat, number)
+                    return str(number)
+        return ""
 
     async def _edited(self, chat: int, standing: Sequence[int], parts: Sequence[tuple[str, Keyboard]]) -> list[int]:
         """Make what stands there say the first parts; return the messages that do, none when somebody deleted them."""

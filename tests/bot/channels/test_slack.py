@@ -280,6 +280,17 @@ async def test_progress_is_replaced_by_its_answer_after_a_restart_and_after_some
         await again.close()
 
 
+async def test_a_message_that_a_killed_process_was_posting_is_found_by_its_mark(slack) -> None:
+    async with house(slack) as home:
+        there = await place(home)
+        await home.channel.say(there, Message("70.w", "Something else."))
+        ref = await home.channel.say(there, Message("7.w", "Working on it…"))
+        again = Slack(BOT_TOKEN, app_token=APP_TOKEN, base_url=home.edge.api, clock=QuickClock())
+        assert await again.find(there, Message("7.w", ""), frozenset()) == ref
+        assert await again.find(there, Message("8.w", ""), frozenset()) == ""
+        await again.close()
+
+
 async def test_files_go_both_ways(slack) -> None:
     async with house(slack) as home:
         there = await place(home)

@@ -703,6 +703,20 @@ async def test_long_work_shows_progress_by_editing_its_message_also_after_a_rest
         assert "\n".join(on.telegram.texts()) == long
 
 
+async def test_a_message_that_a_killed_process_was_sending_is_found_and_nothing_else_is_touched() -> None:
+    async with stage() as on:
+        asked = on.telegram.user_says("what is in the report?")
+        await on.quiet()
+        place = Place(channel="telegram", conversation=CHAT.conversation, message=str(asked["message_id"]))
+        other = await on.channel.say(CHAT, Message("6.m1", "Something else."))
+        ref = await on.channel.say(CHAT, Message("7.w", "Working on it…"))
+        await on.restart()
+        assert await on.channel.find(place, Message("7.w", "Working on it…"), frozenset({other})) == ref
+        assert on.telegram.texts()[-2:] == ["Something else.", "Working on it…"]
+        assert await on.channel.find(place, Message("7.w", "Working on it…"), frozenset({other, ref})) == ""
+        assert await on.channel.find(CHAT, Message("7.w", "Working on it…"), frozenset()) == ""
+
+
 async def test_an_answer_arrives_when_the_operator_deleted_what_it_was_to_replace() -> None:
     async with stage() as on:
         ref = await on.channel.say(CHAT, Message("7.w", "Working on it…"))
