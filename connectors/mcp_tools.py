@@ -34,6 +34,7 @@ import os
 import re
 import threading
 import time
+import unicodedata
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ CONNECT_S = 20.0  # a program may have to start first
 CALL_S = 60.0
 TOOLS_MAX = 200  # of one server
 TEXT_MAX = 20_000  # characters of an answer that are kept
+ITEMS_MAX = 1_000  # parts of an answer that are kept: it goes into history, where nothing is ever thrown away
 SHOWN_MAX = 300
 NO_RETURN = "once the tool has been called; what it does then is its own affair"
 
@@ -386,25 +388,48 @@ def _number(value: Json, about: Any) -> Any:
 
 
 def _receipt(server: Server, tool: str, answer: Any) -> Receipt:
-    text = "\n".join(each.text for each in answer.content if getattr(each, "type", "") == "text")[:TEXT_MAX]
-    text = server.redact(text)
+    words = "\n".join(each.text for each in answer.content[:ITEMS_MAX] if getattr(each, "type", "") == "text")
+    text = _clean(words, server.redact)
     if answer.is_error:
         raise RefusedError(f"{server.name} would not {tool}: {text[:SHOWN_MAX] or 'it gave no reason'}")
     short = re.sub(r"\s+", " ", text).strip()[:SHOWN_MAX]
     said = f"It answered: {short}" if short else "It answered without words."
-    structured = _plain(answer.structured_content, server.redact)
+    structured = _plain(answer.structured_content, server.redact, [ITEMS_MAX, TEXT_MAX])
     return Receipt("", f"Called {tool} of {server.name}. {said}", {"text": text, "structured": structured})
 
 
-def _plain(value: Any, redact: Redactor, depth: int = 0) -> Json:
-    """Canonical JSON: floats as text, nothing too deep."""
-    if isinstance(value, dict) and depth < 12:  # noqa: PLR2004 - deeper than any answer worth reading
-        return {str(name): _plain(each, redact, depth + 1) for name, each in value.items()}
-    if isinstance(value, list) and depth < 12:  # noqa: PLR2004
-        return [_plain(each, redact, depth + 1) for each in value]
-    if isinstance(value, str):
-        return redact(value)[:TEXT_MAX]
-    return value if isinstance(value, int | type(None)) else str(value)[:TEXT_MAX]
+def _clean(words: str, redact: Redactor) -> str:
+    """Return words without our secrets, and without what moves a terminal's cursor; no longer than is kept."""
+    # A secret that lies across the cut is still whole when it is looked for.
+    known = redact(words[: 2 * TEXT_MAX])[:TEXT_MAX]
+    return "".join(c for c in known if c in "\n\t" or unicodedata.category(c) != "Cc")
+
+
+def _plain(value: Any, redact: Redactor, left: list[int], depth: int = 0) -> Json:
+    """Canonical JSON: floats as text, nothing too deep, and no more than is kept of a text.
+
+    Args:
+        value: What a server sent.
+        redact: Blanks out our secrets.
+        left: How many items, and how many characters, may still be taken; a server's answer goes into history.
+        depth: How deep we are.
+    """
+    left[0] -= 1
+    if min(left) < 0 or depth > 12:  # noqa: PLR2004 - deeper than any answer worth reading
+        return "(left out)"
+    if isinstance(value, dict | list):
+        room = max(0, left[0])
+        if isinstance(value, dict):
+            pairs = list(value.items())[:room]
+            return {
+                _clean(str(name), redact)[:SHOWN_MAX]: _plain(each, redact, left, depth + 1) for name, each in pairs
+            }
+        return [_plain(each, redact, left, depth + 1) for each in value[:room]]
+    if isinstance(value, int | type(None)):
+        return value
+    words = _clean(str(value), redact)
+    left[1] -= len(words)
+    return words
 
 
 def _said_no(error: BaseException) -> bool:
