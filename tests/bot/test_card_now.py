@@ -232,10 +232,10 @@ def test_a_call_nobody_declares_any_more_goes_by_its_name() -> None:
 
 
 def test_what_such_calls_do_names_their_kind_and_nothing_else_of_them() -> None:
-    said = replace_says("add the {kind} {key}")
+    said = replace_says("add the {kind} called {key}")
     add = ActionCall(name="mail.send", args={"kind": "client", "key": "acme"})
-    assert doing_such(add, said) == "add the client"
-    assert approvals.doing(add, said) == "add the client acme"
+    assert doing_such(add, said) == "add the client called"
+    assert approvals.doing(add, said) == "add the client called acme"
 
 
 def replace_says(words: str) -> dict[str, Any]:
