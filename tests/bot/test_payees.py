@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from bot.approvals import Person
 from bot.payees import NEW, Payee, read
 from bot.policy import Limit, NewPayee, Policy, Rule, judge, limits_for
 from bot.testing import OPERATOR, PaperService, fails
-from connectors.base import RefusedError, Role
+from connectors.base import Param, RefusedError, Role
+from connectors.mcp_servers import read_servers
 from memory.events import ActionCall, Actor
 from tests.torture.bare import BareHouse, no_delay
 
@@ -79,14 +81,22 @@ def test_who_receives_money_by_a_call() -> None:
 
 
 def test_a_name_beside_the_account_belongs_to_it_and_cannot_write_one() -> None:
-    from dataclasses import replace
-
-    from connectors.base import Param
-
     roles = (("iban", Role.PAYEE), ("name", Role.PAYEE_NAME), ("amount", Role.AMOUNT))
     action = replace(PAY, params=tuple(Param(name, role, required=True, doc="") for name, role in roles))
     call = ActionCall(name="mcp.bank.pay", args={"iban": ONE, "name": f"Acme <{OTHER}>", "amount": "1.00 EUR"})
     assert payees.of(call, action) == (Payee(f"Acme {OTHER}", ONE),)
+
+
+def test_a_tool_of_an_mcp_server_says_in_its_roles_who_is_paid(tmp_path: Path) -> None:
+    roles = 'roles = { iban = "payee", name = "payee_name", amount = "amount" }'
+    text = f'[mcp.bank]\nurl = "http://127.0.0.1:1"\n[mcp.bank.tools]\npay = {{ risk = "money", {roles} }}\n'
+    (tmp_path / "connectors.toml").write_text(text)
+    declared = read_servers(tmp_path / "connectors.toml")["bank"].tools["pay"]
+    assert declared is not None
+    params = tuple(Param(name, role, required=True, doc="") for name, role in declared.roles.items())
+    action = replace(PAY, name="mcp.bank.pay", params=params)
+    call = ActionCall(name="mcp.bank.pay", args={"iban": ONE, "name": "Hetzner", "amount": "1.00 EUR"})
+    assert payees.of(call, action) == (Payee("Hetzner", ONE),)
 
 
 # ── the rule ──────────────────────────────────────────────────────────────────────────────────────────────────────
