@@ -14,6 +14,7 @@ import json
 import logging
 import shutil
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -201,6 +202,7 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         if fresh:
             wiring.seed(machine, demo.CLIENTS, "A demo company moved in")
+        _ask_for(given.host, given.port)
         # What was built is here to stay: without this each full collection looks through it all, 40 ms at a time.
         gc.collect()
         gc.freeze()
@@ -208,6 +210,24 @@ def _run(arguments: argparse.Namespace) -> int:
     finally:
         machine.close()
     return 0
+
+
+def _ask_for(host: str, port: int) -> None:
+    """Stop the start in one sentence when the console's address is taken.
+
+    Raises:
+        SettingsError: It is.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as asking:
+            asking.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            asking.bind(address)
+    except OSError as error:
+        raise SettingsError(
+            f"The console cannot listen on {host}:{port}: {error.strerror}. Another program, or another Soloist, is there: "
+            f"stop it, or put another number into .env, like SOLOIST_PORT={port + 1}."
+        ) from None
 
 
 async def _serve(machine: wiring.Machine, *, demo_company: bool) -> None:
@@ -234,7 +254,8 @@ async def _greet(machine: wiring.Machine, *, demo_company: bool) -> None:
     lacks = [what.partition(":")[0] for what in company.wanting(machine.settings.company)]
     if lacks:
         print(f"  missing   {', '.join(lacks)}: fill in {machine.settings.home / 'company.toml'} and start again")
-    for notice in machine.notices:
+    redis = await wiring.examine_short_memory(machine.settings)
+    for notice in (*machine.notices, *([] if redis.ok else [f"{redis.what} {redis.remedy}"])):
         print(f"  {notice}")
     print("Try: invoice Acme 1,200 for the March retainer, net 14        Stop: Ctrl-C", flush=True)
 
@@ -551,6 +572,8 @@ def _doctor(_: argparse.Namespace) -> int:
     if (given.home / "soloist.db").exists() and all(finding.ok for finding in doctor.examine_home(given)):
         with _looking(given) as (database, log, _history):
             findings += doctor.examine_history(database, log, replayed)
+            findings.append(doctor.examine_clock(database, _now()))
+    findings.append(asyncio.run(wiring.examine_short_memory(given)))
     findings += asyncio.run(wiring.examine_services(given))
     findings += asyncio.run(wiring.examine_channels(given))
     redact = wiring.redactor(given)

@@ -7,15 +7,20 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
+
+from sqlalchemy import func, select
 
 from bot.company import wanting
 from bot.settings import Settings
 from memory.database import Database, StorageError
 from memory.events import UnknownEventError
-from memory.log import Log
+from memory.line import unstamp
+from memory.log import Log, events
 from memory.replay import Rows, compare
 
+CLOCK_OFF_MAX = timedelta(minutes=5)
 ROOM_BYTES_MIN = 200 * 1024**2  # below this a busy day could fill the disk
 
 
@@ -34,7 +39,14 @@ class Finding:
 def examine_home(given: Settings) -> Iterator[Finding]:
     """Look at folder, disk and database file without opening the house."""
     home = given.home
-    if not home.exists():
+    try:
+        there = home.exists()
+    except OSError:
+        there = False
+    if not there and not _can_be_made(home):
+        yield Finding(ok=False, what=f"{home} cannot be made.", remedy="Set SOLOIST_HOME in .env to a folder of yours.")
+        return
+    if not there:
         yield Finding(ok=True, what=f"{home} does not exist yet; the first start makes it.")
         return
     if not os.access(home, os.W_OK):
@@ -45,6 +57,24 @@ def examine_home(given: Settings) -> Iterator[Finding]:
     path = home / "soloist.db"
     if path.exists() and not given.database_url:
         yield _integrity(path)
+
+
+def _can_be_made(home: Path) -> bool:
+    above = next((folder for folder in home.parents if folder.exists()), None)
+    return above is not None and above.is_dir() and os.access(above, os.W_OK | os.X_OK)
+
+
+def examine_clock(database: Database, now: datetime) -> Finding:
+    """Hold the machine's clock against history: what is dated in the future was written by a clock that was right, or is wrong."""
+    with database.read() as connection:
+        newest = connection.execute(select(func.max(events.c.at))).scalar()
+    if newest is None or unstamp(newest) - now <= CLOCK_OFF_MAX:
+        return Finding(ok=True, what=f"The clock says {now:%Y-%m-%d %H:%M} UTC, and history is older.")
+    return Finding(
+        ok=False,
+        what=f"The clock says {now:%Y-%m-%d %H:%M} UTC, and history was already at {unstamp(newest):%Y-%m-%d %H:%M}.",
+        remedy="Set the machine's clock (timedatectl set-ntp true): reminders, undo windows and Slack's signatures go by it.",
+    )
 
 
 def examine_company(given: Settings) -> Iterator[Finding]:

@@ -39,7 +39,7 @@ class PairingsFile:
         self._people: dict[str, list[dict[str, str]]] = {}
         try:
             self._people = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             pass
         except ValueError as error:
             raise SettingsError(f"{path} is damaged. Delete it, restart, and pair again with the new code.") from error
@@ -179,7 +179,7 @@ def open_switchboard(
     named = list(delegates(given))
     if values["SLACK_BOT_TOKEN"]:
         try:
-            board.channels["slack"] = _slack(given, board, named, zone, home_view, refused, pace)
+            board.channels["slack"] = _slack(given, board, named, zone, home_view, refused, commands, pace)
         except UnusableTokenError as error:
             board.notices.append(f"Slack is left out: {error}")
     if values["TELEGRAM_TOKEN"]:
@@ -316,6 +316,7 @@ def _slack(
     zone: ZoneInfo,
     home_view: Callable[[], Home],
     refused: Refused,
+    commands: Sequence[tuple[str, str]],
     pace: Pace | None,
 ) -> Channel:
     # Imported only where a token is set: the library costs a second of start.
@@ -332,8 +333,7 @@ def _slack(
         people.append(slack.Person(team, user))
         named.append(Person("slack", user, team))
     code = "" if operator or pairings.of("slack") else secrets.token_hex(4)
-    if code:
-        board.notices.append(f"Slack: type /solo pair {code} in your workspace; whoever does is the operator.")
+    _look_like_tokens(values)
 
     async def told(refusal: slack.Refusal) -> None:
         await refused(refusal.actor, refusal.what)
@@ -344,7 +344,7 @@ def _slack(
         if not values["SLACK_ADDRESS"]:  # signed requests carry the platform's time
             times["wall"] = lambda: pace.now().timestamp()
     try:
-        return slack.Slack(
+        opened = slack.Slack(
             values["SLACK_BOT_TOKEN"],
             app_token=values["SLACK_APP_TOKEN"],
             signing_secret=values["SLACK_SIGNING_SECRET"] if values["SLACK_ADDRESS"] else "",
@@ -356,6 +356,7 @@ def _slack(
             zone=zone,
             base_url=values["SLACK_API_BASE"],
             listen=values["SLACK_ADDRESS"],
+            commands=[command for command, _ in commands],
             **times,
         )
     except slack.NoTokenError as error:
@@ -363,6 +364,27 @@ def _slack(
             hint = "SLACK_SIGNING_SECRET is set and SLACK_ADDRESS is not: name the host:port to listen on, too."
             raise UnusableTokenError(hint) from None
         raise UnusableTokenError(str(error)) from None
+    if code:
+        board.notices.append(f"Slack: type /solo pair {code} in your workspace; whoever does is the operator.")
+    return opened
+
+
+def _look_like_tokens(values: Mapping[str, str]) -> None:
+    """Refuse what was pasted into the wrong line, before Slack is asked.
+
+    Raises:
+        UnusableTokenError: A token has not the form of one.
+    """
+    if not values["SLACK_BOT_TOKEN"].startswith("xoxb-"):
+        raise UnusableTokenError(
+            "SLACK_BOT_TOKEN does not start with xoxb-. Copy the Bot User OAuth Token: api.slack.com/apps, your app, "
+            "OAuth & Permissions."
+        )
+    make = "Make one with connections:write: api.slack.com/apps, your app, Basic Information, App-Level Tokens."
+    if not values["SLACK_APP_TOKEN"] and not values["SLACK_SIGNING_SECRET"]:
+        raise UnusableTokenError(f"SLACK_APP_TOKEN is empty. {make}")
+    if values["SLACK_APP_TOKEN"] and not values["SLACK_APP_TOKEN"].startswith("xapp-"):
+        raise UnusableTokenError(f"SLACK_APP_TOKEN does not start with xapp-. {make}")
 
 
 class _Stopwatch:

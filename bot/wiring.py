@@ -486,6 +486,23 @@ async def examine_services(given: Settings) -> list[Finding]:
     return findings
 
 
+async def examine_short_memory(given: Settings) -> Finding:
+    """Ask the Redis of REDIS_URL whether it answers; without one, the house starts its own."""
+    if given.redis_url in {"", "none"}:
+        return Finding(ok=True, what="redis: not set up (REDIS_URL); one is started with the house.")
+    context = Context(given.redis_url, given.home / "valkey")
+    answers = await context.start()
+    await context.disconnect()
+    where = given.redis_url.rpartition("@")[2]  # what may stand before it is a password
+    if answers:
+        return Finding(ok=True, what=f"redis: {where} answers.")
+    return Finding(
+        ok=False,
+        what=f"redis: REDIS_URL is {where}, and no Redis answers there. Everything works; models do not see the last turns.",
+        remedy="Mend REDIS_URL in .env (redis://127.0.0.1:6379), or take it out: then one is started with the house.",
+    )
+
+
 async def examine_channels(given: Settings) -> list[Finding]:
     """Ask Slack, Telegram and the models whether tokens and settings are right, and say where each is changed."""
     return [*await examine(given), *await examine_models(Tiers.read(given.values))]

@@ -13,6 +13,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, tzinfo
 from typing import Any, TypeVar
 
@@ -61,6 +62,12 @@ class NoTokenError(Exception):
     """The channel cannot be made from these settings."""
 
 
+def _typed(commands: Sequence[str]) -> re.Pattern[str] | None:
+    """Return what finds "/approvals" in a sentence of ours: Slack takes it for a command of its own, "/solo approvals" works."""
+    names = "|".join(sorted(re.escape(command.lstrip("/")) for command in commands))
+    return re.compile(rf"(?<![^\s(“\"'])/({names})(?![\w/])") if names else None
+
+
 class Slack:
     """The channel. See `bot.channels.base.Channel`.
 
@@ -79,6 +86,7 @@ class Slack:
         zone: Where the operator lives; "tomorrow morning" is in it.
         base_url: Of the Web API.
         listen: ``"127.0.0.1:3000"``: where `run` serves `routes` itself; empty when a web server of the house does.
+        commands: Of the house, like ``"/approvals"``: what is said names them as they are typed here, "/solo approvals".
         clock, wall: Time, for pace and signatures.
         ping_s: How often the Socket Mode connection is tried.
 
@@ -103,6 +111,7 @@ class Slack:
         zone: tzinfo = UTC,
         base_url: str = API,
         listen: str = "",
+        commands: Sequence[str] = (),
         clock: Clock | None = None,
         wall: Callable[[], float] = time.time,
         ping_s: float = PING_S,
@@ -114,6 +123,7 @@ class Slack:
                 f"{sentence('not_authed', app=True)} Or, when this house has a public address, put the app's signing "
                 "secret (Basic Information) into SLACK_SIGNING_SECRET."
             )
+        self._commands = _typed(commands)
         self._signed = bool(signing_secret)
         self._secret: Callable[[], str] = signing_secret if callable(signing_secret) else lambda: str(signing_secret)
         self._app_token = app_token
@@ -150,6 +160,8 @@ class Slack:
         Raises:
             UndeliverableError: not now, or never.
         """
+        if self._commands is not None:
+            message = replace(message, text=self._commands.sub(rf"{COMMAND} \1", message.text))
         parts = blocks.message(message)
         digest = _digest(parts)
         conversation = await self._conversation(place)
