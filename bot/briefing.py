@@ -6,7 +6,8 @@ writes down what was left out and why (`/why` shows it)::
     briefing = Briefing(gateway.ask, gateway.has_models, remembering, state, explain)
     await briefing.ask("plan", prompt, about="onboard Globex", recent=True, task="12")
 
-A client is a wall here as everywhere: what goes into words for one client holds nothing that names another. Without a
+A prompt that chooses actions (`CHOOSES`) is given the operator's own words and our records, and nothing that was written
+outside, quoted or not. A client is a wall here as everywhere: what goes into words for one client holds nothing that names another. Without a
 model nothing is looked up, and without Redis the last turns are missing and nothing else is.
 """
 
@@ -25,6 +26,7 @@ from bot.state import TaskState
 from memory.context import Turn
 from memory.events import Origin, Place
 from memory.projections import Books
+from memory.recall import Known
 from memory.stitching import stitch, tokens
 
 MEMORY_TOKENS = 500  # of what is remembered, in one prompt
@@ -36,6 +38,10 @@ REF_CHARACTERS = 60  # of a memory where it is named as a source
 CONSIDERED = 20  # recollections that are looked at for one prompt
 LEAST_SHARE = 0.3  # of the best score: what is below has a word in common, and no more
 QUERY_MAX = 600  # characters of what a prompt is about that are searched with
+
+CHOOSES = frozenset({"plan"})
+"""Purposes whose answer names actions; reading a message is the other one, and is given no memory at all."""
+TRUSTED = frozenset({Origin.OPERATOR, Origin.DELEGATE})
 
 MEMORY_HEAD = "From memory, what may bear on this:"
 BOOKS_HEAD = "How this client stands on our books:"
@@ -92,18 +98,28 @@ class Briefing:
         """Ask a model; see `agents.base.Desk.think` and `agents.llm.Gateway.ask`."""
         brief = Brief()
         if self._able() and (about or recent):
-            brief = await self._brief(about, client, recent, task, [text for _, text in material])
+            own = purpose in CHOOSES
+            brief = await self._brief(about, client, recent, task, [text for _, text in material], own=own)
         return await self._ask(
             purpose, prompt, material=[*material, *brief.material], task=task, refs=brief.refs, left_out=brief.left_out,
             **more,
         )  # fmt: skip
 
-    async def _brief(self, about: str, client: str, recent: bool, task: str, told: Iterable[str]) -> Brief:  # noqa: FBT001 - as asked
+    async def _brief(
+        self,
+        about: str,
+        client: str,
+        recent: bool,  # noqa: FBT001 - as asked
+        task: str,
+        told: Iterable[str],
+        *,
+        own: bool,
+    ) -> Brief:
         names = await asyncio.to_thread(self._names)
         client = client or names.namespace(about)
         brief = Brief()
         if about and client != SEVERAL:
-            await self._remembered(brief, about, client, told)
+            await self._remembered(brief, about, client, told, own=own)
         elif about:
             brief.left_out.append("all of memory: more than one client is named, and each is walled off from the other")
         if recent and client and client != SEVERAL:
@@ -111,7 +127,7 @@ class Briefing:
         if recent and task.isdecimal():
             state = self._state(int(task))
             said = await self.turns(
-                state.place, "" if client == SEVERAL else client, names, brief.left_out, unless=about
+                state.place, "" if client == SEVERAL else client, names, brief.left_out, unless=about, own=own
             )
             brief.material += said
         return brief
@@ -122,8 +138,14 @@ class Briefing:
 
     # ── memory ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _remembered(self, brief: Brief, about: str, client: str, told: Iterable[str]) -> None:
+    async def _remembered(self, brief: Brief, about: str, client: str, told: Iterable[str], *, own: bool) -> None:
         hits = await self._memory.bearing(about[:QUERY_MAX], client, CONSIDERED)
+        if own:
+            outside = [hit for hit in hits if not _is_ours(hit.record)]
+            hits = [hit for hit in hits if _is_ours(hit.record)]
+            brief.left_out += [
+                f"memory:{hit.record.id}: others' words, and this prompt chooses actions" for hit in outside
+            ]
         stitched = stitch(hits, MEMORY_TOKENS, told=told, least_share=LEAST_SHARE)
         by_origin: dict[Origin, list[str]] = {}
         for line in stitched.lines:
@@ -188,7 +210,7 @@ class Briefing:
 
     async def turns(
         self, place: Place | None, client: str, names: Names | None = None, left_out: list[str] | None = None,
-        unless: str = "",
+        unless: str = "", *, own: bool = False,
     ) -> list[tuple[Origin, str]]:  # fmt: skip
         """Return the last turns of a conversation as material, the newest that fit; none when Redis is away.
 
@@ -199,12 +221,15 @@ class Briefing:
             names: The clients on the books, where they were read already.
             left_out: Takes what stays out, and why.
             unless: The message that is being read: it is no turn before itself.
+            own: The operator's words alone: what we said may quote others.
         """
         if place is None:
             return []
         said = list(await self._memory.context.turns(f"{place.channel}:{place.conversation}"))
         if said and unless and said[-1].text.strip() == unless.strip():
             said.pop()
+        if own:
+            said = [turn for turn in said if _origin(turn) in TRUSTED]
         known = names if names is not None else await asyncio.to_thread(self._names) if said else None
         out = left_out if left_out is not None else []
         left, kept = TURNS_TOKENS, list[tuple[Origin, str]]()
@@ -240,6 +265,11 @@ STANDING = (
 def _line(kind: str, key: str, data: Any, fields: Sequence[str]) -> str:
     told = [f"{name} {data[name]}" for name in fields if data.get(name)]
     return f"{kind} {key}: {', '.join(told)}"
+
+
+def _is_ours(record: Known) -> bool:
+    """Whether the operator said it, or we did of our own: a summary may hold anybody's words."""
+    return record.origin in TRUSTED or (record.origin is Origin.SYSTEM and record.kind != "summary")
 
 
 def _origin(turn: Turn) -> Origin:

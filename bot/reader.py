@@ -151,7 +151,7 @@ class WordReader:
         if not reading.intent and (goal := await asyncio.to_thread(self._goals.read, text, **scene)):
             return goal
         if reading.doubt and self._model is not None:
-            said = await self._turns(state.place, "", unless=text) if self._turns is not None else []
+            said = await self._turns(state.place, "", unless=text, own=True) if self._turns is not None else []
             model = functools.partial(self._model, material=said, task=str(state.id))
             before = [words for origin, words in said if origin is Origin.OPERATOR]
             reading = await self._understanding.understand(text, model=model, before=before, **scene)
