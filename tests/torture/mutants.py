@@ -34,6 +34,7 @@ CPU_S = 120  # of one mutant; an endless loop is noticed, too
 OURS = ("bot", "agents", "memory", "connectors", "tests")
 
 CORE = (
+    "tests/bot/test_verdicts.py",
     "tests/bot/test_presses.py", "tests/bot/test_buttons.py", "tests/bot/test_gate.py", "tests/bot/test_runner.py", "tests/stories/test_rivals.py",
     "tests/bot/test_grants.py", "tests/bot/test_batch.py", "tests/bot/test_payees.py",
     "tests/bot/test_resting.py",
