@@ -1,6 +1,6 @@
 """Research: pages and notes read, condensed, and cited. Nothing is stated without the place it comes from.
 
-Pages are fetched by a connector that only reads. Without a model the answer is made of the sources' own sentences; a
+Pages and feeds are fetched by a connector that only reads. Without a model the answer is made of the sources' own sentences; a
 model's answer is held to its sources by `uncited` and put away when it is not covered.
 """
 
@@ -8,22 +8,26 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from agents.base import Agent, Desk, Intent, Proposal, Source, Task
 from agents.edits import with_edits
 from agents.letter import prompt
+from agents.percept import line
 from connectors.base import ConnectorError
-from memory.events import Origin
+from memory.events import Json, Origin
 
 PAGES_MAX = 5  # links of one request
 SENTENCES = 5  # of an answer without a model
 SENTENCE_MAX = 400  # characters; what is longer is no sentence but a page without punctuation
 MATERIAL_MAX = 8_000  # characters of one source shown to a model
 NOTES_MAX = 6
+ENTRIES_MAX = 10  # of a feed in one answer
+ENTRY_MAX = 200  # characters of each
 
+_FEED = re.compile(r"(?:/|\b)(?:feed|rss|atom)\b|\.(?:rss|atom|xml)(?:$|[?#])", re.IGNORECASE)
 _URL = re.compile(r"https?://[^\s<>\"')\]]+")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-ZÄÖÜ0-9\"'(])|\n+")
 _WORD = re.compile(r"\w{3,}")
@@ -190,6 +194,7 @@ class Page:
     title: str
     text: str
     origin: Origin
+    feed: bool = False  # its text is a line for each entry
 
 
 class Research(Agent):
@@ -230,7 +235,19 @@ async def _summarise(what: str, task: Task, desk: Desk) -> Proposal:
         pages = [Page("message", "your text", text, Origin.OPERATOR)]
     if not pages:
         return Proposal(problem=" ".join(problems))
+    if len(pages) == 1 and pages[0].feed:
+        return _newest(pages[0])
     return await _answer("", pages, problems, desk)
+
+
+def _newest(feed: Page) -> Proposal:
+    """A feed is its own summary: what is new, the newest first."""
+    rows = feed.text.splitlines()
+    return Proposal(
+        say="\n".join([f"Newest in {feed.title}:", *(f"- {row}" for row in rows)]),
+        results={"text": feed.text, "sources": [feed.ref]},
+        sources=(Source(ref=feed.ref, text=feed.title, origin=feed.origin),),
+    )
 
 
 async def _pages(text: str, desk: Desk) -> tuple[list[Page], list[str]]:
@@ -238,6 +255,9 @@ async def _pages(text: str, desk: Desk) -> tuple[list[Page], list[str]]:
     for url in list(dict.fromkeys(_URL.findall(text)))[:PAGES_MAX]:
         address = url.rstrip(".,;:!?")
         try:
+            if feed := await _feed(address, desk):
+                pages.append(feed)
+                continue
             receipt = await desk.use("web.fetch", url=address)
         except (ConnectorError, PermissionError) as error:
             problems.append(f"{address} could not be read: {error}")
@@ -245,6 +265,30 @@ async def _pages(text: str, desk: Desk) -> tuple[list[Page], list[str]]:
         title = str(receipt.data.get("title") or address)
         pages.append(Page(address, title, str(receipt.data.get("text") or ""), Origin.STRANGER))
     return pages, problems
+
+
+async def _feed(address: str, desk: Desk) -> Page | None:
+    """Return a feed's newest entries, one paragraph each; None when the address does not look like one, or is none."""
+    if not _FEED.search(address):
+        return None
+    try:
+        receipt = await desk.use("web.feed", url=address)
+    except ConnectorError:
+        return None  # a page may be called so as well, and then says itself what is wrong
+    rows = [_entry(each) for each in receipt.data["entries"][:ENTRIES_MAX]]
+    return (
+        Page(address, str(receipt.data["title"] or address), "\n".join(rows), Origin.STRANGER, feed=True)
+        if rows
+        else None
+    )
+
+
+def _entry(entry: Mapping[str, Json]) -> str:
+    day = f"{entry['published'][:10]}: " if entry.get("published") else ""
+    text = line(str(entry.get("text") or ""), ENTRY_MAX)
+    return (
+        f"{day}{line(str(entry['title']), ENTRY_MAX)}" + (f". {text}" if text else "") + (f" {entry['link']}".rstrip())
+    )
 
 
 async def _answer(query: str, pages: Sequence[Page], problems: Sequence[str], desk: Desk) -> Proposal:
