@@ -54,6 +54,18 @@ async def test_a_recurring_invoice_comes_as_a_card_each_month_and_once(house: Pa
     assert str(standing(house, "schedule")[0]["next"]) > first
 
 
+async def test_what_is_stopped_in_words_comes_no_more_and_can_be_taken_back(house: PaperHouse) -> None:
+    await house.operator("invoice Acme 1,200 every month")
+    await house.operator("stop the monthly one for acme")
+    assert standing(house, "schedule") == []
+    await house.later(days=32)
+    assert not fired(house)
+    await house.operator("invoice Acme 900 every month")
+    await house.operator("cancel the recurring invoice for Acme")
+    await house.operator("/undo")
+    assert len(standing(house, "schedule")) == 1
+
+
 async def test_a_period_of_an_upgrade_is_not_fired_again(house: PaperHouse) -> None:
     """An older `next` on the books, as after a restored or rewritten record: the period was served, and stays so."""
     await house.operator("invoice Acme 1,200 every month")
