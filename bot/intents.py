@@ -611,7 +611,10 @@ class Understanding:
             and intent.effect is not Risk.READS
             and not (free and not re.match(r"\W*(?:if|when|unless|once|as soon)\b", text, re.IGNORECASE))
         ):
-            ask = "I read a condition in that, and I do not act on ifs by myself. Shall I do one of these now?"
+            ask = (
+                "I read a condition in that which my books cannot tell. I can wait for a payment, for a yes to a proposal, or "
+                'for an answer that does not come: "if Acme has not paid by Friday, remind them". Shall I do one of these now?'
+            )
             return Reading(confidence_pct=round(100 * chance), evidence=evidence, others=others, ask=ask,
                            choices=self._buttons(ranked, text), doubt="condition")  # fmt: skip
         if _QUESTION.match(text) and intent.effect is not Risk.READS:
