@@ -207,10 +207,11 @@ class Runner:
     async def turned_away(self, actor: Actor, what: str) -> None:
         """Tell the operator of somebody who does not count; a few times an hour, and without the stranger's words."""
         now = self._staff.now()
-        recent = [at for at in self._refusals.get(actor.platform, ()) if now - at < timedelta(hours=1)]
-        self._refusals[actor.platform] = [*recent, now]
-        if len(recent) >= REFUSALS_TOLD_PER_HOUR:
+        told = [at for at in self._refusals.get(actor.platform, ()) if now - at < timedelta(hours=1)]
+        if len(told) >= REFUSALS_TOLD_PER_HOUR:
             return
+        # Only what is told is kept: the last press of a flood must cost as little as the first.
+        self._refusals[actor.platform] = [*told, now]
         known = self._staff.roster().find(actor) is not None
         who = "Somebody with your own account" if known else "Somebody who is not on your list"
         text = f"{who} ({actor.platform} user {actor.user or 'unknown'}) {what}. Refused."

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import random
 import time
+from datetime import timedelta
 from pathlib import Path
 
 from bot.channels.base import RefusedPressError
 from bot.channels.console import Console, stdin_lines
+from bot.runner import REFUSALS_TOLD_PER_HOUR
 from bot.testing import OPERATOR, PLACE
 from tests.torture.bare import BareHouse, Found, no_delay
 
@@ -93,3 +96,20 @@ def test_bytes_that_are_no_text_do_not_end_a_pipe() -> None:
     read = stdin_lines(io.TextIOWrapper(io.BytesIO(b"\xff\xfe\x80 one\n\xc3\x28 two\nthree\n"), encoding="utf-8"))
     assert [read().rstrip()[-3:] for _ in range(3)] == ["one", "two", "ree"]
     assert read() == ""
+
+
+async def test_a_flood_of_false_presses_costs_the_last_as_little_as_the_first(yard: Path) -> None:
+    """A hundred thousand of them once took ever longer: each copied the list of all those before it."""
+    async with BareHouse(yard / "home", policy=no_delay()) as house:
+
+        async def pressed(times: int, name: str) -> int:
+            for number in range(times):
+                with contextlib.suppress(RefusedPressError):
+                    await house.runner.pressed(f"{name}{number}", "none of ours", "approve", OPERATOR, PLACE)
+            await house.runner.settled()
+            return sum("never made. Refused." in words for words in house.channel.words)
+
+        assert await pressed(500, "flood") == REFUSALS_TOLD_PER_HOUR
+        assert len(house.runner._refusals[OPERATOR.platform]) == REFUSALS_TOLD_PER_HOUR
+        house.clock.at += timedelta(minutes=61)
+        assert await pressed(2, "again") == REFUSALS_TOLD_PER_HOUR + 2, "an hour later it is told again"
