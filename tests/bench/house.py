@@ -24,18 +24,29 @@ class Again(Intent):
     text: str = ""
 
 
+class Later(Intent):
+    """Say something again, asked after the commit as everybody is who may wait."""
+
+    examples: ClassVar[tuple[str, ...]] = ("later: hello", "later: the same once more")
+    checks: ClassVar[tuple[str, ...]] = ("later: this",)
+    not_mine: ClassVar[tuple[str, ...]] = ("who is Acme?",)
+    patterns: ClassVar[tuple[str, ...]] = ("later: {text}",)
+
+    text: str = ""
+
+
 class Parrot(Agent):
     """Says it again."""
 
     name = "parrot"
-    intents = (Again,)
+    intents = (Again, Later)
     proposes = ()
 
     async def work(self, task: Task, desk: Any) -> Proposal:
         """Answer in words alone."""
         del desk
-        assert isinstance(task.intent, Again)
-        return Proposal(say=task.intent.text)
+        assert isinstance(task.intent, Again | Later)
+        return Proposal(say=task.text)
 
 
 def whole_house(folder: Path, environment: dict[str, str]) -> wiring.Machine:
