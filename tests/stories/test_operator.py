@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from bot.testing import PaperHouse
+from bot.testing import PaperHouse, understanding
 
 INVOICE = "invoice Acme 1,200 for the March retainer"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def trained() -> None:
+    """Wait for the classifier: on a busy machine its training takes longer than a first message waits for it."""
+    assert understanding().ready(300)
 
 
 async def answer(house: PaperHouse, text: str) -> str:
