@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
-from bot import approvals
+from bot import approvals, payees
 from bot.approvals import View, doing_such, effect_line, outcome, render, render_former, undoable
 from bot.books import ACTIONS as BOOKS
 from bot.state import CardState, EffectState, TaskState
 from bot.testing import PaperService
+from connectors.base import Param, Role
 from connectors.mail import Mail
 from memory.events import ActionCall, Actor, CardOpened, Origin, Prepared, Settled, Understood, fingerprint
 
@@ -272,3 +273,34 @@ def test_a_handle_of_the_longest_that_is_read_is_read_and_one_longer_is_not() ->
     assert approvals.read_handle(b"s" * 32, whole) == (fits, 1)
     assert approvals.read_handle(b"s" * 32, approvals.handle(b"s" * 32, "9" * 46, 1)) is None
     assert len(whole.rpartition(":")[2]) == 16, "ninety-six bits, no more and no less"
+
+
+def test_what_matters_is_vital_whatever_shape_it_comes_in() -> None:
+    lines = [{"text": "Design", "total": "5.00 EUR"}, {"text": "Build", "total": "7.00 EUR"}]
+    issue = ActionCall(name="books.issue", args={"number": "1", "client": "acme", "lines": lines})
+    rows = [row for row in approvals.facts((issue,), ACTIONS) if "EUR" in row.value]
+    assert [(row.label, row.value, row.vital) for row in rows] == [
+        ("Items", "Design: 5.00 EUR", True), ("", "Build: 7.00 EUR", True),
+    ]  # fmt: skip
+    for role in (Role.AMOUNT, Role.WHEN):
+        (row,) = approvals._rows(Param("x", role, required=True, doc=""), "10.00 EUR", (), ())
+        assert (row.vital, row.role) == (True, role)
+
+
+def test_a_payee_is_vital_and_marked_when_it_is_new() -> None:
+    param = Param("iban", Role.PAYEE, required=True, doc="")
+    new = "Hetzner <DE89 3704 0044 0532 0130 00>"
+    (known,) = approvals._rows(param, new, (), ())
+    (marked,) = approvals._rows(param, [new], (), (new,))
+    assert (known.vital, known.mark, known.value) == (True, "", new)
+    assert (marked.vital, marked.mark) == (True, payees.NEW)
+    assert len(approvals._rows(param, [new, "Else <x@y.example>"], (), (new,))) == 2
+
+
+def test_what_two_calls_share_stands_once_and_what_each_says_of_itself_stays() -> None:
+    one = ActionCall(name="paper.post", args={"to": ["a@b.example"], "body": "x", "note": "same"})
+    other = ActionCall(name="paper.book", args={"to": ["a@b.example"], "body": "x", "note": "same"})
+    assert [row.value for row in approvals.facts((one, other), ACTIONS)].count("same") == 1
+    assert [row.value for row in approvals.facts((one, one), ACTIONS)].count("same") == 2
+    assert approvals._size(100 * 1024**2) == "100.0 MB"
+    assert approvals._size(500 * 1024) == "500 kB"

@@ -17,7 +17,7 @@ from bot.books import ACTIONS as BOOKS
 from bot.deciding import answering, approving, compensating, fortunes, pausing, presses, restoring, starting, undoing
 from bot.deciding.house import House
 from bot.effects import Close, Delegate, Perform, Record, Reply, Show, Wake
-from bot.policy import Policy
+from bot.policy import Limit, Policy
 from bot.state import CardState, EffectState, TaskState
 from bot.testing import PaperService
 from connectors.base import EffectClass
@@ -87,7 +87,7 @@ class Ledgers:
     def knows_recipient(self, address: str) -> bool:
         return True
 
-    def spent(self, since: datetime, *, client: str = "", action: str = "", apart: str = "") -> dict[str, Decimal]:
+    def spent(self, since: datetime, **what: str) -> dict[str, Decimal]:
         return {}
 
     def newer_than(self, effect: str, kind: str, key: str) -> bool:
@@ -664,3 +664,74 @@ def test_there_is_a_way_back_only_where_one_is_declared_and_the_receipt_says_eno
     assert compensating.way_back(replace(done, data={"how": "nobody.knows"}), there) is None
     assert compensating.way_back(done, house()) is None
     assert compensating.way_back(done, house(actions={})) is None
+
+
+# ── what mutants showed to be held by no test ─────────────────────────────────────────────────────────────────────
+
+
+def test_a_limit_that_was_lowered_meanwhile_holds_the_first_attempt_and_no_retry() -> None:
+    paid = replace(SEND, args={**SEND.args, "amount": "10.00 EUR"})
+    low = house(policy=Policy(delay=timedelta(0), limits=(Limit(Decimal(5), "EUR"),)))
+    (held,) = events(starting.start(effect(1, paid, turn_at=NOW), low), Failed)
+    assert held.reason.startswith("a limit holds now that did not before: ")
+    assert held.again_at is None
+    assert events(starting.start(effect(1, paid, attempt=1), low), Sending)
+    assert events(starting.start(effect(1, paid), house()), Sending)
+
+
+def test_what_is_asked_again_after_a_restore_is_looked_for_first_under_its_old_key() -> None:
+    (prepared, *_), fresh = events(prepare(BOOK, formerly="1.0"), Prepared), events(prepare(BOOK), Prepared)[0]
+    assert prepared.key == starting.stable_key(b"s" * 32, "1.0.1") != fresh.key
+    assert fresh.key == starting.stable_key(b"s" * 32, "1.1.1")
+    (looked,) = events(prepare(BOOK, SEND, formerly="1.0"), BecameUnknown)
+    assert (looked.effect, looked.look_at) == ("1.1.1", NOW)
+    assert not events(prepare(BOOK), BecameUnknown)
+    assert not events(prepare(SEND, BOOK, formerly="1.0"), BecameUnknown), "nobody can look for the first of them"
+
+
+def test_a_first_draft_is_number_nought() -> None:
+    assert starting.base(TaskState(1), "", "s1") == "1.s1.0"
+    assert starting.base(TaskState(1, drafts={"s1": 2}), "", "s1") == "1.s1.2"
+    assert starting.base(TaskState(1), "1.4", "s1") == "1.4"
+
+
+@pytest.mark.parametrize(("years", "asks"), [(9.99, False), (10.01, True)])
+def test_no_service_remembers_a_key_for_more_than_ten_years(years: float, *, asks: bool) -> None:
+    ever = changed(ACTIONS["paper.post"], key_window_s=float("inf"))
+    cut = effect(1, POST, status="sending", attempt=1, first_sent_at=NOW - timedelta(days=365 * years))
+    assert bool(events(fortunes.interrupted(cut, house(actions={"paper.post": ever})), BecameUnknown)) is asks
+
+
+def test_what_reverses_without_a_card_is_told_by_whoever_reversed_it() -> None:
+    back = effect(1, WRITE, card="", status="confirmed", text="Back.", compensates="1.0.1")
+    orders = fortunes.confirmed(state(back), Confirmed(effect=back.prepared.effect, text="Back."), house())
+    assert not events(orders, Said)
+    assert not events(orders, Compensated)
+
+
+def test_what_was_taken_back_rings_no_more_and_others_do() -> None:
+    bells = {
+        "mine": Wake(reason="reminder", due=LATER, data={"effect": "1.0.1"}),
+        "other": Wake(reason="reminder", due=LATER, data={"effect": "1.0.2"}),
+        "retry": Wake(reason="retry", due=LATER, data={"effect": "1.0.1"}),
+    }
+    known = state(effect(1, status="confirmed", text="x", compensates="1.0.1"), open=bells)
+    orders = fortunes.confirmed(known, Confirmed(effect="1.1.1", text="x"), house())
+    assert [order.order for order in orders if isinstance(order, Close)] == ["mine"]
+
+
+def test_what_is_issued_is_taken_back_by_a_paper_and_what_is_written_by_an_undo() -> None:
+    issue = ActionCall(name="books.issue", args={"number": "1", "text": "Issued."})
+    issued = effect(1, issue, status="confirmed", text="Issued.")
+    written = effect(2, WRITE, status="confirmed", text="Noted.")
+    mailed = effect(2, SEND, status="confirmed", text="Sent.")
+
+    def offered(*effects: EffectState) -> str:
+        last = effects[-1].prepared.effect
+        return str(
+            events(fortunes.confirmed(state(*effects), Confirmed(effect=last, text="x"), house()), Said)[-1].undo
+        )
+
+    assert offered(issued) == offered(issued, mailed) == ""
+    assert offered(issued, written) == "1.1.2"
+    assert offered(replace(written, prepared=replace(written.prepared, effect="1.1.1"))) == "1.1.1"
