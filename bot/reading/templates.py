@@ -19,7 +19,7 @@ WORDS_OF_NAME_MAX = 5
 CARD = re.compile(r"#?\d+(?:\.\w+){0,2}")  # "12", "12.1", "12.1.1"
 _NO_NAME = re.compile(
     r"^(?:the|my|our|a|an|me|it|that|this|them|him|her|us|all|every|each|any|some|to|for|about|up|on|with|and|when|what|who|how|why|if|did|has|is"
-    r"|i|we|you|he|she|they|nobody|everybody|everyone|anyone|somebody|someone|everything|anything|nothing|something)\b"
+    r"|late|behind|overdue|free|next|i|we|you|he|she|they|nobody|everybody|everyone|anyone|somebody|someone|everything|anything|nothing|something)\b"
     r"|\b(?:about|on|for|to|that|with|because|the|from|again|their|his|her|my|regarding|asap|when|if|not|never|still|already|almost"
     r"|(?:has|have|did|does|was|were|is|are|wo|ca)n['’]?t)\b|[?:;,]",
     re.IGNORECASE,

@@ -305,6 +305,11 @@ def test_a_name_that_nobody_knows_does_not_swallow_what_is_said(understanding: U
     assert unknown.slots.get("client") != "fernwood"
 
 
+def test_a_word_that_is_no_name_is_not_looked_up_as_one(understanding: Understanding) -> None:
+    assert read(understanding, "who's late").intent != "who_is"
+    assert read(understanding, "who's Acme").intent == "who_is"
+
+
 def test_a_day_with_a_bare_hour_is_a_moment(understanding: Understanding) -> None:
     reading = read(understanding, "move Acme to Wednesday 11")
 
