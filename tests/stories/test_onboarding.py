@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -68,6 +68,17 @@ async def test_what_the_playbook_cannot_know_waits_for_the_operator(tmp_path: Pa
         ends_well(house)
 
 
+@pytest.fixture(scope="module")
+def calendar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with radicale(tmp_path_factory.mktemp("radicale")) as server:
+        yield server
+
+
+def connected(calendar: Server) -> dict[str, str]:
+    calendar.clear()
+    return {"CALDAV_URL": calendar.url + COLLECTION, "CALDAV_USER": USER, "CALDAV_PASSWORD": PASSWORD}
+
+
 async def until(holds: Callable[[], bool], house: PaperHouse) -> None:
     async with asyncio.timeout(20):
         while not holds():  # noqa: ASYNC110 - radicale is another process
@@ -79,46 +90,42 @@ def noted(calendar: Server) -> list[str]:
     return [text for text in calendar.kept().values() if "SUMMARY:Check in with Globex" in text]
 
 
-async def test_check_ins_stand_in_the_calendar_and_undo_takes_all_of_them_out_again(tmp_path: Path) -> None:
-    (tmp_path / "radicale").mkdir()
-    with radicale(tmp_path / "radicale") as calendar:
-        settings = {"CALDAV_URL": calendar.url + COLLECTION, "CALDAV_USER": USER, "CALDAV_PASSWORD": PASSWORD}
-        async with company(tmp_path, "no model", environment=settings) as house:
-            await arrives(house, "stripe", EVENT, BOUGHT)
-            card = house.card()
-            assert [row.value for row in card.rows if "Check in" in row.value] == [
-                f"Check in with Globex: {days} days since the start" for days in (3, 14)
-            ]
-            assert "Noted in your calendar; you are reminded here as well." in card.reasons
-            assert calendar.kept() == {}
-            await approve(house)
-            await until(lambda: len(noted(calendar)) == 2, house)
-            await house.later(days=4)
-            house.expects("Reminder: Check in with Globex: 3 days")
-            await house.press("Undo")
-            assert "Cannot be taken back, and stays: send an e-mail" in house.card().warnings
-            await approve(house)
-            await until(lambda: calendar.kept() == {}, house)
-            assert records(house, "reminder") == []
-            await house.later(days=20)
-            assert "Reminder: Check in with Globex: 14 days" not in house.transcript()
-            await house.machine.runner._staff.connectors["calendar"].close()
-            ends_well(house)
+async def test_check_ins_stand_in_the_calendar_and_undo_takes_all_of_them_out_again(
+    tmp_path: Path, calendar: Server
+) -> None:
+    async with company(tmp_path, "no model", environment=connected(calendar)) as house:
+        await arrives(house, "stripe", EVENT, BOUGHT)
+        card = house.card()
+        assert [row.value for row in card.rows if "Check in" in row.value] == [
+            f"Check in with Globex: {days} days since the start" for days in (3, 14)
+        ]
+        assert "Noted in your calendar; you are reminded here as well." in card.reasons
+        assert calendar.kept() == {}
+        await approve(house)
+        await until(lambda: len(noted(calendar)) == 2 == len(records(house, "reminder")), house)
+        await house.later(days=4)
+        house.expects("Reminder: Check in with Globex: 3 days")
+        await house.press("Undo")
+        assert "Cannot be taken back, and stays: send an e-mail" in house.card().warnings
+        await approve(house)
+        await until(lambda: calendar.kept() == {} and records(house, "reminder") == [], house)
+        await house.later(days=20)
+        assert "Reminder: Check in with Globex: 14 days" not in house.transcript()
+        await house.machine.runner._staff.connectors["calendar"].close()
+        ends_well(house)
 
 
-async def test_a_client_who_leaves_is_taken_out_of_the_calendar(tmp_path: Path) -> None:
-    (tmp_path / "radicale").mkdir()
-    with radicale(tmp_path / "radicale") as calendar:
-        settings = {"CALDAV_URL": calendar.url + COLLECTION, "CALDAV_USER": USER, "CALDAV_PASSWORD": PASSWORD}
-        async with company(tmp_path, "no model", environment=settings) as house:
-            await arrives(house, "stripe", EVENT, BOUGHT)
-            await approve(house)
-            await until(lambda: len(noted(calendar)) == 2, house)
-            await house.operator("mark Globex as inactive")
-            await until(lambda: calendar.kept() == {}, house)
-            house.expects("Taken out of your calendar: Check in with Globex: 3 days since the start.")
-            assert {each["status"] for each in records(house, "reminder")} == {"cancelled"}
-            await house.later(days=20)
-            assert "Reminder:" not in house.transcript()
-            await house.machine.runner._staff.connectors["calendar"].close()
-            ends_well(house)
+async def test_a_client_who_leaves_is_taken_out_of_the_calendar(tmp_path: Path, calendar: Server) -> None:
+    async with company(tmp_path, "no model", environment=connected(calendar)) as house:
+        await arrives(house, "stripe", EVENT, BOUGHT)
+        await approve(house)
+        await until(lambda: len(noted(calendar)) == 2 == len(records(house, "reminder")), house)
+        await house.operator("mark Globex as inactive")
+        cancelled = ["cancelled", "cancelled"]
+        await until(lambda: [each["status"] for each in records(house, "reminder")] == cancelled, house)
+        assert calendar.kept() == {}
+        house.expects("Taken out of your calendar: Check in with Globex: 3 days since the start.")
+        await house.later(days=20)
+        assert "Reminder:" not in house.transcript()
+        await house.machine.runner._staff.connectors["calendar"].close()
+        ends_well(house)
