@@ -20,7 +20,7 @@ from bot import plans
 from bot.conversation import Conversation
 from bot.deciding.hearing import ANSWER
 from bot.goals import Goals
-from bot.intents import Understanding
+from bot.intents import Reading, Understanding
 from bot.reading import smalltalk
 from bot.reading.slotkinds import slots_of
 from bot.state import TaskState
@@ -134,20 +134,25 @@ class WordReader:
         if corrected and (leaning := await asyncio.to_thread(self._conversation.leans, text, state, seen)):
             return leaning  # "no, I meant Globex" is about the card, not about the sentence
         if corrected:
-            reading = await asyncio.to_thread(self._understanding.read, corrected["meant"], **{**scene, "last": ()})  # type: ignore[arg-type]
-            if reading.intent:
-                told = self._take_to_heart(reading.intent, state)
-                return replace(reading.understood(""), assumed=(*reading.assumed, *told))
+            meant = await asyncio.to_thread(self._understanding.read, corrected["meant"], **{**scene, "last": ()})  # type: ignore[arg-type]
+            if meant.intent:
+                told = self._take_to_heart(meant.intent, state)
+                return replace(meant.understood(""), assumed=(*meant.assumed, *told))
         if answer := self._about_lessons(text):
             return answer
         if (waiting := self._waiting(state)) and (answer := await self._answer(text, waiting, scene, now)):
             return answer
         if beside := smalltalk.answered(text, self._pending()):
             return Understood(order="", ask=beside.text, choices=beside.choices, evidence=("small talk",))
-        if leaning := await asyncio.to_thread(self._conversation.leans, text, state, seen):
-            return leaning
-        # In a thread: the first message may wait for the classifier, and nobody else should.
-        reading = await asyncio.to_thread(self._understanding.read, text, **scene)  # type: ignore[arg-type]
+
+        def look() -> Understood | Reading:
+            leaning = self._conversation.leans(text, state, seen)
+            return leaning or self._understanding.read(text, **scene)  # type: ignore[arg-type]
+
+        # In a thread, and all of it in one turn: a first message may wait for the classifier, and nobody else should.
+        reading = await asyncio.to_thread(look)
+        if isinstance(reading, Understood):
+            return reading
         if not reading.intent and (goal := await asyncio.to_thread(self._goals.read, text, **scene)):
             return goal
         if reading.doubt and self._model is not None:
