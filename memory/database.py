@@ -31,6 +31,7 @@ from typing import Any, Self, TypeVar
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.schema import CreateIndex
 
 from memory.prepared import Prepared, Rows
 
@@ -126,6 +127,9 @@ class Database:
             engine = _sqlite(path)
             with engine.begin() as connection:
                 metadata.create_all(connection)
+                for table in metadata.tables.values():
+                    for index in table.indexes:  # an index that came later than its table
+                        connection.execute(CreateIndex(index, if_not_exists=True))
         except (DBAPIError, sqlite3.Error) as error:
             os.close(lock)
             raise StorageError(explain(error, str(path))) from error

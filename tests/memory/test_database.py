@@ -91,3 +91,20 @@ def test_a_table_without_rowid_has_its_keys_first() -> None:
         if table.dialect_options["sqlite"]["with_rowid"] is False:
             keys = [column.name for column in table.primary_key]
             assert [column.name for column in table.columns][: len(keys)] == keys, table.name
+
+
+def test_an_index_that_came_later_than_its_table_is_made_in_a_home_of_before(tmp_path: Path) -> None:
+    import memory.projections  # noqa: F401 - it declares the tables
+
+    def has_it(database: Database) -> bool:
+        with database.read() as connection:
+            found = connection.exec_driver_sql(
+                "SELECT count(*) FROM sqlite_master WHERE name = 'effects_pace'"
+            ).scalar()
+        return bool(found)
+
+    with Database.open(tmp_path) as database:
+        database.write_now(lambda tx: tx.exec_driver_sql("DROP INDEX effects_pace"))
+        assert not has_it(database)
+    with Database.open(tmp_path) as database:
+        assert has_it(database)
