@@ -278,6 +278,13 @@ def test_a_limit_names_its_payee_as_payments_are_compared(payee: str, known: str
     assert limit == Limit(Decimal(0), "EUR", 3660, payee=known)
 
 
+def test_no_automatic_mail_at_all_is_a_number_too() -> None:
+    assert parse({"mail": {"automatic_per_thread": 0}}).automatic_per_thread == 0
+    for odd in ({"automatic_per_thread": -1}, {"automatic_per_thread": True}, {"per_thread": 3}):
+        with pytest.raises(PolicyError, match="automatic_per_thread"):
+            parse({"mail": odd})
+
+
 @pytest.mark.parametrize("new", ["ask", "second_channel", "never"])
 def test_what_a_first_payment_needs_is_one_word(new: str) -> None:
     assert parse({"payees": {"new": new}}).new_payee == new

@@ -248,6 +248,20 @@ def test_what_an_agent_may_not_propose_is_a_sentence(call: ActionCall, words: st
     assert "is not" in guards.not_allowed("nobody", [call], house())
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (
+            "calendar.book",
+            "No calendar is set up, so nothing was done. Put CALDAV_URL and what stands below it in .env.example",
+        ),
+        ("notes.add", "Notes is not set up, so nothing was done. doctor says what it needs, then start me again"),
+    ],
+)
+def test_what_is_not_set_up_says_where_it_is_put(name: str, words: str) -> None:
+    assert guards.absent(name).startswith(words)
+
+
 def test_what_only_reads_is_used_at_the_desk() -> None:
     from connectors.base import Risk
 
@@ -315,6 +329,7 @@ DAY, EACH_CLIENT, EACH_PAYEE = (
         (DAY, (), [pay(amount="30.00 EUR"), pay(amount="20.00 EUR", client="globex")], False),
         (DAY, (), [pay(amount="30.00 EUR"), pay(amount="20.01 EUR", client="globex")], True),
         (DAY, (), [pay(amount="30.00 EUR"), pay(amount="-30.00 EUR"), pay(amount="30.00 EUR")], True),
+        (DAY, (), [pay(amount="49.00 EUR"), pay(amount="0.50 EUR"), pay(amount="0.50 EUR")], False),
         (EACH_CLIENT, (), [pay(amount="50.00 EUR"), pay(amount="50.00 EUR", client="globex")], False),
         (EACH_CLIENT, (), [pay(amount="50.00 EUR"), pay(amount="0.01 EUR")], True),
         (EACH_CLIENT, (("acme", "paper.pay", "y", Decimal(50)),), [pay(amount="0.01 EUR", client="globex")], False),
