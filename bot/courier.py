@@ -105,10 +105,11 @@ class Courier:
             break
         if order.what in state.cards and not order.ref:
             await self._chronicle.answer(task, Delivered(order=key, what=order.what, place=place, ref=ref))
-            await self._work_is_over(task, channel, place)
             # It may have changed while it was being shown, before anybody knew of this copy.
             if self._chronicle.state(task).cards[order.what] is not state.cards[order.what]:
                 await self._converge(task, order.what, channel, place, ref)
+            async with self._words_of(place):  # the last of what was being written may still be on its way
+                await self._work_is_over(task, channel, place)
         else:
             standing = Standing(place.channel, place.conversation, ref, place.thread, task, order.what)
             taken = None
@@ -144,6 +145,10 @@ class Courier:
         return await channel.say(place, message)
 
     # ── work that takes a while ───────────────────────────────────────────────────────────────────────────────────
+
+    def _words_of(self, place: Place) -> asyncio.Lock:
+        """Return the lane in which the words of a conversation go, one after the other."""
+        return self.lanes.setdefault((place.channel, place.conversation, ""), asyncio.Lock())
 
     def _working_in(self, task: int, place: Place) -> Standing | None:
         standing = self._working.get(task)
@@ -242,7 +247,7 @@ class Courier:
         channel = self._staff.channels.get(place.channel) if place else None
         if place is None or channel is None:
             return
-        async with self.lanes.setdefault((place.channel, place.conversation, ""), asyncio.Lock()):
+        async with self._words_of(place):
             if key not in self._chronicle.state(task).open:
                 return
             with contextlib.suppress(UndeliverableError, StorageError):
@@ -271,7 +276,7 @@ class Courier:
         return Writing(show, every_s, self.group.create_task)
 
     async def _show_writing(self, task: int, key: str, text: str, channel: Channel, place: Place) -> float | None:
-        async with self.lanes.setdefault((place.channel, place.conversation, ""), asyncio.Lock()):
+        async with self._words_of(place):
             if key not in self._chronicle.state(task).open:
                 return None
             try:
@@ -344,8 +349,9 @@ class Courier:
         for channel in self._staff.live:
             place = said.place or channel.home()
             if place is not None:
-                with contextlib.suppress(UndeliverableError):
-                    await channel.say(place, replace(message, id=self._in_place_of(task, channel) or message.id))
+                async with self._words_of(place):
+                    with contextlib.suppress(UndeliverableError):
+                        await channel.say(place, replace(message, id=self._in_place_of(task, channel) or message.id))
 
     def _in_place_of(self, task: int, channel: Channel) -> str:
         """Return the id of what was shown there while it was being written; it is over now."""
@@ -367,8 +373,9 @@ class Courier:
             with contextlib.suppress(UndeliverableError):
                 if fresh and card.state in {"pending", "shadow"}:
                     await channel.ask(place, card)
-                    if written := self._in_place_of(task, channel):
-                        await channel.say(place, Message(written, WORKED, "notice"))
+                    async with self._words_of(place):
+                        if written := self._in_place_of(task, channel):
+                            await channel.say(place, Message(written, WORKED, "notice"))
                 else:
                     await channel.settle(place, "", card)
 

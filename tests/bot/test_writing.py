@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from agents.base import Agent, Proposal, Task
+from agents.base import ActionCall, Agent, Proposal, Task
 from bot.approvals import Person
-from bot.channels.base import UndeliverableError
+from bot.channels.base import Message, UndeliverableError
+from bot.courier import WORKED
 from bot.testing import OPERATOR, PLACE, PaperChannel, PaperHouse
 from bot.writing import HEAD, LONG, SHOWN_MAX, Writing, words
 from memory.events import Actor, Origin, Place
@@ -93,13 +94,14 @@ class Author(Agent):
 
     def __init__(self) -> None:
         self.pen: asyncio.Queue[str] = asyncio.Queue()
+        self.calls: tuple[ActionCall, ...] = ()
 
     async def work(self, task: Task, desk: object) -> Proposal:
         stream = desk.stream  # type: ignore[attr-defined]
         while text := await self.pen.get():
             if stream is not None:
                 await stream(text)
-        return Proposal(say="It is done.")
+        return Proposal(calls=self.calls) if self.calls else Proposal(say="It is done.")
 
 
 async def until(true: object) -> None:
@@ -173,3 +175,37 @@ async def test_a_view_of_history_shows_it_too_and_the_answer_takes_its_place(hou
     await house.runner.settled()
     await until(lambda: house.channel.words[-1] == "It is done.")
     assert {message.id for message in house.channel.said} == {f"{task}.w"}
+
+
+class SlowPhone(PaperChannel):
+    """A platform that takes its time with the words that are being written, and none with a card."""
+
+    def __init__(self) -> None:
+        super().__init__("telegram", "1")
+        self.edit_every_s = 0.0
+        self.began, self.goes_on = asyncio.Event(), asyncio.Event()
+
+    async def say(self, place: Place, message: Message) -> str:
+        if message.text.startswith(HEAD):
+            self.began.set()
+            await self.goes_on.wait()
+        return await super().say(place, message)
+
+
+async def test_words_that_arrive_after_the_card_do_not_stay_unfinished(tmp_path: Path) -> None:
+    phone = SlowPhone()
+    async with house_with(tmp_path, phone) as house:
+        author = house.runner._staff.agents["paper"] = Author()  # type: ignore[index]
+        author.calls = (ActionCall(name="paper.send", args={"to": ["anna@acme.example"], "body": "Hi"}),)
+        task = int(await house.runner.heard("1", "ask send body=Hi", ME, phone.place))
+        await author.pen.put(TEXT)
+        async with asyncio.timeout(10):
+            await phone.began.wait()
+        await author.pen.put("")
+        await until(lambda: house.runner.state_now(task).copies)
+        for _ in range(50):
+            await asyncio.sleep(0)  # whoever comes after the card has had its turn
+        phone.goes_on.set()
+        await house.runner.settled()
+        await until(lambda: phone.words[-1:] == [WORKED])
+        assert phone.words == [words(TEXT), WORKED]
