@@ -125,6 +125,7 @@ def test_a_task_is_named_by_the_words_that_began_it() -> None:
         1,
         NOW + timedelta(minutes=1),
     )
+    assert TITLE_MAX == 80
     longest = "x" * TITLE_MAX
     assert after(replace(said, text=longest)).title == longest
     assert after(replace(said, text=longest + "y")).title == "x" * (TITLE_MAX - 1) + "…"
