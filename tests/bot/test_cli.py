@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+import agents
 from bot import cli, doctor, settings, wiring
 from bot.switchboard import open_switchboard
-from bot.testing import PaperHouse
+from bot.testing import PaperHouse, understanding
 from memory.database import Database
 from memory.projections import Books
 
@@ -29,6 +30,18 @@ def test_every_command_shows_how_it_is_typed(
     assert over.value.code == 0
     shown = capsys.readouterr().out
     assert f"examples:\n  {cli.EXAMPLES[command][0].format('soloist')}" in shown
+
+
+def test_what_may_be_said_is_learned_before_the_first_message(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SOLOIST_HOME", str(tmp_path))
+    assert understanding().ready()  # what every paper house of this run has learned, kept beside the model
+    with pytest.raises(SystemExit) as over:
+        cli.main(["intents", "train"])
+    assert over.value.code == 0
+    assert "sentences of" in capsys.readouterr().out
+    assert wiring.understanding_of(agents.discover(), tmp_path).ready(), "the start found nothing learned"
 
 
 def test_a_python_without_our_libraries_hands_over_to_the_one_that_was_set_up() -> None:
