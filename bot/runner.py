@@ -373,28 +373,32 @@ class Runner:
     async def run(self, ready: Callable[[], None] | None = None) -> None:
         """Recover, then serve until cancelled."""
         self.chronicle.loop = asyncio.get_running_loop()
-        async with asyncio.TaskGroup() as group:
-            self._group = self.courier.group = group
-            try:
-                await self.recover()
-                if ready is not None:
-                    ready()
-                for channel in {
-                    id(each): each for each in (*self._staff.channels.values(), *self._staff.live)
-                }.values():
-                    group.create_task(self._attend(channel.name, lambda each=channel: each.run(self)))  # type: ignore[misc]
-                for connector in self._staff.connectors.values():
-                    group.create_task(
-                        self._attend(connector.service, lambda each=connector: each.listen(self.arrived))  # type: ignore[misc]
-                    )
-                for name, serve in self._staff.beside.items():
-                    group.create_task(self._attend(name, lambda each=serve: each(self.tell)))  # type: ignore[misc]
-                await self._timekeeper.run()
-            finally:
-                self._group = self.courier.group = None
-                for connector in self._staff.connectors.values():
-                    with contextlib.suppress(Exception):  # it is over; a connection that will not close harms nobody
-                        await connector.close()
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = self.courier.group = group
+                try:
+                    await self.recover()
+                    if ready is not None:
+                        ready()
+                    self._open_ears(group)
+                    await self._timekeeper.run()
+                finally:
+                    self._group = self.courier.group = None
+        finally:
+            for connector in self._staff.connectors.values():  # nobody listens any more
+                with contextlib.suppress(Exception):  # it is over; a connection that will not close harms nobody
+                    await connector.close()
+
+    def _open_ears(self, group: asyncio.TaskGroup) -> None:
+        """Let every channel, connector and server listen, each behind an outer rim of its own."""
+        for channel in {id(each): each for each in (*self._staff.channels.values(), *self._staff.live)}.values():
+            group.create_task(self._attend(channel.name, lambda each=channel: each.run(self)))  # type: ignore[misc]
+        for connector in self._staff.connectors.values():
+            group.create_task(
+                self._attend(connector.service, lambda each=connector: each.listen(self.arrived))  # type: ignore[misc]
+            )
+        for name, serve in self._staff.beside.items():
+            group.create_task(self._attend(name, lambda each=serve: each(self.tell)))  # type: ignore[misc]
 
     async def _attend(self, name: str, serve: Callable[[], Awaitable[None]]) -> None:
         """The outer rim of a channel or connector: it may break, the house goes on and starts it again."""
