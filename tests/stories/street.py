@@ -287,6 +287,9 @@ class TelegramPhone:
 # ── the street ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+SETTLED_S = 240.0  # what is not over then stands still; usually a second, on a busy machine a minute
+
+
 @dataclass
 class Street:
     """A house, its post office, and the phones of its operator."""
@@ -309,12 +312,13 @@ class Street:
     async def settled(self) -> None:
         """Wait until everything is done that follows from what was typed and pressed so far."""
         channels = self.house.runner._staff.channels
-        while True:
-            await self.house.runner.settled()
-            asides = [task for channel in channels.values() for task in _asides(channel)]
-            if not asides:
-                return
-            await asyncio.wait(asides, timeout=10)
+        async with asyncio.timeout(SETTLED_S):
+            while True:
+                await self.house.runner.settled()
+                asides = [task for channel in channels.values() for task in _asides(channel)]
+                if not asides:
+                    return
+                await asyncio.wait(asides, timeout=10)
 
     async def later(self, **span: float) -> None:
         await self.house.later(**span)
