@@ -112,7 +112,7 @@ class Digest(Intent):
         "what did i miss",
         "what happened today",
         "bring me up to date",
-        "what did you do {day}",
+        "what did you do {past_day}",
         "what did you do {period}",
         "weekly review",
         "monthly review",
@@ -121,7 +121,7 @@ class Digest(Intent):
     )
     command: ClassVar[str] = "digest"
 
-    day: Day | None = None
+    past_day: Day | None = None
     period: Period | None = None
 
 

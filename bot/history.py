@@ -407,7 +407,7 @@ class History:
             case "batch":
                 return self._batch(list(slots.get("cards") or ()))
             case "digest" if isinstance(state.heard, MessageReceived) and (
-                days := slots.get("period") or slots.get("day")
+                days := slots.get("period") or slots.get("past_day")
             ):
                 return self._looked_back(str(days))
             case "digest" if isinstance(state.heard, MessageReceived) and (

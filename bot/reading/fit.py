@@ -155,6 +155,8 @@ def _typed(work: _Work, name: str, wider: Sequence[str], said: str | None) -> No
     value, assumed = _converted(slot, kind, work)
     if name == "due" and str(value) < work.today.isoformat():
         return  # "for the shoot yesterday" says what is billed, not when it is to be paid
+    if name == "past_day" and (str(value) >= work.today.isoformat() or _SINCE.search(work.text[: slot.end])):
+        return  # "good morning", "today" and "since yesterday" ask for the letter, which looks back by itself
     if value is not None:
         work.slots[name] = value
         work.assumed += [*slot.assumed, *assumed]
@@ -227,6 +229,7 @@ _NUMBERED = re.compile(
 _STREET = re.compile(
     r"\w*(?:street|road|lane|avenue|square|strasse|straße|str\.|weg|platz|allee|gasse)\s*$", re.IGNORECASE
 )
+_SINCE = re.compile(r"\bsince\b", re.IGNORECASE)
 _CLOSING = re.compile(r"\b(?:best|cheers|regards|wishes|thanks|love|yours|sincerely)\b,?\s*$", re.IGNORECASE)
 _FOR_WHOM = re.compile(
     r"\b(?:for|to|with|of|at)\s+(?!(?:the|a|an|my|our|all|every\w*|me|us|it|this|that)\b)([^\W\d_][\w&'’ -]*)$",

@@ -137,6 +137,13 @@ async def test_yesterday_is_not_today(house: PaperHouse) -> None:
     assert said.startswith("Monday, 2 March 2026\n- Invoice 2026-0001 over 1,428.00 EUR is issued.")
 
 
+@pytest.mark.parametrize(
+    "words", ["morning", "good morning", "what happened today", "what has happened since yesterday"]
+)
+async def test_today_and_what_is_to_come_are_the_letters(house: PaperHouse, words: str) -> None:
+    assert "Waiting for you" in await answer(house, words)
+
+
 async def test_the_letter_of_the_morning_names_client_and_amount(house: PaperHouse) -> None:
     await house.operator(INVOICE)
     assert "- 2.1: Issue invoice 2026-0001 and send an e-mail, 1,428.00 EUR, Acme GmbH" in await answer(house, "digest")
