@@ -30,11 +30,13 @@ SET_UP = {
 def absent(name: str) -> str:
     """Say of an action that is not there what is missing, and where it is put."""
     service = name.partition(".")[0]
-    what, setting = SET_UP.get(service, (f"{service.capitalize()} is not set up", ""))
-    where = (
-        f"Put {setting} and what stands below it in .env.example into .env" if setting else "doctor says what it needs"
+    if service not in SET_UP:
+        return f"{service.capitalize()} is not set up, so nothing was done: python -m bot doctor says what it needs."
+    what, setting = SET_UP[service]
+    return (
+        f"{what}, so nothing was done. Put {setting} and what stands below it in .env.example into .env, "
+        "then start me again: python -m bot doctor checks it."
     )
-    return f"{what}, so nothing was done. {where}, then start me again: python -m bot doctor checks it."
 
 
 def not_allowed(agent: str, calls: Iterable[ActionCall], house: House) -> str:

@@ -147,7 +147,7 @@ async def torture(folder: Path, count: int, seed: int) -> Found:
 
 
 OVERREACHING = (
-    ("paper.destroy", {}, "not set up here"),
+    ("paper.destroy", {}, "Paper is not set up"),
     ("books.issue", {"number": "1"}, "not allowed to propose"),
     ("paper.post", {"to": ["a@b.example"]}, "without body"),
     ("paper.pay", {"payee": "x", "amount": "40 €"}, "no limit could count"),
