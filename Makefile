@@ -8,6 +8,8 @@ COUNT := awk '/^(Collecting|Processing)/ {printf "\r      %d packages", ++n; ffl
 PIP := $(BIN)/pip install --disable-pip-version-check --no-input --progress-bar off --no-deps
 # Linux: the ordinary index gives torch's CUDA build. Where a folder of wheels is configured it comes from there.
 TORCH_FROM := $(if $(PIP_FIND_LINKS)$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null),,--extra-index-url https://download.pytorch.org/whl/cpu)
+# Tests run side by side, each file in one process: two cores have room for two. WORKERS=0 is one after the other.
+WORKERS ?= 2
 # One thread: two on a busy small machine are several times slower.
 export OMP_NUM_THREADS := 1
 export HF_HUB_OFFLINE := 1
@@ -24,7 +26,7 @@ run: setup ## start Soloist: a link to the local console, no keys needed
 	@$(BIN)/python -m bot run $(ARGS)
 
 test: .venv/dev.done .models/intents/made ## every test
-	@$(BIN)/python -m pytest -q --durations=15 $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --durations=15 $(ARGS)
 
 check: .venv/dev.done ## format, lint, types, the fast tests
 	$(BIN)/ruff format .

@@ -255,7 +255,7 @@ def test_what_an_agent_may_not_propose_is_a_sentence(call: ActionCall, words: st
             "calendar.book",
             "No calendar is set up, so nothing was done. Put CALDAV_URL and what stands below it in .env.example",
         ),
-        ("notes.add", "Notes is not set up, so nothing was done. doctor says what it needs, then start me again"),
+        ("notes.add", "Notes is not set up, so nothing was done: python -m bot doctor says what it needs."),
     ],
 )
 def test_what_is_not_set_up_says_where_it_is_put(name: str, words: str) -> None:
