@@ -47,6 +47,7 @@ class Seen:
     text: str
     labels: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    blocks: tuple[dict[str, Any], ...] = field(default=(), compare=False)  # Slack's
 
     @property
     def is_card(self) -> bool:
@@ -120,7 +121,7 @@ class SlackPhone:
         await self.settled()
 
     async def presses(self, label: str, on: Seen | None = None) -> str:
-        return await self._acts((on or await card(self)).ref, lambda e: _label(e) == label, None)
+        return await self._acts(on or await card(self), lambda e: _label(e) == label, None)
 
     async def rejects(self, reason: str) -> str:
         return await self._chooses("reject-menu", reason)
@@ -129,14 +130,15 @@ class SlackPhone:
         return await self._chooses("snooze-menu", span)
 
     async def _chooses(self, action: str, label: str) -> str:
-        ref = (await card(self)).ref
-        return await self._acts(ref, lambda e: str(e["action_id"]).startswith(action), label)
+        return await self._acts(await card(self), lambda e: str(e["action_id"]).startswith(action), label)
 
-    async def _acts(self, ref: str, is_it: Callable[[dict[str, Any]], bool], option: str | None) -> str:
+    async def _acts(self, on: Seen, is_it: Callable[[dict[str, Any]], bool], option: str | None) -> str:
         there = await self._there()
-        before = {message["ts"] for message in await self.slack.messages(there) if _is_aside(message)}
-        message = next(each for each in await self.slack.messages(there) if each["ts"] == ref)
-        for block in message["blocks"]:
+        standing = await self.slack.messages(there)
+        before = {message["ts"] for message in standing if _is_aside(message)}
+        message = next(each for each in standing if each["ts"] == on.ref)
+        # What a finger is already on is pressed, whatever stands there by now.
+        for block in (*message["blocks"], *on.blocks):
             for element in block.get("elements", ()) if block["type"] == "actions" else ():
                 if not is_it(element):
                     continue
@@ -145,7 +147,7 @@ class SlackPhone:
                     action["value"] = element["value"]
                 else:
                     action["selected_option"] = next(o for o in element["options"] if o["text"]["text"] == option)
-                await self.slack.control("interact", channel=there, messageTs=ref, user=self.user, action=action)
+                await self.slack.control("interact", channel=there, messageTs=on.ref, user=self.user, action=action)
                 await self.settled()
                 asides = [each for each in await self.slack.messages(there) if _is_aside(each)]
                 return " ".join(each["text"] for each in asides if each["ts"] not in before)
@@ -182,7 +184,7 @@ class SlackPhone:
             ]
             files = tuple(file["name"] for file in message.get("files", ()))
             text = "\n".join(texts) or message.get("text", "")
-            found.append(Seen(message["ts"], text, tuple(labels), files))
+            found.append(Seen(message["ts"], text, tuple(labels), files, tuple(message.get("blocks") or ())))
         return found
 
     async def file(self, name: str) -> bytes:
