@@ -17,11 +17,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from connectors.base import Deliver, Incoming, Json, OutcomeUnknownError, TryLaterError
+from connectors.base import Deliver, Incoming, Json, TryLaterError
 from connectors.client import Pause
+from connectors.looking import keep_looking
 
-EVERY_S = 300.0
-AGAIN_MAX_S = 3_600.0  # between two looks while Bluesky is away
 PAGES_MAX = 20  # of 50: what a thousand people said at once is no conversation any more
 BEGINNING = "1970-01-01T00:00:00.000Z"  # of an account to which nothing has happened yet
 TEXT_MAX = 3_000  # a post has 300 characters; more is somebody's mistake
@@ -49,14 +48,7 @@ class Notices:
         Raises:
             RefusedError: Bluesky does not let us in; trying on would not help.
         """
-        failures = 0
-        while True:
-            try:
-                await self.look_once(deliver)
-                failures = 0
-            except (TryLaterError, OutcomeUnknownError):
-                failures += 1
-            await self._pause(min(AGAIN_MAX_S, EVERY_S * 2**failures))
+        await keep_looking(lambda: self.look_once(deliver), self._pause)
 
     async def look_once(self, deliver: Deliver) -> None:
         """Bring what came since the last look, the oldest first; the first look only remembers.

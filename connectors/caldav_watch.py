@@ -16,13 +16,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from connectors import caldav_events as events
-from connectors.base import Deliver, Incoming, OutcomeUnknownError, TryLaterError
+from connectors.base import Deliver, Incoming, TryLaterError
 from connectors.caldav_changes import Change, Entry, Look, changes, look
 from connectors.caldav_collection import Collection
 from connectors.client import Pause
+from connectors.looking import keep_looking
 
-EVERY_S = 300.0
-AGAIN_MAX_S = 3_600.0  # between two looks while the server is away
 AHEAD = timedelta(days=90)
 
 
@@ -55,14 +54,7 @@ class Watch:
         Raises:
             RefusedError: The login is wrong, or there is no such calendar; trying on would not help.
         """
-        failures = 0
-        while True:
-            try:
-                await self.look_once(deliver)
-                failures = 0
-            except (TryLaterError, OutcomeUnknownError):
-                failures += 1
-            await self._pause(min(AGAIN_MAX_S, EVERY_S * 2**failures))
+        await keep_looking(lambda: self.look_once(deliver), self._pause)
 
     async def look_once(self, deliver: Deliver) -> None:
         """Bring what was done elsewhere since the last look; the first look only remembers.

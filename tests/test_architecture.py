@@ -210,7 +210,7 @@ def test_pure_rooms_touch_nothing() -> None:
     assert not breaches, "\n".join(breaches)
 
 
-SHARED_CONNECTOR_FILES = ("connectors.base", "connectors.client", "connectors.oauth")
+SHARED_CONNECTOR_FILES = ("connectors.base", "connectors.client", "connectors.looking", "connectors.oauth")
 
 
 def connector_family(module: str) -> str:

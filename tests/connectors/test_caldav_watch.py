@@ -1,4 +1,7 @@
-"""What is done to the calendar elsewhere: seen at a real server, told once, and our own doing never."""
+"""What is done to the calendar elsewhere: seen at a real server, told once, and our own doing never.
+
+The watch is `connectors.caldav_watch`; how often it looks, `connectors.looking`.
+"""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -9,7 +12,7 @@ from connectors.base import RefusedError, TryLaterError, Workshop
 from connectors.caldav_calendar import Calendar
 from connectors.caldav_changes import look
 from connectors.caldav_collection import Kept
-from connectors.caldav_watch import EVERY_S
+from connectors.looking import EVERY_S
 from tests.connectors.test_contract import default_values
 from tests.counterparts.caldav import COLLECTION, PASSWORD, USER, radicale
 from tests.counterparts.faults import faulty
