@@ -118,6 +118,7 @@ class Remembering:
         self._clients = 0
         self._poke = asyncio.Event()
         self.turn: Callable[[], Awaitable[None]] = _at_once
+        self._opened = asyncio.Event()
         self._idle = asyncio.Event()
         self._hurry = asyncio.Event()  # somebody waits for it to be idle
         self._waiting = 0
@@ -220,7 +221,8 @@ class Remembering:
             self._rescan = True
 
     async def caught_up(self) -> None:
-        """Wait until everything that was committed so far is remembered; nothing else is waited for meanwhile."""
+        """Wait until the model is there and everything that was committed so far is remembered, and for nothing else."""
+        await self._opened.wait()
         self._waiting += 1
         self._hurry.set()
         try:
@@ -256,10 +258,13 @@ class Remembering:
                 await waiting
 
     async def _open(self) -> None:
-        async with self._session:
-            await self.context.start()
-        await asyncio.to_thread(self.load)
-        self.wrote()
+        try:
+            async with self._session:
+                await self.context.start()
+            await asyncio.to_thread(self.load)
+            self.wrote()
+        finally:
+            self._opened.set()
 
     def load(self) -> None:
         """Load the model, and recall by meaning from here on. Blocks."""

@@ -70,6 +70,12 @@ class Taken:
     def message(self) -> EmailMessage:
         return email.message_from_bytes(self.content, policy=default)
 
+    @property
+    def text(self) -> str:
+        """Its plain text, without headers and attachments: those hold digests, in which any three digits may stand."""
+        body = self.message.get_body(("plain",))
+        return body.get_content() if body is not None else ""
+
 
 @dataclass
 class PostOffice:

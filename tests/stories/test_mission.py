@@ -108,7 +108,7 @@ async def triage(there: Scene) -> None:
     await there.mails(before + 3)
     answer = there.post.taken[-1]
     assert answer.recipients == ["billing@acme.example"]
-    assert b"500" not in answer.content
+    assert "500" not in answer.text
     assert b"evil.example" not in answer.content
 
 

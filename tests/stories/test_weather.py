@@ -98,7 +98,7 @@ async def triage(there: Street) -> None:
     await there.settled()
     await approves(there, "Re: Help")
     assert recipients(there) == ["billing@acme.example"] * 3
-    assert b"500" not in there.post.taken[-1].content
+    assert "500" not in there.post.taken[-1].text
     assert b"evil.example" not in there.post.taken[-1].content
 
 

@@ -248,7 +248,7 @@ class Harness:
         found = self.verdict
         done = Counter(body for _, body in self.provider)
         mails = Counter(
-            taken.message.get_body(("plain",)).get_content().strip()
+            taken.text.strip()
             for taken in self.post.taken  # type: ignore[union-attr]
         )
         tasks, effects = self._beliefs()
