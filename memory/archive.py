@@ -1,9 +1,10 @@
 """Backup, verified restore, and export in open formats.
 
-A backup is one ``.tar.gz``: a consistent copy of the database (SQLite's own backup), the operator's files, and a
-manifest with the SHA-256 of each. A restore unpacks beside the home, checks every digest, the database's integrity and
-the whole hash chain, and only then swaps the folders; the old home is kept. A restored house is in a new *epoch*: what
-was open in the backup may have happened since, so nothing in it goes out by itself (see `bot.runner.Runner.recover`).
+A backup is one ``.tar.gz``, readable by its owner alone: a consistent copy of the database (SQLite's own backup), the
+operator's files, and a manifest with the SHA-256 of each. What lets somebody in stays out of it. A restore unpacks beside
+the home, checks every digest, the database's integrity and the whole hash chain, and only then swaps the folders; the old
+home is kept. A restored house is in a new *epoch*: what was open in the backup may have happened since, so nothing in it
+goes out by itself (see `bot.runner.Runner.recover`).
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ import csv
 import hashlib
 import io
 import json
+import os
 import shutil
 import sqlite3
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from sqlalchemy import select
 
@@ -33,13 +37,17 @@ from memory.projections import ledger, records
 
 DATABASE = "soloist.db"
 MANIFEST = "manifest.json"
-LEFT_OUT = frozenset(
-    {"soloist.lock", "soloist.db-wal", "soloist.db-shm", DATABASE, "console.key", ".env", "explain.jsonl"}
-)
-"""Not in a backup: the lock, the running database (its copy is), secrets that belong to this machine, and what models were
-told (for looking after something odd, not for ever)."""
-FOLDERS_LEFT_OUT = frozenset({"models", "index", "valkey", "backups", "exports"})
-"""Can be made again, or is a backup itself."""
+MANIFEST_BYTES_MAX = 64_000_000  # some 400,000 files
+SECRETS = ("console.key", "mcp.key", "telegram.secret", "oauth", ".env")
+"""What lets somebody in, or lets us in elsewhere: it belongs to this machine, and an old one may open nothing any more."""
+STAYS = (*SECRETS, "pairings.json")
+"""What a restore leaves as it is in a home that is there. Who was unpaired (a lost phone) is not let in again by an old
+backup; on a new machine the backup's own pairings count."""
+LEFT_OUT = frozenset({"soloist.lock", "soloist.db-wal", "soloist.db-shm", DATABASE, "explain.jsonl", *SECRETS})
+"""Not in a backup: the lock, the running database (its copy is), secrets, and what models were told (for looking after
+something odd, not for ever)."""
+FOLDERS_LEFT_OUT = frozenset({"models", "index", "valkey", "backups", "exports", *SECRETS})
+"""Can be made again, is a backup itself, or a secret."""
 
 
 class BackupError(Exception):
@@ -92,15 +100,39 @@ def _copy_database(database: Database, target: Path) -> None:
 def _pack(home: Path, copy: Path, target: Path, now: datetime) -> None:
     digests: dict[str, str] = {}
     partial = target.with_suffix(".part")
-    with tarfile.open(partial, "w:gz") as archive:
+    with (
+        os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as raw,
+        tarfile.open(fileobj=raw, mode="w:gz", dereference=True) as archive,
+    ):
         for path, name in ((copy, DATABASE), *_files(home)):
-            digests[name] = _digest(path)
-            archive.add(path, name)
+            with suppress(FileNotFoundError):  # taken away since the folder was read: the house may be running
+                digests[name] = _add(archive, path, name)
         manifest = json.dumps({"soloist": 1, "made": stamp(now), "files": digests}, indent=1).encode()
         info = tarfile.TarInfo(MANIFEST)
         info.size = len(manifest)
         archive.addfile(info, io.BytesIO(manifest))
     partial.replace(target)
+
+
+class _Digested(io.RawIOBase):
+    """A file whose digest is that of the bytes that were read, also while somebody writes to it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.digest = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        chunk = self._stream.read(size)
+        self.digest.update(chunk)
+        return chunk
+
+
+def _add(archive: tarfile.TarFile, path: Path, name: str) -> str:
+    """Put the content of a file into the archive, also where the home holds but a link to it; return its SHA-256."""
+    with path.open("rb") as stream:
+        digested = _Digested(stream)
+        archive.addfile(archive.gettarinfo(arcname=name, fileobj=stream), digested)
+        return digested.digest.hexdigest()
 
 
 def _files(home: Path) -> Iterator[tuple[Path, str]]:
@@ -111,75 +143,111 @@ def _files(home: Path) -> Iterator[tuple[Path, str]]:
             yield path, name.as_posix()
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def verify(source: Path) -> dict[str, str]:
+def verify(source: Path, room: int | None = None) -> dict[str, str]:
     """Return the manifest's digests after checking every one of them.
 
+    Args:
+        source: The backup.
+        room: How many bytes it may have when it is unpacked; None when nobody unpacks it.
+
     Raises:
-        BackupError: It is not one of ours, is cut off, or a file in it is not what it was.
+        BackupError: It is not one of ours, is cut off, has no room, or a file in it is not what it was.
     """
     try:
         with tarfile.open(source, "r:gz") as archive:
             seen: dict[str, str] = {}
             manifest: dict[str, str] = {}
+            size = 0
             for member in archive:
-                if not member.isfile() or member.name.startswith(("/", "..")) or ".." in Path(member.name).parts:
-                    raise BackupError(f"{source} holds {member.name!r}, which has no place in a backup.")
+                size += member.size
+                _refuse(source, member, too_much=room is not None and size > room)
                 stream = archive.extractfile(member)
                 assert stream is not None
                 if member.name == MANIFEST:
-                    manifest = json.loads(stream.read())["files"]
+                    manifest = dict(json.loads(stream.read())["files"])
                 else:
                     seen[member.name] = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
-    except (tarfile.TarError, OSError, EOFError, KeyError, ValueError) as error:
+    except (tarfile.TarError, OSError, EOFError, KeyError, ValueError, TypeError, RecursionError, zlib.error) as error:
         raise BackupError(f"{source} is not a whole Soloist backup ({error}). Take another one.") from error
     if not manifest or seen != manifest:
         wrong = sorted(name for name in seen.keys() | manifest.keys() if seen.get(name) != manifest.get(name))
         raise BackupError(f"{source} is damaged at {', '.join(wrong) or 'its manifest'}. Take another one.")
+    if DATABASE not in manifest:
+        raise BackupError(f"{source} holds no {DATABASE}, so it is no backup of a house. Take another one.")
     return manifest
+
+
+def _refuse(source: Path, member: tarfile.TarInfo, *, too_much: bool) -> None:
+    """Raise for what no backup of ours holds, before a byte of it is read."""
+    outside = member.name.startswith(("/", "..")) or ".." in Path(member.name).parts
+    huge = member.name == MANIFEST and member.size > MANIFEST_BYTES_MAX
+    if outside or huge or not member.isfile() or member.issparse():
+        raise BackupError(f"{source} holds {member.name!r}, which has no place in a backup.")
+    if too_much:
+        raise BackupError(f"{source} needs more room than there is where the home is. Free some, and restore again.")
 
 
 def restore(source: Path, home: Path, check: Callable[[Path], list[str]]) -> Path | None:
     """Put a backup in place of a home; the old one is kept beside it.
 
     Args:
+        source: The backup.
+        home: Where it goes.
         check: Called with the unpacked folder before it is used; returns what is wrong with it.
 
     Returns:
         Where the old home is now, None when there was none.
 
     Raises:
-        BackupError: The backup does not verify; the home is as it was.
+        BackupError: The backup does not verify, or the disk would not take it; the home is as it was.
     """
-    verify(source)
-    home.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(dir=home.parent, prefix=f".{home.name}-restoring-"))
     try:
-        with tarfile.open(source, "r:gz") as archive:
-            archive.extractall(fresh, filter="data")
-        (fresh / MANIFEST).unlink()
-        problems = _integrity(fresh / DATABASE) or check(fresh)
-        if problems:
-            raise BackupError(f"{source} was not restored: {'; '.join(problems)}")
-    except BackupError:
-        shutil.rmtree(fresh)
+        home.parent.mkdir(parents=True, exist_ok=True)
+        verify(source, room=shutil.disk_usage(home.parent).free)
+        fresh = Path(tempfile.mkdtemp(dir=home.parent, prefix=f".{home.name}-restoring-"))
+        try:
+            _unpack(source, fresh, check)
+            return _swap(home, fresh)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)  # nothing is there once it is the home
+    except OSError as error:
+        raise BackupError(
+            f"{source} was not restored: {error.strerror or error}. {home} is as it was. Make room there, or mend its rights, and try again."
+        ) from error
+
+
+def _unpack(source: Path, fresh: Path, check: Callable[[Path], list[str]]) -> None:
+    with tarfile.open(source, "r:gz") as archive:
+        archive.extractall(fresh, filter="data")
+    (fresh / MANIFEST).unlink()
+    problems = _integrity(fresh / DATABASE) or check(fresh)
+    if problems:
+        raise BackupError(f"{source} was not restored: {'; '.join(problems)}")
+
+
+def _swap(home: Path, fresh: Path) -> Path | None:
+    if not home.exists():
+        fresh.rename(home)
+        return None
+    for name in STAYS:
+        _take_over(home / name, fresh / name)
+    _keep_forgotten(home / "memory", fresh / "memory")
+    numbered = (home.with_name(f"{home.name}-before-restore-{number}") for number in count(1))
+    old = next(folder for folder in numbered if not folder.exists())
+    home.rename(old)
+    try:
+        fresh.rename(home)
+    except OSError:
+        old.rename(home)
         raise
-    old = None
-    if home.exists():
-        old = home.with_name(
-            f"{home.name}-before-restore-{len(list(home.parent.glob(home.name + '-before-restore-*'))) + 1}"
-        )
-        for keep in ("console.key", ".env"):
-            if (home / keep).exists():
-                shutil.copy2(home / keep, fresh / keep)
-        _keep_forgotten(home / "memory", fresh / "memory")
-        home.rename(old)
-    fresh.rename(home)
     return old
+
+
+def _take_over(ours: Path, theirs: Path) -> None:
+    if ours.is_dir():
+        shutil.copytree(ours, theirs, dirs_exist_ok=True)
+    elif ours.exists():
+        shutil.copy2(ours, theirs)
 
 
 def _keep_forgotten(before: Path, fresh: Path) -> None:
@@ -202,9 +270,13 @@ def _first_line(path: Path) -> bytes:
 
 
 def _integrity(path: Path) -> list[str]:
-    with sqlite3.connect(path) as connection:
+    connection = sqlite3.connect(path)
+    try:
         answer = connection.execute("PRAGMA integrity_check").fetchall()
-    connection.close()
+    except sqlite3.DatabaseError as error:
+        return [f"the database is damaged: {error}"]
+    finally:
+        connection.close()
     return [] if answer == [("ok",)] else [f"the database is damaged: {answer[0][0]}"]
 
 
