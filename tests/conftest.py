@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import pytest_asyncio
 
@@ -14,6 +15,12 @@ from bot.testing import PaperHouse
 
 # Processes that tests start and kill must not leave a server behind; who tests Redis hands one in.
 os.environ.setdefault("REDIS_URL", "none")
+
+# The same examples in every run, also in two runs at once, however slow the machine is just now.
+hypothesis.settings.register_profile(
+    "steady", derandomize=True, database=None, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("steady")
 
 
 class ForeignNetworkError(AssertionError):

@@ -46,7 +46,8 @@ from bot.channels.slack import Person, Slack
 from memory.database import Database, metadata
 from memory.events import Actor, Attachment, Place
 from tests.bench import house
-from tests.counterparts.slack import APP_TOKEN, BOT_TOKEN, SECRET, TEAM, LocalSlack, Window, free_port, local_slack
+from tests.counterparts.ports import free_port
+from tests.counterparts.slack import APP_TOKEN, BOT_TOKEN, SECRET, TEAM, LocalSlack, Window, local_slack
 
 CROWD = 100
 EACH = 3  # measured messages a person, after one that warms up

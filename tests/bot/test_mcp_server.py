@@ -154,7 +154,7 @@ async def test_over_http_only_the_key_opens(house):
 async def test_the_house_opens_it_when_it_is_told_where(tmp_path):
     async with PaperHouse(tmp_path / "home", environment={"SOLOIST_MCP": "127.0.0.1:0"}) as house:
         programs = next(each for each in house.machine.runner._staff.live if each.name == "mcp")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             await programs.open_for_business.wait()
         key = (tmp_path / "home" / "mcp.key").read_text()
         assert (tmp_path / "home" / "mcp.key").stat().st_mode & 0o077 == 0

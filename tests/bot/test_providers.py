@@ -11,7 +11,7 @@ from aiohttp import web
 from agents.tiers import Tiers
 from bot.providers import examine_models
 from tests.counterparts.models import ModelServer
-from tests.counterparts.slack import free_port
+from tests.counterparts.ports import free_port
 from tests.stories.company import node
 
 OFFERED = {"id": "gpt-4.1-mini"}, {"id": "claude-haiku-4-5-20251001"}, {"name": "llama3.2:latest"}

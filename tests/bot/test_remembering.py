@@ -76,7 +76,7 @@ async def remembering(home, *, embedder=None, context=None):
 
 
 async def until(holds):
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not holds():  # noqa: ASYNC110 - the thread that makes vectors tells nobody
             await asyncio.sleep(0.01)
 

@@ -426,7 +426,7 @@ async def test_work_that_takes_a_while_says_so_in_the_place_where_its_answer_wil
         agent.work = slow
         me, here = Actor(platform="telegram", user="op", origin=Origin.OPERATOR), phone.place
         await house.runner.heard("1", f"ask {verb} body=Hi", me, here)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(120):
             while not phone.said:  # noqa: ASYNC110 - the hint is not part of what is waited for
                 await asyncio.sleep(0)
         assert [(each.id.rpartition(".")[2], each.text) for each in phone.said] == [("w", "Working on it…")]
@@ -469,12 +469,12 @@ async def test_what_said_that_it_works_and_was_not_answered_for_is_looked_for_af
         house.runner._staff.agents["paper"].work = slow
         me = Actor(platform="telegram", user="op", origin=Origin.OPERATOR)
         await house.runner.heard("1", "ask send body=Hi", me, phone.place)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(120):
             while not phone.said:  # noqa: ASYNC110 - nobody is told that it stands there
                 await asyncio.sleep(0)
         await house.restart()
         await house.runner.settled()
-        async with asyncio.timeout(5):  # nothing is left open, once the last of it is written
+        async with asyncio.timeout(120):  # nothing is left open, once the last of it is written
             while await house.machine.database.write(  # noqa: ASYNC110 - nobody is told that it is written
                 lambda tx: tx.exec_driver_sql("SELECT ref FROM shown WHERE what LIKE '%.w'").all()
             ):

@@ -106,7 +106,7 @@ class Author(Agent):
 
 
 async def until(true: object) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while not true():  # type: ignore[operator]  # noqa: ASYNC110 - what is waited for is another task's turn
             await asyncio.sleep(0)
 
@@ -200,7 +200,7 @@ async def test_words_that_arrive_after_the_card_do_not_stay_unfinished(tmp_path:
         author.calls = (ActionCall(name="paper.send", args={"to": ["anna@acme.example"], "body": "Hi"}),)
         await house.runner.heard("1", "ask send body=Hi", ME, phone.place)
         await author.pen.put(TEXT)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             await phone.began.wait()
         courier, looked = house.runner.courier, asyncio.Event()
         really = courier._work_is_over

@@ -246,7 +246,7 @@ async def test_no_secret_gets_into_health_errors_or_names(cls, workshop, oauth):
     except ConnectorError as error:
         opened, said = None, [str(error)]
     if opened is not None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             health = await opened.health()
         said += [health.text, health.remedy, opened.account, repr(opened)]
         await opened.close()
@@ -302,7 +302,7 @@ def impatient(opened: Connector, monotonic) -> list[Breaker]:
 
 
 async def what_it_says(opened: Connector, declared) -> ConnectorError | None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         try:
             await getattr(opened, declared.method)(**arguments(declared))
         except ConnectorError as error:

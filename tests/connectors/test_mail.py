@@ -320,7 +320,7 @@ class Inbox:
         self._came.set()
 
     async def holds(self, count):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             while len(self.items) < count:
                 self._came.clear()
                 await self._came.wait()
@@ -352,7 +352,7 @@ async def no_pause(_):
 
 async def begun(workshop, imap):
     """The folder has been looked at once, so that what comes now is news."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while not list((workshop.home / "mail").glob("seen-*.json")):  # noqa: ASYNC110 - a file has no event
             await asyncio.sleep(0.01)
 

@@ -244,7 +244,7 @@ async def test_the_command_signs_in_and_says_so_and_never_shows_the_token(login,
         *command, cwd=ROOT, env=surroundings, stdin=subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )  # fmt: skip
     said = b""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while not (found := re.search(rb"http://\S+/authorize\S+\n", said)):
             said += await process.stdout.readline()
             assert not process.stdout.at_eof(), said

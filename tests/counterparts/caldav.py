@@ -6,14 +6,14 @@ with radicale(tmp_path) as server:
 """
 
 import contextlib
-import socket
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+
+from tests.counterparts.ports import free_port, listening
 
 USER, PASSWORD = "anna", "open sesame 7"
 COLLECTION = f"/{USER}/work/"
@@ -46,9 +46,7 @@ class Server:
 @contextlib.contextmanager
 def radicale(folder: Path):
     """Start radicale with one user and one calendar; ends that one process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     users = folder / "users"
     users.write_text(f"{USER}:{PASSWORD}\n")
     options = [
@@ -62,17 +60,13 @@ def radicale(folder: Path):
         stderr=subprocess.DEVNULL,
     )
     try:
-        for _ in range(400):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            assert process.poll() is None, "radicale did not start"
-            time.sleep(0.05)
+        listening(port, process, "radicale")
         server = Server(folder, f"http://127.0.0.1:{port}")
         made = httpx.request(
-            "MKCOL", server.url + COLLECTION, content=_MAKE, auth=(USER, PASSWORD), trust_env=False, timeout=20
+            "MKCOL", server.url + COLLECTION, content=_MAKE, auth=(USER, PASSWORD), trust_env=False, timeout=60
         )
         assert made.is_success, made.text
         yield server
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait()

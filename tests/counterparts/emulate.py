@@ -14,15 +14,14 @@ import hashlib
 import hmac
 import json
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.counterparts.ports import free_port, listening
+
 FOLDER = Path(__file__).parent
 SERVER = FOLDER / "node_modules" / "emulate" / "dist" / "index.js"
-START_S = 60.0  # a busy machine; usually half a second
 
 
 def missing() -> str:
@@ -43,9 +42,7 @@ def emulated(folder: Path, hook: str, secret: str) -> Iterator[str]:
         hook: Where every event is sent, signed.
         secret: With which.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     seed = folder / "emulate.json"
     seed.write_text(json.dumps({"stripe": {"webhooks": [{"url": hook, "events": ["*"], "secret": secret}]}}))
     command = ["node", "--require", str(FOLDER / "emulate_loopback.cjs"), str(SERVER)]
@@ -55,16 +52,11 @@ def emulated(folder: Path, hook: str, secret: str) -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        until = time.monotonic() + START_S
-        while time.monotonic() < until:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            assert process.poll() is None, "emulate did not start"
-            time.sleep(0.05)
+        listening(port, process, "emulate")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait()
 
 
 def enveloped(body: bytes, signature: str, secret: str) -> tuple[bytes, str]:

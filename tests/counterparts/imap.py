@@ -14,7 +14,6 @@ import pwd
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -24,6 +23,8 @@ from imaplib import IMAP4
 from pathlib import Path
 
 import pytest
+
+from tests.counterparts.ports import START_S, free_port
 
 USER, PASSWORD = "anna@berg.example", "loopback-password"
 
@@ -143,7 +144,7 @@ class Dovecot:
 
     @contextlib.contextmanager
     def session(self) -> Iterator[IMAP4]:
-        imap = IMAP4("127.0.0.1", self.port, timeout=10)
+        imap = IMAP4("127.0.0.1", self.port, timeout=60)
         imap.login(self.user, self.password)
         try:
             yield imap
@@ -158,7 +159,8 @@ class Dovecot:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        for _ in range(200):
+        until = time.monotonic() + START_S
+        while time.monotonic() < until:
             with contextlib.suppress(OSError, IMAP4.error), self.session():
                 return
             assert self.process.poll() is None, (self.folder / "dovecot.log").read_text()
@@ -168,7 +170,7 @@ class Dovecot:
     def stop(self) -> None:
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(10)
+            self.process.wait()
             self.process = None
 
 
@@ -184,9 +186,7 @@ def dovecot(introspection: str = "") -> Iterator[Dovecot]:
     With ``introspection``, the address of a provider's, it takes OAuth 2 tokens as well.
     """
     dovecot_or_skip()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     root = os.geteuid() == 0
     # Dovecot never handles mail as root, so as root it does so as nobody, who must be able to walk to the folder.
     owner = pwd.getpwnam("nobody") if root else pwd.getpwuid(os.geteuid())

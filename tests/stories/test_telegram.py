@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.counterparts.slack import free_port
+from tests.counterparts.ports import free_port
 from tests.counterparts.telegram import TelegramDouble
 from tests.stories import told
 from tests.stories.street import street

@@ -189,7 +189,7 @@ async def long_work_becomes_its_answer(there: Street) -> None:
 
     staff.agents["paper"].work = slow  # type: ignore[method-assign,assignment]
     asking = asyncio.ensure_future(phone.says("ask send body=Hi"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while "Working on it" not in await words(phone):  # noqa: ASYNC110 - the platform is another process
             await asyncio.sleep(0.01)
     [hint] = await phone.seen()

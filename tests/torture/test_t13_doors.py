@@ -33,7 +33,8 @@ from tests.bot.channels.test_slack_http import _press, event
 from tests.bot.channels.test_web import READ_ONLY, Guest, new_id, serving, visiting
 from tests.connectors.test_webhooks import BOUGHT, FORM, NOW, WHSEC, Inbox, listening, plain, standard
 from tests.connectors.test_webhooks import SECRET as HOOK_SECRET
-from tests.counterparts.slack import ALICE, TEAM, free_port, local_slack
+from tests.counterparts.ports import free_port
+from tests.counterparts.slack import ALICE, TEAM, local_slack
 from tests.torture.bare import Found, broken
 from tests.torture.test_t13_malformed import HANG_S, garbage
 

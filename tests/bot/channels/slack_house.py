@@ -19,7 +19,7 @@ from bot.channels.slack import Person, Refusal, Slack
 from bot.channels.slack.signature import sign
 from connectors.base import Role
 from memory.events import Actor, Attachment, Origin, Place
-from tests.counterparts.slack import ALICE, APP_TOKEN, BOT_TOKEN, SECRET, TEAM, Edge, LocalSlack, free_port
+from tests.counterparts.slack import ALICE, APP_TOKEN, BOT_TOKEN, SECRET, TEAM, Edge, LocalSlack
 
 OPERATOR = Person(TEAM, ALICE)
 
@@ -107,7 +107,7 @@ class PaperEar:
 
     async def until(self, holds: Callable[[], bool]) -> None:
         """Wait for something to be taken in."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             while not holds():
                 self.changed.clear()
                 await self.changed.wait()
@@ -202,7 +202,7 @@ async def house(slack: LocalSlack, *, port: int = 0, people=(OPERATOR,), **setti
             running = asyncio.ensure_future(channel.run(ear))
             try:
                 if port:
-                    await asyncio.wait_for(channel.ready.wait(), 10)
+                    await asyncio.wait_for(channel.ready.wait(), 120)
                 else:
                     await edge.connected()
                 yield House(slack, edge, channel, ear, refusals, port, session, secret)
@@ -254,4 +254,4 @@ def card(**changes: Any) -> Card:
 
 DELEGATE = Person(TEAM, "U02BOB", Origin.DELEGATE)
 
-__all__ = ["DELEGATE", "OPERATOR", "House", "PaperEar", "PaperStore", "QuickClock", "card", "free_port", "house"]
+__all__ = ["DELEGATE", "OPERATOR", "House", "PaperEar", "PaperStore", "QuickClock", "card", "house"]

@@ -58,7 +58,7 @@ async def press(home: House, message: dict, verb: str, user: str = ALICE, option
 
 async def quiet(home: House) -> None:
     """Let what comes after an acknowledgement finish."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while tasks := home.channel._hearing.group._tasks:
             await asyncio.wait(set(tasks))
 
@@ -571,7 +571,7 @@ async def test_duplicates_over_new_envelopes_and_connections_count_once_t4(slack
                         "events_api", _dm(f"Ev{max(0, number - (copy == 4) * 150)}"), f"{number}/{copy}"
                     )
                     sent += 1
-            async with asyncio.timeout(20), home.edge.acked:
+            async with asyncio.timeout(120), home.edge.acked:
                 await home.edge.acked.wait_for(lambda sent=sent: len(home.edge.acks) >= sent)
             if turn < 2:
                 await home.edge.hang_up()

