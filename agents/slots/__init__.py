@@ -13,7 +13,7 @@ Every type has one canonical string (see `written`), so slots travel in events a
 file in ``words/``.
 """
 
-from agents.slots.addresses import ClientName, Email, InvoiceNumber
+from agents.slots.addresses import ClientName, Email, Iban, InvoiceNumber
 from agents.slots.dates import Day, Moment, Period
 from agents.slots.every import Every
 from agents.slots.grammar import find_spans, morning_of
@@ -24,6 +24,6 @@ from agents.slots.terms import Terms
 from agents.slots.written import Kind, Written
 
 __all__ = [
-    "ClientName", "Day", "Email", "Every", "InvoiceNumber", "Kind", "Moment", "Money", "Period", "Slot", "Span",
+    "ClientName", "Day", "Email", "Every", "Iban", "InvoiceNumber", "Kind", "Moment", "Money", "Period", "Slot", "Span",
     "Terms", "Written", "find_spans", "morning_of",
 ]  # fmt: skip

@@ -21,7 +21,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from agents.slots import days, lengths, repeats
-from agents.slots.addresses import EMAIL, INVOICE
+from agents.slots.addresses import EMAIL, INVOICE, ibans
 from agents.slots.amounts import amounts
 from agents.slots.days import MORNING, Context, plus
 from agents.slots.every import Every
@@ -98,6 +98,10 @@ def _exact(text: str, context: Context) -> Iterator[Slot]:
         yield _slot("url", match[0].rstrip(".,;)"), match)
     for match in EMAIL.finditer(text):
         yield _slot("email", match[0], match)
+    for start, end, account in ibans(text):
+        said = text[start:end]
+        wrong = f"{said} is no IBAN: a digit is missing or wrong. Which account is it?"
+        yield Slot("iban", account or None, start, end, said, (), "" if account else wrong)
     for match in INVOICE.finditer(text):
         yield _slot("invoice", match[0].upper().replace(" ", "-"), match)
     for match in _PERCENT.finditer(text):

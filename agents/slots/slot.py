@@ -15,8 +15,8 @@ from agents.slots.terms import Terms
 
 Value = Money | date | datetime | time | Period | Terms | Span | Every | Decimal | str
 SlotKind = Literal[
-    "money", "day", "moment", "time", "period", "terms", "span", "every", "email", "invoice", "percent", "vat",
-    "number", "url", "client",
+    "money", "day", "moment", "time", "period", "terms", "span", "every", "email", "invoice", "iban", "percent",
+    "vat", "number", "url", "client",
 ]  # fmt: skip
 
 

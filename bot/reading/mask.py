@@ -9,7 +9,7 @@ from agents.slots import Slot
 
 MARKS = {
     "money": "_money", "number": "_number", "day": "_day", "moment": "_moment", "time": "_moment", "period": "_period",
-    "terms": "_terms", "span": "_span", "every": "_every", "email": "_email", "invoice": "_invoice",
+    "terms": "_terms", "span": "_span", "every": "_every", "email": "_email", "invoice": "_invoice", "iban": "_iban",
     "percent": "_percent", "vat": "_vat", "url": "_url", "client": "_client",
 }  # fmt: skip
 """What words see: one token a kind."""
@@ -17,7 +17,7 @@ MARKS = {
 PLAIN = {
     "money": "500 euros", "number": "12", "day": "Friday", "moment": "Friday at 3 pm", "time": "3 pm",
     "period": "last month", "terms": "net 14", "span": "one hour", "every": "every month",
-    "email": "an email address", "invoice": "invoice number 7", "percent": "ten percent", "vat": "plus VAT",
+    "email": "an email address", "invoice": "invoice number 7", "iban": "a bank account", "percent": "ten percent", "vat": "plus VAT",
     "url": "a link", "client": "Acme",
 }  # fmt: skip
 """What the embedding model sees: something it has read before."""

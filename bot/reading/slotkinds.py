@@ -15,6 +15,7 @@ WIDER = {
     "money": ("money", "number"), "day": ("day", "moment", "period", "terms"), "moment": ("moment", "day", "period"),
     "period": ("period", "day"), "terms": ("terms",), "span": ("span",), "every": ("every",), "email": ("email",),
     "client": ("client",), "invoice": ("invoice", "number"), "int": ("number",),
+    "iban": ("iban",),
 }  # fmt: skip
 """Which spans may fill a kind, the best first."""
 
