@@ -124,13 +124,18 @@ class Row:
         if point:
             self.found.counts[f"killed {point}"] += 1
         self.found.expect(
-            ended == (-9 if point else 0), f"{self.deed.name}: a life at {point or 'peace'!r} ended with {ended}"
+            ended == (-9 if point else 0),
+            f"{self.deed.name}: a life at {point or 'peace'!r} ended with {ended}: {self._last_words()}",
         )
         reports = [json.loads(line) for line in report.read_text().splitlines()] if report.exists() else []
         self.found.expect(reports, f"{self.deed.name}: a life at {point or 'peace'!r} saw nothing")
         for each in reports:
             self._look(each)
             self.last = each
+
+    def _last_words(self) -> str:
+        log = self.folder / "lives.log"
+        return log.read_text(errors="replace")[-1000:] if log.exists() else "it left no log"
 
     def _counts(self) -> dict[str, int]:
         return {words: self._count(words) for words in self.died}
