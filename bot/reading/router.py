@@ -260,8 +260,8 @@ class Router:
 
 
 def stamp(samples: Sequence[Sample], labels: Sequence[str], embedder: Embedder | None) -> str:
-    """Name a training: the same declarations and the same embedder give the same name."""
-    told = [[sample.words, sample.plain, label] for sample, label in zip(samples, labels, strict=True)]
+    """Name a training: the same declarations, seen in the same way, and the same embedder give the same name."""
+    told = [[sample.words, sample.plain, sample.flags, label] for sample, label in zip(samples, labels, strict=True)]
     space = embedder.stamp if embedder is not None else "words"
     return hashlib.sha256(json.dumps([VERSION, space, told]).encode()).hexdigest()[:24]
 

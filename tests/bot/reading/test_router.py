@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,10 @@ def test_a_training_is_named_by_what_it_learned_from() -> None:
     assert name == stamp(list(SAMPLES), list(LABELS), None)
     assert name != stamp(SAMPLES, LABELS, Colours())
     assert name != stamp(SAMPLES[1:], LABELS[1:], None)
+    flagged = [replace(sample, flags=(*sample.flags, 0.0)) for sample in SAMPLES]
+    assert name != stamp(flagged, LABELS, None), (
+        "what sentences are looked at for has changed, and its weights would not fit"
+    )
 
 
 def many(classes: int) -> tuple[list[Sample], list[str]]:
