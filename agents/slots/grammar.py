@@ -25,7 +25,7 @@ from agents.slots.addresses import EMAIL, INVOICE, ibans
 from agents.slots.amounts import amounts
 from agents.slots.days import MORNING, Context, plus
 from agents.slots.every import Every
-from agents.slots.language import Customs, Language, customs, language
+from agents.slots.language import Customs, Language, customs, language, lowered
 from agents.slots.money import Money
 from agents.slots.slot import Slot
 from agents.slots.terms import Terms
@@ -106,9 +106,8 @@ def _exact(text: str, context: Context) -> Iterator[Slot]:
         yield _slot("invoice", match[0].upper().replace(" ", "-"), match)
     for match in _PERCENT.finditer(text):
         yield _slot("percent", Decimal(match[1].replace(",", ".")), match)
-    for phrase, meaning in context.language.vat_words:
-        for match in phrase.finditer(text):
-            yield _slot("vat", meaning, match)
+    for match in context.language.vat_phrase.finditer(lowered(text)):
+        yield Slot("vat", context.language.vat[match[0]], *match.span(), text[slice(*match.span())])
     for match in _NUMERIC_DATE.finditer(text):
         if (slot := _digits_date(match, context)) is not None:
             yield slot
@@ -153,7 +152,7 @@ def _dated(day: int, month: int, year: str | None, context: Context) -> date | N
 
 
 def _phrases(text: str, context: Context) -> Iterator[Slot]:
-    if context.language.any_phrase.search(text) is None:
+    if context.language.any_phrase.search(lowered(text)) is None:
         return
     for rule, pattern in context.language.compiled:
         for match in pattern.finditer(text):

@@ -21,6 +21,13 @@ WORD_BEGINS = r"(?<!\w)"
 YEAR = r"(?:19|20)\d\d"
 DAY_OF_MONTH = r"(?:0?[1-9]|[12]\d|3[01])(?!\d|[.,:/]\d|\s?(?:k\b|%|[€$£¥]|eur|usd|gbp|chf))"
 
+_SIMPLE = str.maketrans("İıſ", "iis")  # where case is ignored, these are an i and an s
+
+
+def lowered(text: str) -> str:
+    """Return a text in lower case, each letter at its place: looked through three times as fast as with case ignored."""
+    return text.lower() if text.isascii() else text.translate(_SIMPLE).lower()
+
 
 @dataclass(frozen=True, eq=False)
 class Language:
@@ -65,19 +72,16 @@ class Language:
 
     @cached_property
     def any_phrase(self) -> re.Pattern[str]:
-        """Return what matches wherever one of the phrases does: most messages hold none, and one look says so."""
+        """Return what matches a `lowered` text wherever one of the phrases does: most messages hold none, and one look says so."""
         nameless = [re.sub(r"\(\?P<\w+>", "(?:", pattern.pattern) for _, pattern in self.compiled]
         words = "|".join(each.removeprefix(WORD_BEGINS) for each in nameless if each.startswith(WORD_BEGINS))
         rest = [each for each in nameless if not each.startswith(WORD_BEGINS)]
-        return re.compile("|".join([f"{WORD_BEGINS}(?:{words})", *rest]), re.IGNORECASE)
+        return re.compile("|".join([f"{WORD_BEGINS}(?:{words})", *rest]))
 
     @cached_property
-    def vat_words(self) -> tuple[tuple[re.Pattern[str], str], ...]:
-        """Return what is said of VAT as patterns, each with its meaning."""
-        return tuple(
-            (re.compile(rf"(?<!\w){re.escape(phrase)}(?!\w)", re.IGNORECASE), meaning)
-            for phrase, meaning in self.vat.items()
-        )
+    def vat_phrase(self) -> re.Pattern[str]:
+        """Return what finds the words about VAT in a `lowered` text; `vat` has their meaning."""
+        return re.compile(rf"(?<!\w){_any(self.vat)}(?!\w)")
 
     def pattern(self, phrase: str) -> re.Pattern[str]:
         """Return one phrase as a pattern that matches whole words only."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from agents import discover
-from agents.slots.language import language
+from agents.slots import find_spans
+from agents.slots.language import language, lowered
 from bot.intents import Understanding, _example_scene
 from bot.reading.templates import Shelf, fits
 
@@ -37,6 +41,20 @@ def test_a_shelf_without_the_patterns_that_begin_with_a_value_loses_some_twin() 
 @pytest.mark.parametrize("locale", ["en_GB", "de_DE"])
 def test_one_look_says_whether_any_phrase_is_there(locale: str) -> None:
     words = language(locale)
-    for text in [*SAID, "tomorrow", "nächste Woche", "2k/month", "10:30", "3rd", "(friday)", "fridayish", ""]:
+    odd = ["ſunday", "FRİDAY", "am frıtag", "NÄCHSTE WOCHE", "İn 3 days, ıf so"]
+    for text in [*SAID, *odd, "tomorrow", "nächste Woche", "2k/month", "10:30", "3rd", "(friday)", "fridayish", ""]:
         one_by_one = any(pattern.search(text) for _, pattern in words.compiled)
-        assert (words.any_phrase.search(text) is not None) == one_by_one, text
+        assert (words.any_phrase.search(lowered(text)) is not None) == one_by_one, text
+
+
+def test_a_letter_that_only_looks_like_another_case_of_it_twin() -> None:
+    assert language("en").any_phrase.search(lowered("ſunday"))
+    assert not language("en").any_phrase.search("ſunday".lower())
+
+
+@pytest.mark.parametrize("locale", ["en_GB", "de_DE"])
+def test_what_is_said_of_vat_is_found_in_any_case_and_stands_as_it_was_typed(locale: str) -> None:
+    for phrase, meaning in language(locale).vat.items():
+        for said in (phrase, phrase.upper(), phrase.title()):
+            found = find_spans(f"İ {said}, please", datetime(2026, 3, 2, tzinfo=UTC), ZoneInfo("UTC"), locale)
+            assert [(slot.value, slot.text) for slot in found if slot.kind == "vat"] == [(meaning, said)], said
