@@ -37,6 +37,7 @@ from bot.redaction import RedactingFormatter
 from bot.remembering import Remembering
 from bot.runner import Runner
 from bot.settings import Settings, SettingsError
+from bot.terminal import shown
 from connectors.base import ConnectorError, Workshop
 from connectors.oauth import Lasts
 from connectors.oauth_sign_in import PREFIXES, SignIn
@@ -86,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         StorageError, SettingsError, PolicyError, BackupError, ConnectorError, UnknownEventError, DocumentError,
         wiring.WrongRoomsError,
     ) as error:  # fmt: skip
-        print(f"soloist: {error}", file=sys.stderr)
+        print(shown(f"soloist: {error}"), file=sys.stderr)
         code = EXIT_BAD
     except KeyboardInterrupt:
         code = 130
@@ -326,20 +327,20 @@ def _now() -> datetime:
 
 def _digest(_: argparse.Namespace) -> int:
     with _looking(_settings()) as (_database, _log, history):
-        print(compose(history.day()))
+        print(shown(compose(history.day())))
     return 0
 
 
 def _about(arguments: argparse.Namespace) -> int:
     with _looking(_settings()) as (_database, _log, history):
-        print(history.about_task(arguments.question, arguments.task))
+        print(shown(history.about_task(arguments.question, arguments.task)))
     return 0
 
 
 def _stuck(_: argparse.Namespace) -> int:
     with _looking(_settings()) as (_database, _log, history):
         lines = history.stuck_lines()
-    print("\n".join(lines) or "Nothing is stuck.")
+    print(shown("\n".join(lines)) or "Nothing is stuck.")
     return 0
 
 
@@ -356,7 +357,7 @@ def _replay(arguments: argparse.Namespace) -> int:
     finally:
         database.close()
     for difference in different:
-        print(difference)
+        print(shown(str(difference)))
     print(f"{count} lines of history replayed; {len(different)} differences.")
     return EXIT_BAD if different else 0
 
@@ -387,7 +388,7 @@ def _recall(arguments: argparse.Namespace) -> int:
             )
         )
         return 0
-    print("\n".join(f"- {told(hit)}\n    {hit.why()}" for hit in hits) or "Nothing was found.")
+    print(shown("\n".join(f"- {told(hit)}\n    {hit.why()}" for hit in hits)) or "Nothing was found.")
     if hits.note:
         print(hits.note)
     return 0
@@ -597,7 +598,7 @@ def _doctor(_: argparse.Namespace) -> int:
     findings += asyncio.run(wiring.examine_channels(given))
     redact = wiring.redactor(given)
     for finding in findings:
-        print(redact(str(finding)))
+        print(shown(redact(str(finding))))
     bad = sum(not finding.ok for finding in findings)
     print(f"\n{bad} problem{'s' * (bad != 1)}." if bad else "\nAll well.")
     return EXIT_BAD if bad else 0

@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from bot.terminal import shown
+
 SHORTEST = 6  # characters; a shorter "secret" is a word that would black out innocent text
 INSTEAD = "[secret]"
 
@@ -54,7 +56,7 @@ def _forms(secret: str) -> Iterable[str]:
 
 
 class RedactingFormatter(logging.Formatter):
-    """A log line, its traceback included, without any secret."""
+    """A log line, its traceback included, without any secret, and with nothing in it that a terminal would obey."""
 
     def __init__(self, fmt: str, redact: Redactor) -> None:
         super().__init__(fmt)
@@ -62,4 +64,4 @@ class RedactingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the finished line."""
-        return self._redact(super().format(record))
+        return shown(self._redact(super().format(record)))

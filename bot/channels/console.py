@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import TextIO
 
 from bot.channels.base import Card, Ear, Message, NotWrittenError, RefusedPressError
+from bot.terminal import one_line, shown
 from memory.events import Actor, Origin, Place
 
 PLACE = Place(channel="console", conversation="main")
@@ -44,7 +45,7 @@ class Console:
         self._shown: dict[str, tuple[int, str]] = {}
 
     def _print(self, text: str) -> None:
-        print(text, file=self._out, flush=True)
+        print(shown(text), file=self._out, flush=True)
 
     async def say(self, place: Place, message: Message) -> str:
         """Print words; a choice is printed as what to type."""
@@ -93,7 +94,7 @@ class Console:
 
 
 def card_lines(card: Card) -> list[str]:
-    """Return a card as plain lines: facts, text, words of the agent, rule, and what to type."""
+    """Return a card as plain lines: facts, text, words of the agent, rule, and what to type. Each fact is one line."""
     width = max((len(row.label) for row in card.rows), default=0)
     lines = [f"┌ [card {card.id}] {card.title}" + (f" (version {card.revision})" if card.revision > 1 else "")]
     lines += [f"│ changed: {change}" for change in card.changes]
@@ -112,7 +113,7 @@ def card_lines(card: Card) -> list[str]:
     else:
         typed = [button for button in card.buttons if button.verb not in {"edit", "snooze"}]
         lines.append("└ " + "   ".join(TYPED.get(button.verb, f"{button.verb} ") + card.id for button in typed))
-    return lines
+    return [one_line(line) for line in lines]
 
 
 def stdin_lines(stream: TextIO) -> Callable[[], str]:
