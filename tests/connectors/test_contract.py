@@ -276,7 +276,7 @@ GIVEN = {
 BY_ROLE = {
     Role.RECIPIENTS: ["bob@acme.example"], Role.AMOUNT: "10.00 EUR", Role.WHEN: "2026-03-31T10:00:00+02:00",
     Role.SUBJECT: "Words", Role.BODY: "Words of a body.", Role.REFERENCE: "ref-1", Role.PLUMBING: "event-1@soloist",
-    Role.ATTACHMENTS: [], Role.LINES: [], Role.DETAIL: "",
+    Role.ATTACHMENTS: [], Role.LINES: [], Role.DETAIL: "", Role.PAYEE: "Printer <DE89370400440532013000>",
 }  # fmt: skip
 
 
@@ -311,7 +311,7 @@ async def what_it_says(opened: Connector, declared) -> ConnectorError | None:
 
 
 # Read strangers' pages, each on another site; hear, and call nobody; work on this machine alone.
-WITHOUT_A_BREAKER = {"web", "webhooks", "invoices", "blog", "mcp"}
+WITHOUT_A_BREAKER = {"web", "webhooks", "invoices", "bank", "blog", "mcp"}
 
 
 @every_connector

@@ -156,6 +156,31 @@ def _refund(town: Town, home: Path, words: str) -> Call:
     return {"name": "stripe.refund", "args": {"charge": town.kept[words], "amount": "5.00 EUR"}}
 
 
+def _transfer(town: Town, home: Path, words: str) -> Call:
+    del town, home
+    args = {
+        "payee": f"{words} GmbH <DE89370400440532013000>", "amount": "5.00 EUR", "text": words, "holder": "Lind Studio",
+        "from_account": "DE02120300000000202051",
+    }  # fmt: skip
+    return {"name": "bank.transfer", "args": args}
+
+
+def _order_id(words: str) -> str:
+    return f"SOL{hashlib.sha256(words.encode()).hexdigest()[:24]}"
+
+
+def _withdraw(town: Town, home: Path, words: str) -> Call:
+    del town
+    folder = home / "outbox" / "bank"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{words}-{_order_id(words)}.xml").write_text(words)
+    return {"name": "bank.withdraw", "args": {"order": _order_id(words), "what": words}}
+
+
+def _orders(home: Path, words: str) -> int:
+    return sum(words in path.read_text() for path in (home / "outbox" / "bank").glob("*.xml"))
+
+
 def _link(town: Town, home: Path, words: str) -> Call:
     del town, home
     args = {"amount": "49.00 EUR", "description": f"For {words}", "reference": words}
@@ -354,6 +379,8 @@ DEEDS = (
         _close,
         lambda town, home, words, report: town.stripe.done[f"/v1/payment_links/plink_{words}"],
     ),
+    Deed("bank.transfer", _transfer, lambda town, home, words, report: _orders(home, words), points=OURS),
+    Deed("bank.withdraw", _withdraw, lambda town, home, words, report: 1 - _orders(home, words), points=OURS),
     Deed("blog.publish", _publish, lambda town, home, words, report: town.commits(f"Publish {words}")),
     Deed("blog.unpublish", _unpublish, lambda town, home, words, report: town.commits(f"Take {words} down")),
     Deed("blog.put_back", _put_back, lambda town, home, words, report: town.commits(f"Put {words} back")),
