@@ -105,6 +105,7 @@ class Found:
     terms: Mapping[str, float]  # the score, term by term
     origin: Origin
     at: datetime | None
+    source: str = ""  # where the words stand: "file:terms.pdf#page=2", "mail:<id>"
 
 
 @dataclass(frozen=True)

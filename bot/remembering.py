@@ -414,9 +414,10 @@ def _row(hit: Any) -> str:
     return json.dumps({
         "ref": f"memory:{record.id}", "text": record.text, "score": round(hit.score, 4), "terms": {k: round(v, 4) for k, v in hit.terms.items()},
         "origin": record.origin.value, "at": record.at.isoformat() if record.at else None,
+        "source": record.source,
     })  # fmt: skip
 
 
 def _found(row: Mapping[str, Any]) -> Found:
     at = datetime.fromisoformat(row["at"]) if row["at"] else None
-    return Found(row["ref"], row["text"], row["score"], row["terms"], Origin(row["origin"]), at)
+    return Found(row["ref"], row["text"], row["score"], row["terms"], Origin(row["origin"]), at, row.get("source", ""))
