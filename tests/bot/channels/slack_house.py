@@ -189,7 +189,7 @@ async def house(slack: LocalSlack, *, port: int = 0, people=(OPERATOR,), **setti
         await slack.control("reset")
         async with Edge(slack) as edge, contextlib.AsyncExitStack() as stack:
             way: dict[str, Any] = {"signing_secret": lambda: secret[0]} if port else {"app_token": APP_TOKEN}
-            settings = {"clock": QuickClock(), "ping_s": 0.3, "refused": refused} | way | settings
+            settings = {"clock": QuickClock(), "ping_s": 10.0, "refused": refused} | way | settings
             channel = Slack(BOT_TOKEN, people=people, base_url=edge.api, **settings)
             ear = PaperEar()
             if port:

@@ -153,6 +153,7 @@ async def test_a_slow_file_is_not_acknowledged_and_there_when_slack_sends_again(
         await home.edge.envelope("events_api", body, "e1")
         with pytest.raises(TimeoutError):
             await home.edge.ack("e1", 0.4)
+        monkeypatch.setattr(received, "WAIT_S", 120)
         gate.set()
         await home.edge.envelope("events_api", body, "e2")
         await home.edge.ack("e2")
