@@ -586,6 +586,8 @@ def effect_line(effect: EffectState, view: View) -> str:
             return f"{effect.text} Trying again {clock_text(effect.again_at, view)}."
         case "prepared" if until := _waits_until(effect, view):
             return f"{_doing(effect, view)} at {until.astimezone(view.zone):%H:%M:%S} unless you undo it."
+        case "prepared" if effect.room:
+            return f"{_doing(effect, view)} as soon as there is room, unless you undo it: {effect.text}"
         case "prepared" if effect.turn_at and effect.turn_at > view.now:
             local = effect.turn_at.astimezone(view.zone)
             return f"{_doing(effect, view)} at {local:%H:%M:%S} unless you undo it: {effect.text}"

@@ -20,6 +20,7 @@ from sqlalchemy import select
 
 from bot import approvals
 from bot.approvals import read_handle
+from bot.bulkhead import Bulkhead
 from bot.channels.base import Card, Message, NotWrittenError, RefusedPressError
 from bot.chronicle import Chronicle, Outcome, name_of, writable
 from bot.courier import Courier
@@ -91,6 +92,7 @@ class Runner:
         self._foresight = Foresight(staff, self.catalogue, self.delegation)
         self._liaison = Liaison(staff, self.chronicle)
         self._timekeeper = Timekeeper(staff, self.chronicle)
+        self._bulkhead = Bulkhead(staff, self.chronicle)
         self._group: asyncio.TaskGroup | None = None
         self._refusals: dict[str, list[datetime]] = {}
         self._busy = 0
@@ -273,6 +275,8 @@ class Runner:
                 self._timekeeper.alarm.set()
             else:
                 self._launch(outcome.task, key, order)
+        for room in self._bulkhead.heed(outcome):
+            self._let_in(room)
         self.courier.push(outcome)
         if self._staff.seen is not None and outcome.lines:
             self._staff.seen(outcome.lines)
@@ -286,6 +290,24 @@ class Runner:
         self._quiet.clear()
         self._group.create_task(self._carry_out(task, key, order))
 
+    def _let_in(self, room: str) -> None:
+        if self._group is None:
+            return  # not running: the outbox keeps who waits
+        self._busy += 1
+        self._quiet.clear()
+        self._group.create_task(self._counted(self._bulkhead.let_in(room)))
+
+    async def _counted(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        finally:
+            self._done()
+
+    def _done(self) -> None:
+        self._busy -= 1
+        if not self._busy:
+            self._quiet.set()
+
     async def _carry_out(self, task: int, key: str, order: Lasting) -> None:
         """The inner rim: whatever goes wrong with one order is written down, told, and harms no other."""
         try:
@@ -297,9 +319,7 @@ class Runner:
             log.exception("task %s: carrying out %s failed", task, key)
             await self._broke(task, key, order, error)
         finally:
-            self._busy -= 1
-            if not self._busy:
-                self._quiet.set()
+            self._done()
 
     async def _again_later(self, task: int, key: str, order: Lasting) -> None:
         await asyncio.sleep(LAUNCH_AGAIN_S)
@@ -428,6 +448,8 @@ class Runner:
                 )
             else:
                 self._launch(task, row.id, order)
+        for room in self._bulkhead.take_up():
+            self._let_in(room)
         await self._timekeeper.tick()
 
     def restored(self, backup: str) -> int:

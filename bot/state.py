@@ -86,7 +86,8 @@ class EffectState(msgspec.Struct, frozen=True):
     attempt: int = 0
     first_sent_at: datetime | None = None
     again_at: datetime | None = None
-    turn_at: datetime | None = None  # it waits for its action's pace
+    turn_at: datetime | None = None  # it waits for its action's pace, or for a place
+    room: str = ""  # where it waits for a place, until one is free
     ref: str = ""
     text: str = ""
     data: Mapping[str, Json] = field(default_factory=dict)
@@ -255,8 +256,9 @@ def with_event(state: TaskState, line: Line) -> TaskState:  # noqa: PLR0915 - a 
                 status="prepared",
                 text=event.reason,
                 turn_at=event.until,
+                room=event.room,
                 again_at=None,
-                at=event.until,
+                at=line.at if event.room else event.until,  # who waits for a place has had its turn
                 maybe=state.effects[event.effect].maybe or state.effects[event.effect].status == "unknown",
             )
         case Sending():
@@ -337,7 +339,7 @@ def _steps(state: TaskState) -> tuple[Step, ...]:
 
 
 def _effect(state: TaskState, effect: str, **changes: Any) -> TaskState:
-    changed = replace(state.effects[effect], **{"turn_at": None, **changes})
+    changed = replace(state.effects[effect], **{"turn_at": None, "room": "", **changes})
     effects = with_item(state.effects, effect, changed)
     statuses = [other.status for other in effects.values() if other.step == changed.step]
     step: StepStatus = "acting"

@@ -167,6 +167,7 @@ class PaperService(Connector):
     """One action of each class, over one provider. Every kind of fact stands on its cards."""
 
     service = "paper"
+    at_once = 1_000
 
     def __init__(self, provider: PaperProvider | None = None) -> None:
         self.provider = provider or PaperProvider()

@@ -199,6 +199,9 @@ Undo = Callable[[Mapping[str, Json], Receipt], tuple[str, Mapping[str, Json]]]
 """Arguments and receipt of the thing done → name (``"calendar.cancel"``) and arguments of the thing that takes it back."""
 
 
+AT_ONCE = 4  # actions of one service under way at once: what hangs there must not take all there is of this machine
+
+
 @dataclass(frozen=True)
 class Action:
     """The declaration of one action. Everything policy, card, effects and tests need to know about it."""
@@ -219,6 +222,17 @@ class Action:
     attempts_max: int
     rate_per_minute: float
     takes_key: bool
+    at_once: int = AT_ONCE  # how many of its `room` may be under way
+
+    @property
+    def room(self) -> str:
+        """What it shares its places with: all actions of its service (``mail``), or of its server (``mcp.notes``)."""
+        return room_of(self.name)
+
+
+def room_of(action_name: str) -> str:
+    """Return the room of an action by its name; see `Action.room`."""
+    return action_name.rpartition(".")[0]
 
 
 def action(
@@ -265,6 +279,8 @@ class Connector:
 
     service: ClassVar[str]
     settings: ClassVar[tuple[Setting, ...]] = ()
+    at_once: ClassVar[int] = AT_ONCE
+    """How many of its actions may be under way; the others wait before anything of them has left."""
 
     @classmethod
     def open(cls, values: Mapping[str, str], workshop: Workshop) -> Self | None:
@@ -302,7 +318,9 @@ class Connector:
             declared = getattr(member, "__soloist_action__", None)
             if declared is not None:
                 name = f"{cls.service}.{attribute}"
-                found[name] = Action(name=name, method=attribute, params=_params(member), **declared)
+                found[name] = Action(
+                    name=name, method=attribute, params=_params(member), at_once=cls.at_once, **declared
+                )
         return found
 
 

@@ -36,7 +36,7 @@ from urllib.parse import quote, quote_plus
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from connectors.base import ConnectorError, Json, OutcomeUnknownError, RefusedError, TryLaterError
+from connectors.base import AT_ONCE, ConnectorError, Json, OutcomeUnknownError, RefusedError, TryLaterError
 
 TRIES = 3  # within one attempt of the runner; the runner has patience of its own
 WAIT_MAX_S = 8.0  # longer waits belong to the runner, which survives a restart
@@ -215,7 +215,7 @@ class Client:
         timeout_s: float = 20.0,
         tries: int = TRIES,
         rate_per_minute: float = 120.0,
-        at_once: int = 4,
+        at_once: int = 2 * AT_ONCE,  # the house begins half as many actions; the rest is for those who look
         bytes_max: int = BYTES_MAX,
         pause: Pause = asyncio.sleep,
         monotonic: Monotonic = time.monotonic,

@@ -357,8 +357,9 @@ class Queued(Event, frozen=True, kw_only=True):
     """Its action has been begun as often as it may for now; it waits for its turn, and nothing of it has left."""
 
     effect: str
-    until: datetime
+    until: datetime  # with a ``room``: when it is looked at again at the latest
     reason: str
+    room: str = ""  # every place there is taken, and it comes in as soon as one is free
 
 
 class Sending(Event, frozen=True, kw_only=True):

@@ -246,6 +246,7 @@ _PACE = (
     .limit(1)
     .offset(bindparam("most"))
 )
+_UNDER_WAY = Prepared(select(effects.c.name).where(effects.c.status == "sending", effects.c.at > bindparam("since")))
 _LAST_TURNS = Prepared(_PACE)
 _LAST_BEGUN = Prepared(_PACE.where(effects.c.at <= bindparam("now")))
 
@@ -447,6 +448,11 @@ class Books:
             return None
         row = self._run(effects, _LAST_TURNS, values).first()
         return unstamp(row.at) + span + TURN_TAKEN_WITHIN if row else None
+
+    def under_way(self, room: str, since: datetime) -> int:
+        """Return how many effects of a room (``mail``, ``mcp.notes``) were begun since, and have not come to an end."""
+        names = (row.name for row in self._run(effects, _UNDER_WAY, {"since": stamp(since)}))
+        return sum(name.startswith(f"{room}.") for name in names)
 
     def balance(self, account: str) -> dict[str, Decimal]:
         """Return currency → sum over an account and those below it."""

@@ -110,7 +110,7 @@ FLOORS = (
     ("desk", "explaining", "briefing", "conversation", "history", "reader", "demo", "remembering", "spending"),
     ("keeper", "papers", "staff", "writing"),
     ("chronicle",),
-    ("courier", "delegation", "epoch", "executor", "liaison", "timekeeper"),
+    ("bulkhead", "courier", "delegation", "epoch", "executor", "liaison", "timekeeper"),
     ("foresight",),
     ("librarian", "runner", "switchboard"),
     ("wiring", "mcp_server"),

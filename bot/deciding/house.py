@@ -85,6 +85,10 @@ class Ledgers(Protocol):
         """When the next effect may begin at its action's pace; None: now."""
         ...
 
+    def under_way(self, room: str, since: datetime) -> int:
+        """How many effects of a room were begun since, and have not come to an end."""
+        ...
+
     def newer_than(self, effect: str, kind: str, key: str) -> bool:
         """Whether a record was written again after an effect wrote it."""
         ...

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from bot.deciding import starting
 from bot.deciding.house import SOLOIST, House
 from bot.deciding.saying import say
@@ -52,15 +50,15 @@ def resume(state: TaskState, house: House) -> list[Effect]:
     """Start what fell due while everything stood still: of each group the first that is not done yet."""
     orders: list[Effect] = []
     reached: set[str] = set()
-    started: Counter[str] = Counter()
+    started: list[str] = []
     for effect in state.effects.values():
         group = effect.prepared.effect.rpartition(".")[0]
         if group in reached or effect.status == "confirmed":
             continue
         reached.add(group)
-        due = max(filter(None, (effect.prepared.not_before, effect.again_at, effect.turn_at)), default=house.now)
+        turn = None if effect.room else effect.turn_at
+        due = max(filter(None, (effect.prepared.not_before, effect.again_at, turn)), default=house.now)
         if effect.status == "prepared" and due <= house.now:
-            name = effect.prepared.call.name
-            orders += starting.start(effect, house, beside=started[name])
-            started[name] += 1
+            orders += starting.start(effect, house, beside=started)
+            started.append(effect.prepared.call.name)
     return orders

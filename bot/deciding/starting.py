@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot import approvals, books, payees
@@ -14,12 +15,15 @@ from bot.effects import Effect, Record, Wake
 from bot.figures import money_words
 from bot.policy import amount_of
 from bot.state import EffectState, TaskState
+from connectors.base import Action, Json, room_of
 from memory.events import ActionCall, BecameUnknown, Confirmed, Failed, Prepared, Queued, Sending, fingerprint
 
 TURN = "turn"
 """Why a task wakes when an effect's turn has come."""
 WAITS = frozenset({"window", "retry", TURN})
 """The wake-ups that start an effect."""
+UNDER_WAY_MAX = timedelta(minutes=15)
+"""No call lasts as long: what was begun before that, and never came to an end, takes nobody's place."""
 
 
 def prepare(
@@ -103,11 +107,11 @@ def _start_now(call: ActionCall, effect: str, house: House) -> list[Effect]:
     return _in_turn(call, effect, 1, house)
 
 
-def start(effect: EffectState, house: House, beside: int = 0) -> list[Effect]:
+def start(effect: EffectState, house: House, beside: Sequence[str] = ()) -> list[Effect]:
     """Start an effect that has waited: everything is checked again, for a night may have passed.
 
     Args:
-        beside: How many of the same action start with it at this very moment.
+        beside: The actions that start with it at this very moment.
     """
     prepared = effect.prepared
     if guards.is_paused(prepared.call, house):
@@ -121,7 +125,7 @@ def start(effect: EffectState, house: House, beside: int = 0) -> list[Effect]:
         return [Record(event=Failed(effect=prepared.effect, reason=f"a limit holds now that did not before: {broken}"))]
     if prepared.call.name.startswith("books."):
         return enter(prepared.call, prepared.effect)
-    come = effect.turn_at is not None and effect.turn_at <= house.now
+    come = bool(effect.room) or (effect.turn_at is not None and effect.turn_at <= house.now)
     return _in_turn(prepared.call, prepared.effect, effect.attempt + 1, house, beside=beside, waited=come)
 
 
@@ -134,29 +138,56 @@ def again(effect: EffectState, house: House) -> list[Effect]:
 
 
 def _in_turn(
-    call: ActionCall, effect: str, attempt: int, house: House, *, beside: int = 0, waited: bool = False
+    call: ActionCall, effect: str, attempt: int, house: House, *, beside: Sequence[str] = (), waited: bool = False
 ) -> list[Effect]:
-    """Begin the attempt, or let it wait until its action may be begun again (`connectors.base.Action.rate_per_minute`).
+    """Begin the attempt, or let it wait: for its action's turn (`Action.rate_per_minute`), for a place (`Action.at_once`).
 
     It waits before `Sending` is written: what a crash finds waiting has not left, and nobody need be asked about it.
     """
     action = house.actions.get(call.name)
     if action is not None:
-        rate = action.rate_per_minute
-        most = max(1, math.floor(rate))
-        span = timedelta(minutes=most / rate)
-        mine = effect if waited else ""
-        turn = house.ledgers.turn(call.name, house.now, most=most, span=span, beside=beside, waited=mine)
-        if turn is not None:
-            reason = f"{call.name} goes {rate:g} times a minute at most, and others are before it."
-            return [Record(event=Queued(effect=effect, until=turn, reason=reason))]
+        waits = _for_its_turn(action, effect, house, beside, waited=waited) or _for_a_place(
+            action, effect, house, beside
+        )
+        if waits is not None:
+            return [Record(event=waits)]
     return [Record(event=Sending(effect=effect, attempt=attempt, at=house.now))]
 
 
+def _for_its_turn(action: Action, effect: str, house: House, beside: Sequence[str], *, waited: bool) -> Queued | None:
+    rate = action.rate_per_minute
+    most = max(1, math.floor(rate))
+    turn = house.ledgers.turn(
+        action.name,
+        house.now,
+        most=most,
+        span=timedelta(minutes=most / rate),
+        beside=sum(name == action.name for name in beside),
+        waited=effect if waited else "",
+    )
+    if turn is None:
+        return None
+    reason = f"{action.name} goes {rate:g} times a minute at most, and others are before it."
+    return Queued(effect=effect, until=turn, reason=reason)
+
+
+def _for_a_place(action: Action, effect: str, house: House, beside: Sequence[str]) -> Queued | None:
+    """The bulkhead: a service that hangs holds up its own actions and no others (`bot.bulkhead` lets them in)."""
+    room = action.room
+    taken = house.ledgers.under_way(room, house.now - UNDER_WAY_MAX) + sum(room_of(name) == room for name in beside)
+    if taken < action.at_once:
+        return None
+    reason = f"{taken} are on their way by {room}, and more are not begun at once."
+    return Queued(effect=effect, until=house.now + UNDER_WAY_MAX, reason=reason, room=room)
+
+
 def queued(state: TaskState, event: Queued) -> list[Effect]:
-    """Come back when its turn comes, and say so where it is shown."""
+    """Come back when its turn comes, or a place is free, and say so where it is shown."""
     card = state.effects[event.effect].prepared.card
-    return [Wake(reason=TURN, due=event.until, data={"effect": event.effect, "card": card}), *mend(state, card)]
+    data: dict[str, Json] = {"effect": event.effect, "card": card}
+    if event.room:
+        data["room"] = event.room
+    return [Wake(reason=TURN, due=event.until, data=data), *mend(state, card)]
 
 
 def enter(call: ActionCall, effect: str) -> list[Effect]:

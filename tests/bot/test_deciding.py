@@ -72,6 +72,9 @@ class Ledgers:
         self.asked.append({"action": action, **how})
         return self.turn_at
 
+    def under_way(self, room: str, since: datetime) -> int:
+        return 0
+
     def version(self, kind: str, key: str) -> int:
         return 0
 
@@ -227,7 +230,7 @@ def test_everything_is_asked_again_before_what_has_waited_starts() -> None:
 
 def test_what_has_no_turn_waits_and_nothing_of_it_is_said_to_be_on_its_way() -> None:
     ledgers = Ledgers(turn_at=LATER)
-    (waiting,) = events(starting.start(effect(), house(ledgers=ledgers), beside=2))
+    (waiting,) = events(starting.start(effect(), house(ledgers=ledgers), beside=["paper.send", "paper.send", "paper.post"]))
     assert waiting == Queued(effect="1.1.1", until=LATER, reason=waiting.reason)
     assert "paper.send goes 1e+06 times a minute at most" in waiting.reason
     assert ledgers.asked == [

@@ -12,7 +12,7 @@ from tests.connectors.test_contract import WITHOUT_A_BREAKER
 FOUND = connectors.discover()
 README = Path(connectors.__file__).parent / "README.md"
 RUNGS = (
-    "records", "undo", "effect class", "reconcile", "rate limit", "breaker", "time-outs", "reauthentication", "health",
+    "records", "undo", "effect class", "reconcile", "rate limit", "bulkhead", "breaker", "time-outs", "reauthentication", "health",
     "inbound", "judged by",
 )  # fmt: skip
 STATES = ("done", "to do", "n/a")

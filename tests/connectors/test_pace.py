@@ -203,6 +203,9 @@ def test_the_pace_that_is_held_is_the_one_that_is_declared(name):
         def turn(self, action, now, **how):
             asked.update(how, action=action)
 
+        def under_way(self, room, since):
+            return 0
+
     house = SimpleNamespace(now=MORNING, paused=frozenset(), actions=ACTIONS, ledgers=Ledgers())
     (begun,) = starting._in_turn(ActionCall(name=name, args={}), "1.1.1", 1, house)
     assert isinstance(begun.event, Sending)

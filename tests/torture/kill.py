@@ -29,6 +29,7 @@ from tests.counterparts.smtp import POINTS, Fault, PostOffice
 
 VERBS = ("post", "book", "send", "mail")
 CLASSES = {"post": "keyed", "book": "reconcilable", "send": "plain", "mail": "plain"}
+OWN = frozenset({"queue", "places", "over"})  # a life that kills itself, by what has become of its effects
 LIFE_S = 2.0  # a life that has nothing left to do, or hangs, is killed after this
 STEP_S = 7200  # between two lives the clock moves on, so that retries fall due
 
@@ -162,7 +163,7 @@ class Harness:
         plan = {
             "home": str(self.home), "wire": self._ports[0], "provider": self._ports[1], "smtp": self.post.port,
             "offset_s": self._lives * self.step_s, "seed": self.chance.random(), "log": str(self.log),
-            "die": death if death.endswith("_commit") or death == "queue" else None, "nth": nth, "twin": self.twin, "pace": self.pace, "wishes": len(self.wishes),
+            "die": death if death.endswith("_commit") or death in OWN else None, "nth": nth, "twin": self.twin, "pace": self.pace, "wishes": len(self.wishes),
         }  # fmt: skip
         assert self._mother is not None
         assert self._mother.stdin is not None
@@ -176,7 +177,7 @@ class Harness:
         )
         while not ended.done():
             left = clock - asyncio.get_running_loop().time()
-            if left <= 0 or (driving.done() and death not in {"random", "queue"}):
+            if left <= 0 or (driving.done() and death not in {"random", *OWN}):
                 self._kill(death if death == "random" else "idle")
             await asyncio.wait({ended}, timeout=min(0.02, max(0.001, left)))
         driving.cancel()

@@ -29,7 +29,7 @@ from bot.deciding import fortunes
 from bot.effects import Perform
 from bot.executor import Executor
 from bot.testing import PaperAgent, PaperProvider, PaperReader, PaperService
-from connectors.base import Json, OutcomeUnknownError, Receipt
+from connectors.base import AT_ONCE, Json, OutcomeUnknownError, Receipt
 from memory.events import Actor, Place
 from memory.log import Tx
 from memory.projections import Books
@@ -146,6 +146,9 @@ async def live(plan: dict[str, Any]) -> None:
     async with asyncio.TaskGroup() as group:
         if plan.get("die") == "queue":
             group.create_task(_die_in_the_queue(machine, plan["wishes"], now))
+        elif plan.get("die") in {"places", "over"}:
+            taken = AT_ONCE if plan["die"] == "places" else 0
+            group.create_task(_die_with_places_taken(machine, plan["wishes"], taken))
         await machine.runner.run()
 
 
@@ -157,6 +160,17 @@ async def _die_in_the_queue(machine: wiring.Machine, wishes: int, now: Callable[
             found = [status for (status,) in connection.exec_driver_sql("SELECT status FROM effects")]
         due = machine.log.next_due(now())
         if len(found) == wishes and "sending" not in found and (due is None or due > now()):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def _die_with_places_taken(machine: wiring.Machine, wishes: int, taken: int) -> None:
+    """Die once everything was let through and so many are on their way; with none taken, once all have come to an end."""
+    while True:
+        await asyncio.sleep(0.05)
+        with machine.database.read() as connection:
+            found = [status for (status,) in connection.exec_driver_sql("SELECT status FROM effects")]
+        under_way = found.count("sending") + (0 if taken else found.count("prepared"))
+        if len(found) == wishes and (under_way >= taken if taken else not under_way):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -175,6 +189,8 @@ def _without(twin: str) -> None:
 
         Executor.perform = late  # type: ignore[method-assign]
         Books.turn = lambda self, *_, **__: None  # type: ignore[method-assign]
+    elif twin == "places":  # begin everything, however many are under way
+        Books.under_way = lambda self, *_: 0  # type: ignore[method-assign]
     elif twin == "inbox":  # take every delivery for a new one
         admit = Tx.admit
         Tx.admit = lambda self, platform, account, event_id, at, task: (  # type: ignore[method-assign]

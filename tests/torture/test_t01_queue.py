@@ -64,7 +64,7 @@ class Places(Harness):
             self.post.heal = heal  # type: ignore[method-assign]
 
     def _death(self) -> tuple[str, int]:
-        return "queue" if self._lives else "places", 0
+        return "over" if self._lives else "places", 0
 
 
 async def test_killed_with_every_place_taken_only_those_that_had_one_are_asked_about(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ async def test_killed_with_every_place_taken_only_those_that_had_one_are_asked_a
     assert verdict.faults == []
     assert verdict.unknown == {"mail": AT_ONCE}
     assert verdict.effects == {"mail": MAILS_AT_ONCE - AT_ONCE}, "the server kept none of those it did not answer"
-    assert verdict.points == {"places": 1, "queue": 1, "idle": 1}
+    assert verdict.points == {"places": 1, "over": 1, "idle": 1}
 
 
 async def test_twin_that_begins_what_has_no_place_has_to_ask_about_it(tmp_path: Path) -> None:
