@@ -12,7 +12,6 @@ import functools
 import gc
 import json
 import logging
-import shutil
 import signal
 import socket
 import sys
@@ -410,10 +409,7 @@ def _import(arguments: argparse.Namespace) -> int:
     try:
         database = Database.open(given.home, url=given.database_url)
     except HomeInUseError:
-        folder = given.home / papers.FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
-        for file in files:
-            shutil.copy2(file, folder / file.name)
+        folder = papers.hand_over(files, given.home, arguments.client)
         print(
             f"Soloist is running: it reads {len(files)} file{'s' * (len(files) != 1)} from {folder} and tells you there."
         )
@@ -541,7 +537,7 @@ async def _a_line() -> str:
 
 
 def _unpair(arguments: argparse.Namespace) -> int:
-    from bot.switchboard import unpair
+    from bot.pairings import unpair
 
     try:
         print(unpair(_settings(), arguments.platform))

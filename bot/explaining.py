@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.question import Explained
+from memory.files import write_privately
 
 log = logging.getLogger("soloist.explain")
 
@@ -152,11 +153,7 @@ class ExplainLog:
         if not self._path.exists() or self._path.stat().st_size < BYTES_MAX:
             return
         lines = self._path.read_bytes().splitlines(keepends=True)
-        beside = self._path.with_suffix(".new")
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.writelines(lines[len(lines) // 2 :])
-        beside.replace(self._path)
+        write_privately(self._path, b"".join(lines[len(lines) // 2 :]))
 
     def forget(self) -> None:
         """Let go of all of it: something was forgotten, and its words may stand in a prompt."""

@@ -97,6 +97,7 @@ class Programs:
             uvicorn.Config(
                 _keyed(app, self._key),
                 log_level="warning",
+                ws="none",  # the key is asked for with a request; nothing here speaks any other way
                 access_log=False,
                 lifespan="on",
                 timeout_graceful_shutdown=1,
@@ -190,7 +191,7 @@ def _keyed(app: Callable[..., Awaitable[None]], key: str) -> Callable[..., Await
     wanted = f"Bearer {key}".encode()
 
     async def checked(scope: Scope, receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
+        if scope["type"] != "lifespan":
             given = dict(scope["headers"]).get(b"authorization", b"")
             if not hmac.compare_digest(given, wanted):
                 await send({"type": "http.response.start", "status": 401, "headers": [(b"content-length", b"0")]})

@@ -1,6 +1,6 @@
 """Papers handed in: files in ``inbox-files`` of the home, or named on the command line, become memory with sources.
 
-What was read is moved to ``inbox-files/done``, what could not be read to ``inbox-files/failed``; the operator is told
+A folder in it is named like a client, and what lies there is that client's. What was read is moved to ``inbox-files/done``, what could not be read to ``inbox-files/failed``; the operator is told
 either way. A file is taken once its size stands still, so that a half-copied one is left alone.
 """
 
@@ -10,6 +10,7 @@ import asyncio
 import shutil
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain, count
 from pathlib import Path
 
 from bot.remembering import Names, Remembering, within
@@ -95,6 +96,20 @@ def _first_of_threads(records: Sequence[Record]) -> Iterable[Record]:
     return {each.thread: each for each in records if each.kind == "document" and each.thread}.values()
 
 
+def hand_over(files: Iterable[Path], home: Path, client: str = "") -> Path:
+    """Copy files into the watched folder of a house that runs, two of one name as two; return where they are."""
+    folder = home / FOLDER / client if client else home / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        shutil.copy2(file, _free(folder / file.name))
+    return folder
+
+
+def _free(target: Path) -> Path:
+    numbered = (target.with_name(f"{target.stem}-{number}{target.suffix}") for number in count(2))
+    return next(path for path in chain([target], numbered) if not path.exists())
+
+
 class Inbox:
     """The watched folder."""
 
@@ -114,12 +129,15 @@ class Inbox:
 
     async def look(self, tell: Callable[[str], Awaitable[None]]) -> int:
         """Take every file whose size has not changed since the last look; returns how many."""
-        waiting = {path: path.stat().st_size for path in sorted(self._folder.glob("[!.]*")) if path.is_file()}
+        there = [*self._folder.glob("[!.]*"), *self._folder.glob("[!.]*/[!.]*")]
+        mine = [path for path in sorted(there) if path.is_file() and path.parent.name not in {DONE, FAILED}]
+        waiting = {path: path.stat().st_size for path in mine}
         still = [path for path, size in waiting.items() if self._sizes.get(path) == size]
         self._sizes = waiting
         for path in still:
             try:
-                count = await asyncio.to_thread(take_in, self._remembering, path, self._now())
+                client = "" if path.parent == self._folder else path.parent.name
+                held = await asyncio.to_thread(take_in, self._remembering, path, self._now(), client=client)
             except DocumentError as error:
                 self._move(path, FAILED)
                 await tell(str(error))
@@ -128,15 +146,11 @@ class Inbox:
                 return 0
             else:
                 self._move(path, DONE)
-                await tell(f"I have read {path.name}: {count} record{'s' * (count != 1)}. Ask with /recall.")
+                await tell(f"I have read {path.name}: {held} record{'s' * (held != 1)}. Ask with /recall.")
         return len(still)
 
     def _move(self, path: Path, where: str) -> None:
         target = self._folder / where / path.name
         target.parent.mkdir(exist_ok=True)
-        number = 1
-        while target.exists():
-            number += 1
-            target = target.with_name(f"{path.stem}-{number}{path.suffix}")
-        shutil.move(path, target)
+        shutil.move(path, _free(target))
         self._sizes.pop(path, None)

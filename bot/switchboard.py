@@ -1,120 +1,28 @@
-"""Opens the channels that have tokens, and knows who may speak on them: who was named, and who was paired."""
+"""Opens the channels that have tokens, and knows who may speak on them."""
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
-from agents.base import money, parse_money
+from bot import keys
 from bot.approvals import Person
-from bot.channels.base import Channel, Home, NotWrittenError
+from bot.channels.base import Channel, Home
+from bot.delegates import delegates
 from bot.doctor import Finding
-from bot.settings import Settings, SettingsError, read_delegates
+from bot.pairings import PAIRINGS, PairingsFile, SlackPairings, TelegramPairing
+from bot.settings import Settings, SettingsError
 from memory.events import Actor, Origin
 
 if TYPE_CHECKING:
     from bot.channels import slack
 
-PAIRINGS = "pairings.json"  # in the home folder
-
 Refused = Callable[[Actor, str], Awaitable[None]]
 """Told of everybody who was turned away: who, and what they tried."""
-
-
-class PairingsFile:
-    """Who was paired, by platform: one small file in the home folder, read once, written durably.
-
-    A damaged file is not taken for "nobody yet": that would let a stranger in.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._people: dict[str, list[dict[str, str]]] = {}
-        try:
-            self._people = json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
-            pass
-        except ValueError as error:
-            raise SettingsError(f"{path} is damaged. Delete it, restart, and pair again with the new code.") from error
-
-    def of(self, platform: str) -> list[dict[str, str]]:
-        """Return what is kept of a platform's people."""
-        return list(self._people.get(platform, ()))
-
-    def add(self, platform: str, person: dict[str, str]) -> None:
-        """Keep one more; returns when it is on disk.
-
-        Raises:
-            NotWrittenError: It is not.
-        """
-        self._write({**self._people, platform: [*self.of(platform), person]})
-
-    def forget(self, platform: str) -> int:
-        """Forget everybody who was paired on a platform; returns how many that were.
-
-        Raises:
-            NotWrittenError: It could not be written; they are paired as before.
-        """
-        gone = len(self.of(platform))
-        if gone:
-            self._write({name: people for name, people in self._people.items() if name != platform})
-        return gone
-
-    def _write(self, people: dict[str, list[dict[str, str]]]) -> None:
-        beside = self._path.with_suffix(".new")
-        try:
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                json.dump(people, stream, indent=1)
-                stream.flush()
-                os.fsync(stream.fileno())
-            beside.replace(self._path)
-        except OSError as error:
-            raise NotWrittenError(f"The pairing could not be kept: {error.strerror}. Try again.") from error
-        self._people = people
-
-
-class SlackPairings:
-    """Serves `bot.channels.slack.PeopleStore`."""
-
-    def __init__(self, file: PairingsFile) -> None:
-        self._file = file
-
-    def load(self) -> Iterable[slack.Person]:
-        """Return everybody who was paired."""
-        from bot.channels import slack
-
-        return [slack.Person(kept["team"], kept["user"], name=kept.get("name", "")) for kept in self._file.of("slack")]
-
-    async def save(self, person: slack.Person) -> None:
-        """Add one."""
-        self._file.add("slack", {"team": person.team, "user": person.user, "name": person.name})
-
-
-class TelegramPairing:
-    """Serves `bot.channels.telegram.PairingStore`."""
-
-    def __init__(self, file: PairingsFile, operator: str) -> None:
-        self._file = file
-        self._operator = operator
-
-    def load(self) -> tuple[int, int] | None:
-        """Return (user id, chat id): a private chat has its user's id."""
-        if self._operator:
-            return int(self._operator), int(self._operator)
-        kept = self._file.of("telegram")
-        return (int(kept[0]["user"]), int(kept[0]["chat"])) if kept else None
-
-    async def save(self, user_id: int, chat_id: int) -> None:
-        """Keep the one operator."""
-        self._file.add("telegram", {"user": str(user_id), "chat": str(chat_id)})
 
 
 class Pace(Protocol):
@@ -195,52 +103,6 @@ class UnusableTokenError(Exception):
     """A token is missing or is none; the message says which, and where it comes from."""
 
 
-def delegates(given: Settings) -> tuple[Person, ...]:
-    """Return the delegates: who is named in the settings, with the limits that ``delegates.toml`` sets.
-
-    The file holds tables ``[[delegate]]`` with ``slack = "T0123:U0456"`` or ``telegram = "1234"`` or both, ``actions``
-    (names or patterns like ``"mail.*"``; left out: all) and ``amount_max`` (``"500.00 EUR"``; left out: no money).
-
-    Raises:
-        SettingsError: An id, an amount or the file makes no sense.
-    """
-    found: dict[tuple[str, str, str], Person] = {}
-    for platform, setting in (("slack", "SLACK_DELEGATES"), ("telegram", "TELEGRAM_DELEGATES")):
-        for text in filter(None, (part.strip() for part in given.values[setting].split(","))):
-            person = _delegate(platform, text, setting)
-            found[person.platform, person.account, person.user] = person
-    for table in read_delegates(given.home):
-        for platform in ("slack", "telegram"):
-            if text := str(table.get(platform, "")):
-                person = _delegate(platform, text, "delegates.toml")
-                found[person.platform, person.account, person.user] = replace(
-                    person, actions=tuple(table.get("actions", ("*",))), amount_max=_amount(table)
-                )
-    return tuple(found.values())
-
-
-def _delegate(platform: str, text: str, where: str) -> Person:
-    if platform == "slack":
-        team, colon, user = text.partition(":")
-        if not (team and colon and user):
-            raise SettingsError(f"{where} names {text!r}; a person in Slack is team:user, like T0123:U0456.")
-        return Person("slack", user, team, role=Origin.DELEGATE)
-    if not (text.isascii() and text.isdecimal()):
-        raise SettingsError(f"{where} names {text!r}; a person in Telegram is a user id, a number.")
-    return Person("telegram", text, role=Origin.DELEGATE)
-
-
-def _amount(table: Mapping[str, Any]) -> str:
-    text = str(table.get("amount_max", ""))
-    if text:
-        try:
-            amount, currency = parse_money(text)
-        except (ValueError, ArithmeticError):
-            raise SettingsError(f"delegates.toml: amount_max is {text!r}, and should be like '500.00 EUR'.") from None
-        return money(amount, currency)
-    return ""
-
-
 async def examine(given: Settings) -> list[Finding]:
     """Ask Slack and Telegram whether tokens, scopes, ways in and people are right, and say where each is changed."""
     values, findings = given.values, []
@@ -291,22 +153,6 @@ async def _examine_telegram(values: Mapping[str, str], pairings: PairingsFile) -
     return [
         Finding(ok=check.well, what=f"telegram: {check.what}: {check.text}", remedy=check.remedy) for check in checks
     ]
-
-
-def unpair(given: Settings, platform: str) -> str:
-    """Forget who was paired on a platform; return the sentence that says what follows.
-
-    Raises:
-        SettingsError: The file of pairings is damaged.
-        NotWrittenError: It could not be written.
-    """
-    gone = PairingsFile(given.home / PAIRINGS).forget(platform)
-    name = platform.capitalize()
-    if given.values[f"{platform.upper()}_OPERATOR"]:
-        return f"{name}: you are named by {platform.upper()}_OPERATOR. Take that line out and restart Soloist."
-    if not gone:
-        return f"{name}: nobody is paired."
-    return f"{name}: unpaired. Restart Soloist if it is running: it prints a code to pair anew."
 
 
 def _slack(
@@ -417,7 +263,7 @@ def _telegram(
     if values["TELEGRAM_ADDRESS"]:
         host, _, port = values["TELEGRAM_LISTEN"].rpartition(":")
         try:
-            secret = _webhook_secret(given.home / "telegram.secret")
+            secret = keys.kept(given.home / "telegram.secret")
             webhook = telegram.Webhook(
                 values["TELEGRAM_ADDRESS"], secret=secret, host=host or "127.0.0.1", port=int(port)
             )
@@ -438,18 +284,3 @@ def _telegram(
         )
     except ValueError as error:
         raise UnusableTokenError(str(error)) from None
-
-
-def _webhook_secret(path: Path) -> str:
-    """Return the webhook's secret: made once, so that posts that were under way over a restart still count."""
-    try:
-        return path.read_text(encoding="ascii").strip()
-    except FileNotFoundError:
-        made = secrets.token_urlsafe(32)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as stream:
-            stream.write(made)
-            stream.flush()
-            os.fsync(stream.fileno())
-        return made
-    except UnicodeDecodeError:
-        raise SettingsError(f"{path} is damaged. Delete it and restart: a new secret is made.") from None

@@ -23,7 +23,7 @@ from agents.llm import Gateway
 from agents.playbook import broken
 from agents.tiers import SETTINGS as MODEL_SETTINGS
 from agents.tiers import Tiers
-from bot import control, policy, settings
+from bot import control, keys, policy, settings
 from bot.approvals import Person, Roster
 from bot.books import ACTIONS as BOOKS_ACTIONS
 from bot.briefing import Briefing
@@ -255,7 +255,13 @@ def _build(
     page: web.Web | None = None
     if live is None:
         page = web.Web(
-            given.host, given.port, _console_key(given.home), history, help_lines(minds), names=given.names, now=now
+            given.host,
+            given.port,
+            keys.kept(given.home / "console.key"),
+            history,
+            help_lines(minds),
+            names=given.names,
+            now=now,
         )
         live = (page,)
     if address := given.values["SOLOIST_MCP"]:
@@ -327,7 +333,7 @@ def _programs(address: str, home: Path, history: History, reader: Reader, now: C
     async def read(text: str) -> Understood:
         return await reader.read(text, TaskState(id=0), now())
 
-    return Programs(history, read, host=host, port=int(port), key=_key(home / "mcp.key"))
+    return Programs(history, read, host=host, port=int(port), key=keys.kept(home / "mcp.key"))
 
 
 @dataclass(frozen=True)
@@ -530,18 +536,3 @@ def _secret(log: Log, now: datetime) -> bytes:
         log.set_fact("schema", "1")
         log.set_fact("epoch", "1")
     return bytes.fromhex(found)
-
-
-def _console_key(home: Path) -> str:
-    """Return the console's key, always the same, so that a bookmark keeps working."""
-    return _key(home / "console.key")
-
-
-def _key(path: Path) -> str:
-    """Return a key that is made once and readable by the operator alone."""
-    if path.exists():
-        return path.read_text(encoding="utf-8").strip()
-    key = secrets.token_urlsafe(24)
-    path.touch(mode=0o600)
-    path.write_text(key, encoding="utf-8")
-    return key

@@ -26,6 +26,7 @@ from typing import Any
 from sqlalchemy import select, text
 
 from memory.database import Database
+from memory.files import write_privately
 from memory.line import SEAL_BYTES, seal
 from memory.log import Tx, events, inbox, orders
 from memory.projections import ledger
@@ -278,13 +279,7 @@ class ErasedFile:
             return
         newest = {(each["task"], each["seq"]): each for each in (*self.lines(), *several)}
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.path.with_suffix(".new")
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.writelines(_written(each).encode() + b"\n" for each in newest.values())
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(self.path)
+        write_privately(self.path, b"".join(_written(each).encode() + b"\n" for each in newest.values()))
 
 
 class GoneFiles:

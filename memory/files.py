@@ -8,6 +8,21 @@ import tempfile
 from pathlib import Path
 
 
+def write_privately(path: Path, content: bytes) -> None:
+    """Put a file in place whole, readable by its owner alone: after a crash it is the old one or the new one.
+
+    Raises:
+        OSError: The disk would not take it; the old one is there.
+    """
+    beside = path.with_name(f"{path.name}.new")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    beside.replace(path)
+
+
 class FileGoneError(KeyError):
     """A file that a card or a message names is not there any more, or is not what it was."""
 

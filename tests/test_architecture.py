@@ -107,6 +107,7 @@ FLOORS = (
     ("channels",),
     ("copies",),
     ("goals", "providers"),
+    ("delegates", "keys", "pairings"),
     ("desk", "explaining", "briefing", "conversation", "history", "reader", "demo", "remembering", "spending"),
     ("keeper", "papers", "staff", "writing"),
     ("chronicle",),

@@ -141,6 +141,9 @@ async def test_over_http_only_the_key_opens(house):
             for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": KEY}):
                 answer = await http.post(url, json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, headers=headers)
                 assert answer.status_code == 401
+            greeting = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+                        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="}  # fmt: skip
+            assert (await http.get(url, headers=greeting)).status_code == 401
             foreign = {"Authorization": f"Bearer {KEY}", "Host": "evil.example"}
             assert (await http.post(url, json={}, headers=foreign)).status_code >= 400
         async with (

@@ -9,8 +9,10 @@ import pytest
 
 from bot import settings
 from bot.cli import main
+from bot.delegates import delegates
+from bot.keys import kept
+from bot.pairings import PairingsFile, unpair
 from bot.settings import Settings, SettingsError
-from bot.switchboard import PairingsFile, _webhook_secret, delegates, unpair
 from memory.events import Origin
 
 
@@ -77,9 +79,35 @@ def test_a_delegate_that_makes_no_sense_stops_the_start_with_a_sentence(
     assert says in str(stopped.value)
 
 
-def test_the_webhooks_secret_is_the_same_after_a_restart_and_nobody_elses_to_read(tmp_path: Path) -> None:
+def test_a_key_is_the_same_after_a_restart_and_nobody_elses_to_read(tmp_path: Path) -> None:
     path = tmp_path / "telegram.secret"
-    first = _webhook_secret(path)
+    first = kept(path)
     assert len(first) >= 32
     assert path.stat().st_mode & 0o777 == 0o600
-    assert _webhook_secret(path) == first
+    assert kept(path) == first
+    assert [each.name for each in tmp_path.iterdir()] == ["telegram.secret"]
+
+
+@pytest.mark.parametrize("torn", [b"", b"  \n", b"short", b"\xff" * 40, b"a" * 20 + b"\x00" * 20])
+def test_a_key_that_was_cut_off_is_made_anew_because_an_empty_one_would_let_everybody_in(
+    tmp_path: Path, torn: bytes
+) -> None:
+    path = tmp_path / "mcp.key"
+    path.write_bytes(torn)
+    made = kept(path)
+    assert len(made) >= 32
+    assert kept(path) == made
+
+
+def test_a_key_that_cannot_be_written_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"mcp\.key cannot be written: .+ mend its rights"):
+        kept(tmp_path / "nowhere" / "mcp.key")
+
+
+@pytest.mark.parametrize(
+    "damaged", ["", "{", "[]", "null", '{"telegram": 7}', '{"telegram": [7]}', "\xff", "[" * 99_999]
+)
+def test_a_damaged_list_of_pairings_is_not_taken_for_nobody_yet(tmp_path: Path, damaged: str) -> None:
+    (tmp_path / "pairings.json").write_text(damaged, encoding="latin-1")
+    with pytest.raises(SettingsError, match=r"is damaged\. Delete it, restart, and pair again"):
+        PairingsFile(tmp_path / "pairings.json")

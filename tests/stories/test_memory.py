@@ -330,6 +330,20 @@ async def test_a_file_in_the_folder_becomes_memory_and_is_moved(house) -> None:
     assert (hit.record.text, hit.source) == ("Hosting: The server of Acme is called Bert.", "file:notes.md#line=3")
 
 
+async def test_a_file_in_a_clients_folder_is_the_clients_whatever_it_names(house) -> None:
+    inbox = Inbox(house.machine.remembering, house.home, house.clock)
+    folder = house.home / "inbox-files"
+    (folder / "globex").mkdir(parents=True, exist_ok=True)
+    (folder / "globex" / "notes.md").write_text("# Hosting\n\nThe server is called Bert, as at Acme.\n")
+    await inbox.look(house.runner.tell)
+    assert await inbox.look(house.runner.tell) == 1
+    assert await inbox.look(house.runner.tell) == 0, "what was read is not read again where it was put"
+    assert [path.name for path in (folder / "done").iterdir()] == ["notes.md"]
+    memory = house.machine.remembering.memory
+    assert memory.recall("server Bert", Scope(client="globex"))
+    assert not memory.recall("server Bert", Scope(client="acme"))
+
+
 async def test_a_file_in_the_chat_becomes_memory(house) -> None:
     price_list = house.keep(b"item,price\nLogo,900\nFlyer,120\n", "prices.csv")
     await house.runner.heard("f1", "our prices", OPERATOR, house.channel.place, files=(price_list,))

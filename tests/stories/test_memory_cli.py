@@ -85,3 +85,19 @@ def test_while_soloist_runs_the_files_go_into_its_folder(run, papers, tmp_path) 
     assert code == 0
     assert "Soloist is running: it reads 2 files" in said
     assert sorted(path.name for path in (tmp_path / "home" / "inbox-files").iterdir()) == ["notes.md", "prices.csv"]
+
+
+def test_while_soloist_runs_two_files_of_one_name_stay_two_and_a_clients_are_the_clients(run, papers, tmp_path) -> None:
+    run("import", str(papers))
+    for folder in ("a", "b"):
+        (tmp_path / "offers" / folder).mkdir(parents=True)
+        (tmp_path / "offers" / folder / "offer.md").write_text(f"# Offer {folder}\n")
+    with wiring.Database.open(tmp_path / "home"):
+        code, said, _ = run("import", "--client", "acme", str(tmp_path / "offers"))
+    acmes = tmp_path / "home" / "inbox-files" / "acme"
+    assert code == 0
+    assert f"it reads 2 files from {acmes}" in said
+    assert {path.name: path.read_text() for path in acmes.iterdir()} == {
+        "offer.md": "# Offer a\n",
+        "offer-2.md": "# Offer b\n",
+    }

@@ -6,7 +6,7 @@
 
 from bot.channels.telegram.channel import Telegram
 from bot.channels.telegram.clock import Clock, WallClock
-from bot.channels.telegram.pairing import PairingFile, PairingStore
+from bot.channels.telegram.pairing import PairingStore
 from bot.channels.telegram.webhook import Webhook
 
-__all__ = ["Clock", "PairingFile", "PairingStore", "Telegram", "WallClock", "Webhook"]
+__all__ = ["Clock", "PairingStore", "Telegram", "WallClock", "Webhook"]

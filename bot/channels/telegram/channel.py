@@ -2,7 +2,7 @@
 
 ::
 
-    telegram = Telegram(token, PairingFile(home / "telegram.json"), announce=print)
+    telegram = Telegram(token, TelegramPairing(PairingsFile(home / "pairings.json"), ""), announce=print)
     await telegram.run(ear)  # prints a pairing code the first time; listens until cancelled
 
 Long polling by default, driven here: the library's own updater confirms an update before anything durable has seen

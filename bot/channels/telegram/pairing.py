@@ -7,13 +7,10 @@ runs out after an hour, and is thrown away after too many wrong guesses; then a 
 from __future__ import annotations
 
 import hmac
-import json
-import os
 import re
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Protocol
 
 CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # 32, none of which is read as another
@@ -39,37 +36,6 @@ class PairingStore(Protocol):
             NotWrittenError: It could not be kept; the code stays good.
         """
         ...
-
-
-class PairingFile:
-    """The pairing as a small file in the operator's home, for when there is no better place."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def load(self) -> tuple[int, int] | None:
-        """Return (user id, chat id), or None while nobody is paired.
-
-        Raises:
-            ValueError: The file is damaged. It is not taken for "nobody yet": that would let a stranger in.
-        """
-        try:
-            kept = json.loads(self._path.read_bytes())
-            return int(kept["user_id"]), int(kept["chat_id"])
-        except FileNotFoundError:
-            return None
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{self._path} is damaged. Delete it and pair again with a new code.") from error
-
-    async def save(self, user_id: int, chat_id: int) -> None:
-        """Write it beside and rename, so that a crash leaves the old one or the new one."""
-        beside = self._path.with_suffix(".new")
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(json.dumps({"user_id": user_id, "chat_id": chat_id}).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self._path)
 
 
 class Pairing:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from bot.channels.telegram.health import Finding, check
+from bot.pairings import PAIRINGS, PairingsFile
 from bot.settings import read
-from bot.switchboard import PAIRINGS, PairingsFile, examine
+from bot.switchboard import examine
 from bot.wiring import declared_settings
 from tests.counterparts.telegram import OPERATOR, TelegramDouble
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
-
-from bot.channels.telegram.pairing import TRIES_ALL_MAX, TRIES_EACH_MAX, Pairing, PairingFile
+from bot.channels.telegram.pairing import TRIES_ALL_MAX, TRIES_EACH_MAX, Pairing
 from tests.counterparts.telegram_ear import PaperPairing, QuickClock
 
 
@@ -47,15 +44,3 @@ async def test_guessing_ends_for_one_and_then_for_the_code() -> None:
         assert not await pairing.attempt("AAAA-AAAA", 100 + number, 1)
     assert len(printed) == 2
     assert not await pairing.attempt(code, 1, 1)
-
-
-async def test_the_file_keeps_it_and_a_damaged_one_lets_nobody_in(tmp_path: Path) -> None:
-    path = tmp_path / "telegram.json"
-    store = PairingFile(path)
-    assert store.load() is None
-    await store.save(7001, 7001)
-    assert PairingFile(path).load() == (7001, 7001)
-    assert path.stat().st_mode & 0o077 == 0
-    path.write_text("{")
-    with pytest.raises(ValueError, match="pair again"):
-        store.load()
