@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
+
 from bot import approvals, books
 from bot.deciding import progress, recurring, starting
 from bot.deciding.house import SOLOIST, House
@@ -11,7 +13,7 @@ from bot.deciding.saying import mend, say
 from bot.effects import Close, Effect, Perform, Record, Wake
 from bot.state import FINAL, CardState, EffectState, TaskState
 from connectors.base import EffectClass, Json
-from memory.events import BecameUnknown, CardOpened, Compensated, Confirmed, Dropped, Failed, Settled
+from memory.events import Attachment, BecameUnknown, CardOpened, Compensated, Confirmed, Dropped, Failed, Settled
 
 MEMORY_MAX_S = 10 * 365 * 86400.0  # no service remembers a key for longer, whatever it declares
 
@@ -36,8 +38,17 @@ def confirmed(state: TaskState, event: Confirmed, house: House) -> list[Effect]:
     texts = [other.text for other in group if other.status == "confirmed"]
     undo = event.effect if _can_be_taken_back(effect, group, house) else ""
     several = len(texts) > 2  # noqa: PLR2004 - two sentences are read in one line, a list is not
-    orders += say(state, ("\n" if several else " ").join(texts), kind="receipt", undo=undo)
+    files = tuple(picture for other in group if other.status == "confirmed" for picture in _pictures(other))
+    orders += say(state, ("\n" if several else " ").join(texts), kind="receipt", undo=undo, files=files)
     return [*orders, *progress.advance(state, house)]
+
+
+def _pictures(effect: EffectState) -> list[Attachment]:
+    """Return what a receipt shows besides its words, such as the code to pay by; another server's tool shows nothing."""
+    shown = effect.data.get("pictures")
+    if effect.prepared.call.name.startswith("mcp.") or not isinstance(shown, list):
+        return []
+    return [msgspec.convert(picture, Attachment) for picture in shown]
 
 
 def _rung_off(state: TaskState, effect_id: str) -> list[Effect]:

@@ -126,7 +126,7 @@ def test_no_sentence_teaches_two_intents() -> None:
 SAID = {
     "client": "Acme", "money": "100.00 EUR", "day": "2026-12-01", "moment": "2026-12-01T10:00:00+01:00",
     "terms": "net 14", "span": "PT45M", "every": "FREQ=MONTHLY", "email": "anna@acme.example", "invoice": "2026-0001",
-    "period": "2026-01-01/2026-12-31",
+    "period": "2026-01-01/2026-12-31", "iban": "DE89370400440532013000",
 }  # fmt: skip
 
 
