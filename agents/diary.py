@@ -223,6 +223,8 @@ async def _agenda(wish: Agenda, task: Task, desk: Desk) -> Proposal:
     week = re.search(r"\bweek\b|\bcoming up\b|\breminders\b|\bnext\?", task.text, re.IGNORECASE) or wish.client
     first = wish.day or here.date()
     last = first if wish.day or not week else first + timedelta(days=7)
+    if not wish.day and not wish.client and re.search(r"\breminders\b", task.text, re.IGNORECASE):
+        return _all_reminders(desk)
     start = datetime.combine(first, time(0), tzinfo=desk.zone)
     taken, problem = await taken_between(desk, start, datetime.combine(last, time(23, 59), tzinfo=desk.zone))
     if wish.client and (record := look_up(desk, wish.client).record):
@@ -245,6 +247,15 @@ async def _agenda(wish: Agenda, task: Task, desk: Desk) -> Proposal:
     if not rows:
         return Proposal(say=f"Nothing is planned for {span}.{note}")
     return Proposal(say="\n".join([f"{span}:", *rows]) + note)
+
+
+def _all_reminders(desk: Desk) -> Proposal:
+    """Answer "what reminders do I have?": every one that waits, however far ahead."""
+    found = _reminders(desk, date.min, date.max)
+    if not found:
+        return Proposal(say="No reminder is waiting.")
+    rows = [f"- {moment_words(when)}: {text} (reminder)" for when, text in found]
+    return Proposal(say="\n".join(["Reminders:", *rows]))
 
 
 def _reminders(desk: Desk, first: date, last: date) -> list[tuple[datetime, str]]:

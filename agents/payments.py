@@ -106,11 +106,6 @@ class Unpaid(Intent):
         "is {number} paid",
         "has {number} been paid",
         "did {client} pay {number}",
-        "show {number}",
-        "show me {number}",
-        "show invoice {number}",
-        "show me invoice {number}",
-        "send me invoice {number}",
     )
     at_once: ClassVar[bool] = True
     command: ClassVar[str] = "unpaid"
@@ -123,6 +118,7 @@ class MarkPaid(Intent):
     """Note that money came in."""
 
     effect: ClassVar[Risk] = Risk.REVERSIBLE
+    may: ClassVar[tuple[str, ...]] = ("books.write",)
     examples: ClassVar[tuple[str, ...]] = (
         "Acme paid 2026-0001",
         "invoice 2026-0003 is paid",
@@ -190,6 +186,7 @@ class RemindDebtor(Intent):
     """Remind a client of an overdue invoice: friendly, then firm, then for the last time."""
 
     effect: ClassVar[Risk] = Risk.OUTSIDE
+    may: ClassVar[tuple[str, ...]] = ("mail.send",)
     examples: ClassVar[tuple[str, ...]] = (
         "remind Acme to pay",
         "send Globex a payment reminder",
@@ -250,6 +247,7 @@ class Refund(Intent):
     """Give money back for an invoice that was paid."""
 
     effect: ClassVar[Risk] = Risk.MONEY
+    may: ClassVar[tuple[str, ...]] = ("books.issue", "mail.send", "stripe.refund")
     examples: ClassVar[tuple[str, ...]] = (
         "refund 2026-0001",
         "refund Acme's last payment",
@@ -302,6 +300,7 @@ class PaymentLink(Intent):
     """Make a link that a client can pay with."""
 
     effect: ClassVar[Risk] = Risk.OUTSIDE
+    may: ClassVar[tuple[str, ...]] = ("stripe.payment_link",)
     examples: ClassVar[tuple[str, ...]] = (
         "send Acme a payment link",
         "payment link for 2026-0001",

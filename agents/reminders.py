@@ -11,6 +11,7 @@ from datetime import datetime, time
 from typing import ClassVar
 
 from agents.base import (
+    ActionCall,
     Agent,
     Choice,
     Desk,
@@ -18,6 +19,7 @@ from agents.base import (
     Proposal,
     Risk,
     Task,
+    Write,
     local_now,
 )
 from agents.edits import with_edits
@@ -31,8 +33,12 @@ from agents.reminder import reminder
 from agents.slots import Day, Every, Moment, Span
 
 _LEAD = re.compile(
-    r"^\W*(?:please |pls |can you |could you )*remind me\b(?:\s+(?:to|that|about|of))?\s*", re.IGNORECASE
-)
+    r"^\W*(?:please |pls |can you |could you )*(?:(?:remind|tell|ping|nudge) me|do ?n['’o]?t let me forget|erinner\w* mich)\b"
+    r"(?:\s+(?:to|that|about|of|an|daran))?\s*", re.IGNORECASE,
+)  # fmt: skip
+OFFERED_MAX = 4  # buttons under one question
+_SAID = re.compile(r"[^\W_]+")
+_COMMON = frozenset("the a an my me to of for about from with that this on at reminder reminders move push".split())  # noqa: SIM905
 
 
 class RemindMe(Intent):
@@ -109,11 +115,43 @@ class RemindMe(Intent):
     span: Span | None = None
 
 
+class MoveReminder(Intent):
+    """Move a reminder to another time."""
+
+    effect: ClassVar[Risk] = Risk.REVERSIBLE
+    examples: ClassVar[tuple[str, ...]] = (
+        "move the tax reminder to Monday", "move the reminder about the rent to Friday", "push the reminder for the dentist to next week",
+        "postpone the plants reminder until tomorrow", "shift my reminder about the domain to 3 pm", "the rent reminder should come on Monday instead",
+        "change the reminder to call Bob to Thursday at 9", "reschedule the reminder about the backup to tomorrow at 8",
+        "put the reminder for the insurance off until next month", "delay the reminder about the keys by two days", "make the tax reminder Tuesday instead",
+        "remind me of the rent on Friday instead of Thursday", "move my reminder for stamps to 17:00", "set the reminder about the passport to 3 March",
+        "bring the reminder for the fair forward to Monday",
+    )  # fmt: skip
+    checks: ClassVar[tuple[str, ...]] = (
+        "move the reminder about the lease to Wednesday", "postpone the backup reminder to next Friday", "push my reminder to call mum to 6 pm",
+        "reschedule the tax reminder to the 15th", "change the reminder for the oven to 14:30",
+    )  # fmt: skip
+    not_mine: ClassVar[tuple[str, ...]] = (
+        "remind me on Monday of the tax", "move the meeting with Acme to Monday", "send Globex a reminder", "cancel the reminder about the rent",
+        "snooze 2.1 until Monday",
+    )  # fmt: skip
+    patterns: ClassVar[tuple[str, ...]] = (
+        "move the {what} reminder to {when}", "move the reminder about {what} to {when}", "move the reminder for {what} to {when}",
+        "move the reminder to {what} to {when}", "move my {what} reminder to {when}", "postpone the {what} reminder to {when}",
+        "postpone the {what} reminder until {when}", "push the {what} reminder to {when}", "postpone the reminder about {what} to {when}",
+        "push the reminder about {what} to {when}", "shift the {what} reminder to {when}", "reschedule the {what} reminder to {when}",
+    )  # fmt: skip
+
+    what: str = ""
+    when: Moment | None = None
+    day: Day | None = None
+
+
 class Reminders(Agent):
     """Remembers for the operator."""
 
-    intents = (RemindMe,)
-    proposes = ("books.remind",)
+    intents = (RemindMe, MoveReminder)
+    proposes = ("books.remind", "books.write")
 
     @with_edits
     async def work(self, task: Task, desk: Desk) -> Proposal:
@@ -121,6 +159,8 @@ class Reminders(Agent):
         match task.intent:
             case RemindMe() as wish:
                 return _remind(wish, task, desk)
+            case MoveReminder() as wish:
+                return _moved(wish, task, desk)
         raise NotImplementedError(f"reminders does not know {task.intent.id()!r}")
 
 
@@ -167,3 +207,54 @@ def _what(wish: RemindMe, task: Task, desk: Desk) -> str:
     said = wish.what.strip(" .,:") or _LEAD.sub("", without_times(task.text, desk))
     said = re.sub(r"^(?:to|that|about|of)\s+|[,\s]*\bremind me\b[.!]?$", "", said.strip(" .,:"), flags=re.IGNORECASE)
     return re.sub(r"\s+", " ", said).strip(" .,:")
+
+
+def _moved(wish: MoveReminder, task: Task, desk: Desk) -> Proposal:
+    """Propose to note it for another time and to drop the one that stood."""
+    waiting = [each for each in desk.records("reminder") if each.data.get("status") == "waiting"]
+    about = _SAID.findall((wish.what or without_times(task.text, desk)).casefold())
+    shared = [len({*about} & {*_SAID.findall(str(each.data["text"]).casefold())} - _COMMON) for each in waiting]
+    meant = [each for each, count in zip(waiting, shared, strict=True) if count and count == max(shared)]
+    if not meant and len(waiting) != 1:
+        names = "; ".join(str(each.data["text"]) for each in waiting[:OFFERED_MAX])
+        told = f" What waits: {names}." if waiting else " No reminder is waiting."
+        return Proposal(problem=f"I do not know which reminder you mean.{told}")
+    if not (wish.when or wish.day):
+        return Proposal(ask="When shall I remind you instead? Say it in one line: move the tax reminder to Monday.")
+    if len(meant) > 1:
+        return Proposal(
+            ask="Which reminder do you mean?",
+            choices=tuple(
+                Choice(
+                    label=str(each.data["text"]), text=f"move the {each.data['text']} reminder to {_said(wish, desk)}"
+                )
+                for each in meant[:OFFERED_MAX]
+            ),
+        )
+    [record] = meant or waiting
+    was = datetime.fromisoformat(str(record.data["when"])).astimezone(desk.zone)
+    if record.data.get("rule"):
+        return Proposal(
+            ask=f"{record.data['text']!r} comes again and again. Stop it, and tell me the new times: "
+            f"stop reminding me about {record.data['text']}",
+        )
+    if wish.when:
+        when = wish.when.astimezone(desk.zone)
+    else:
+        assert wish.day is not None
+        when = datetime.combine(wish.day, was.timetz())  # the hour that stood
+    if when <= desk.now:
+        return Proposal(ask=f"{moment_words(when)} has passed. When shall I remind you instead?")
+    kept = {name: value for name, value in record.data.items() if name not in {"text", "when", "status", "client"}}
+    fresh = reminder(desk, str(record.data["text"]), when, str(record.data.get("client") or ""), **kept)
+    drop = ActionCall(
+        name="books.write",
+        args={"summary": f"No reminder on {moment_words(was)}", "fields": {"Was": str(record.data["text"])}},
+        writes=(Write(kind="reminder", key=record.key, data=dict(record.data), gone=True),),
+        needs={f"reminder:{record.key}": record.version},
+    )
+    return Proposal(calls=(drop, fresh), results={"when": when.isoformat(), "reminder": fresh.writes[0].key})
+
+
+def _said(wish: MoveReminder, desk: Desk) -> str:
+    return f"{wish.when.astimezone(desk.zone):%Y-%m-%d at %H:%M}" if wish.when else str(wish.day)

@@ -422,8 +422,12 @@ class Understanding:
                 ask=f"There is no command /{name}." + (" Did you mean one of these?" if near else " /help lists them."),
                 choices=tuple(Choice(label=f"/{one}", text=f"/{one} {said}".strip()) for one in near),
             )
-        if intent.id() in self._offered.pop(said, ()) and not is_conditional(said):
+        pressed = intent.id() in self._offered.pop(said, ())
+        if pressed and not is_conditional(said):
             self._settle(said, intent.id(), scene.names)  # a button under a question was pressed: that is a correction
+        sentence = bare(f"{match[1]} {said}")
+        if said and not pressed and (found := self._templated(sentence, scene)) and found[0].intent is not intent:
+            return self._request(sentence, scene)  # "/who owes me money" is a sentence that begins like a command
         words = self._words_of(intent, name, said, scene)
         fitted = self._fit(intent, said, scene, words)
         return self._filled(intent, fitted, 1.0, "command", (f"command /{name}",))
@@ -578,6 +582,10 @@ class Understanding:
             words = fits(template, message)
             if words is not None:
                 return template, words
+        if message.values:  # "good morning": a word that is a value elsewhere is here what a pattern says
+            said = coded(text, ())
+            fixed = (each for each in self._shelf.might_fit(said) if not each.kinds)
+            return next(((each, {}) for each in fixed if fits(each, said) is not None), None)
         return None
 
     def _guess(self, text: str, scene: Scene) -> Guess | None:

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from agents.reminders import RemindMe
+from agents.reminders import MoveReminder, RemindMe
 from agents.scheduling import BookMeeting
 from agents.slots import Every, Span
 from tests.agents.desk import NOW, PaperDesk, answered
@@ -60,3 +60,29 @@ async def test_a_reminder_can_come_again() -> None:
     assert proposal.reasons == ("Fri 27 November, 09:00, then every week on Friday at 09:00.",)
     soon = await answered(PaperDesk(), RemindMe(what="oven", span=Span(minutes=20)))
     assert soon.calls[0].args["when"] == "2026-11-21T10:20:00+01:00"
+
+
+async def test_a_reminder_is_moved_with_its_hour_and_the_old_one_goes() -> None:
+    desk = PaperDesk()
+    for what in ("the tax", "call mum"):
+        desk.confirm(await answered(desk, RemindMe(what=what, when=TUESDAY)))
+    friday = TUESDAY.replace(day=27, hour=9)
+    desk.confirm(await answered(desk, MoveReminder(what="tax", day=friday.date()), "move the tax reminder to Friday"))
+
+    left = {str(record.data["text"]): str(record.data["when"]) for record in desk.records("reminder")}
+    assert left == {"the tax": "2026-11-27T15:00:00+01:00", "call mum": TUESDAY.isoformat()}
+    later = await answered(
+        desk, MoveReminder(what="tax", when=friday.replace(hour=17)), "move the tax reminder to Friday 17:00"
+    )
+    assert later.calls[1].args["when"] == "2026-11-27T17:00:00+01:00"
+
+
+async def test_a_reminder_nobody_set_is_not_moved() -> None:
+    desk = PaperDesk()
+    for what in ("the tax", "call mum"):
+        desk.confirm(await answered(desk, RemindMe(what=what, when=TUESDAY)))
+
+    moved = await answered(
+        desk, MoveReminder(what="dentist", when=TUESDAY), "move the dentist reminder to Tuesday at 3"
+    )
+    assert moved.problem == "I do not know which reminder you mean. What waits: call mum; the tax."

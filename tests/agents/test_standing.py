@@ -68,8 +68,21 @@ async def test_several_that_could_be_meant_are_asked_about_and_none_ends(desk: P
     ]  # fmt: skip
 
 
-async def test_nothing_that_comes_once_is_ended() -> None:
+async def test_a_reminder_that_comes_once_is_dropped_only_by_its_own_words() -> None:
     desk = PaperDesk()
-    desk.confirm(await answered(desk, RemindMe(what="call mum", every=None, span=None, when=desk.now.replace(hour=20))))
+    for what in ("call mum", "pay the rent"):
+        desk.confirm(await answered(desk, RemindMe(what=what, when=desk.now.replace(hour=20))))
 
-    assert not (await answered(desk, StopStanding(what="call mum"), "stop reminding me to call mum")).calls
+    assert not (await answered(desk, StopStanding(), "stop the monthly one")).calls
+    assert not (await answered(desk, StopStanding(what="the dentist"), "cancel the reminder about the dentist")).calls
+    desk.confirm(await answered(desk, StopStanding(what="rent"), "cancel the reminder about rent"))
+    assert [record.data["text"] for record in desk.records("reminder")] == ["call mum"]
+
+
+async def test_all_reminders_are_dropped_at_once_and_invoices_stay(desk: PaperDesk) -> None:
+    proposal = await answered(desk, StopStanding(), "cancel all reminders")
+
+    assert "do the timesheets" in str(proposal.calls[0].args["summary"])
+    desk.confirm(proposal)
+    assert desk.records("reminder") == []
+    assert len(desk.records("schedule")) == 1

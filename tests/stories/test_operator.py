@@ -50,7 +50,7 @@ async def test_one_moment_for_two_effects_is_said_once(house: PaperHouse) -> Non
     assert house.card("2.1").outcome.endswith(will)
 
 
-@pytest.mark.parametrize("words", ["is 2026-0001 paid?", "did Acme pay 2026-0001?", "show me invoice 2026-0001"])
+@pytest.mark.parametrize("words", ["is 2026-0001 paid?", "did Acme pay 2026-0001?"])
 async def test_a_question_about_an_invoice_notes_no_payment(house: PaperHouse, words: str) -> None:
     await issued(house)
     said = await answer(house, words)
@@ -164,3 +164,33 @@ async def test_why_of_a_card_that_waits_says_first_that_nothing_was_done(house: 
     assert (await answer(house, "why did you send that?")).splitlines()[
         1
     ] == "- nothing was done yet: card 2.1 waits for you"
+
+
+async def test_an_invoice_is_shown_and_sent_once_more_with_the_paper_that_was_kept(house: PaperHouse) -> None:
+    await issued(house)
+    assert (await answer(house, "show me invoice 2026-0001")).startswith(
+        "Invoice 2026-0001 · Acme GmbH · 1,428.00 EUR\n"
+    )
+    first = house.outbox()
+    await house.operator("acme lost the invoice, send it again pls")
+    card = house.card()
+    assert card.title == "Send an e-mail"
+    assert [file.name for file in card.files] == ["invoice-2026-0001.pdf"]
+    assert house.outbox() == first, "nothing leaves before the press"
+    await house.press("Approve")
+    await house.later(minutes=1)
+    assert len(house.outbox()) == len(first) + 1
+    assert "a copy on 2 March 2026 to billing@acme.example" in await answer(house, "did acme get the invoice?")
+    assert "There is no invoice 2026-0002" in await answer(house, "resend 2026-0002"), "no number was used up"
+
+
+async def test_a_reminder_set_yesterday_is_found_moved_and_dropped(house: PaperHouse) -> None:
+    await house.operator("remind me to file the tax return on Friday at 15:00")
+    await house.operator("remind me end of next month to renew the domain")
+    assert "Thu 30 April, 09:00: renew the domain" in await answer(house, "what reminders do I have?")
+    await house.operator("move the tax reminder to Monday")
+    assert "Mon 9 March, 15:00: file the tax return" in await answer(house, "what reminders do I have?")
+    await house.operator("cancel the reminder about the domain")
+    said = await answer(house, "what reminders do I have?")
+    assert "domain" not in said
+    assert "file the tax return" in said
