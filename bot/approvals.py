@@ -460,9 +460,16 @@ def _footer(opened: CardOpened, view: View) -> tuple[str, ...]:
         lines.append(f"Asked because {opened.rule.removeprefix('default: ')}")
     if opened.no_return:
         lines.append(f"Point of no return: {opened.no_return}")
+    elif opened.calls and all(_has_undo(call, view) for call in opened.calls):
+        lines.append("Undo: afterwards too, from the receipt, on a card of its own")
     if opened.expires_at:
         lines.append(f"Runs out {clock_text(opened.expires_at, view)}, and then: {_expiry_words(opened)}")
     return tuple(lines)
+
+
+def _has_undo(call: ActionCall, view: View) -> bool:
+    action = view.actions.get(call.name)
+    return action is not None and action.undo is not None
 
 
 def _expiry_words(opened: CardOpened) -> str:

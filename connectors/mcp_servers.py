@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -10,11 +11,73 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from connectors.base import RefusedError, Risk, Role
+from connectors.base import Json, RefusedError, Risk, Role
 from connectors.client import Redactor
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LEFT_OUT = "(left out)"  # stands where an answer was too long to be kept
 _SERVER = re.compile(r"[a-z][a-z0-9_]{0,30}")
+
+
+_SOURCE = re.compile(r"call\.[^.]+|result(\.[^.]+){0,8}")
+
+
+@dataclass(frozen=True)
+class WayBack:
+    """The tool that takes another one's deed back, and where each of its arguments comes from."""
+
+    tool: str
+    arguments: Mapping[str, Json]  # name → "call.text", "result.id", "result"; a number or a yes stands for itself
+
+    def made_of(self, call: Mapping[str, Json], result: Mapping[str, Json]) -> dict[str, Json]:
+        """Return the arguments.
+
+        Args:
+            call: What the first tool was called with.
+            result: The data of its receipt: text and structure.
+
+        Raises:
+            KeyError: The answer does not hold what is needed, so nothing can be taken back.
+        """
+        answer = _answer(result)
+        return {name: _found(source, call, answer) for name, source in self.arguments.items()}
+
+
+def _found(source: Json, call: Mapping[str, Json], answer: Json) -> Json:
+    if not isinstance(source, str):
+        return source
+    where, *names = source.split(".")
+    value: Json = call if where == "call" else answer
+    if where == "result" and names and isinstance(value, dict) and set(value) == {"result"} and names[0] != "result":
+        value = _read(value["result"])  # the reference SDK wraps what is no object
+    for name in names:
+        value = _member(value, name)
+    if value in (None, "", LEFT_OUT, {}, []):
+        raise KeyError(source)
+    return value
+
+
+def _member(value: Json, name: str) -> Json:
+    if isinstance(value, list) and name.isdecimal() and int(name) < len(value):
+        return value[int(name)]
+    if isinstance(value, dict) and name in value:
+        return value[name]
+    raise KeyError(name)
+
+
+def _answer(result: Mapping[str, Json]) -> Json:
+    """Return what a tool answered: its structure, else its words, read as JSON where they are some."""
+    structured = result.get("structured")
+    return _read(result.get("text")) if structured is None else structured
+
+
+def _read(words: Json) -> Json:
+    if not isinstance(words, str):
+        return words
+    try:
+        return json.loads(words, parse_float=str)
+    except ValueError:
+        return words
 
 
 @dataclass(frozen=True)
@@ -24,6 +87,7 @@ class Declared:
     risk: Risk = Risk.OUTSIDE
     key: str = ""  # the argument that carries our stable key
     roles: Mapping[str, Role] = field(default_factory=dict)
+    undo: WayBack | None = None
 
 
 @dataclass(frozen=True)
@@ -88,11 +152,28 @@ def _declared(where: str, said: Any) -> Declared | None:
         return None
     table = said if isinstance(said, dict) else {"risk": said}
     try:
-        unknown = set(table) - {"risk", "key", "roles"}
+        unknown = set(table) - {"risk", "key", "roles", "undo"}
         if unknown:
             raise ValueError(sorted(unknown)[0])
         roles = {str(name): Role(role) for name, role in table.get("roles", {}).items()}
-        return Declared(Risk(table.get("risk", Risk.OUTSIDE)), str(table.get("key", "")), roles)
+        back = _way_back(where, table["undo"]) if "undo" in table else None
+        return Declared(Risk(table.get("risk", Risk.OUTSIDE)), str(table.get("key", "")), roles, back)
     except (ValueError, TypeError, AttributeError) as error:
         risks = ", ".join(Risk)
-        raise RefusedError(f"{where}: {error}. A tool is {risks}, off, or a table of risk, key and roles.") from None
+        raise RefusedError(
+            f"{where}: {error}. A tool is {risks}, off, or a table of risk, key, roles and undo."
+        ) from None
+
+
+def _way_back(where: str, said: Any) -> WayBack:
+    table = said if isinstance(said, dict) else {"tool": said}
+    tool, given = table.get("tool"), table.get("with", {})
+    if not isinstance(tool, str) or not isinstance(given, dict) or set(table) - {"tool", "with"}:
+        raise RefusedError(f'{where}: an undo is like {{ tool = "remove", with = {{ id = "result.id" }} }}.')
+    for name, source in given.items():
+        if not isinstance(source, bool | int) and not (isinstance(source, str) and _SOURCE.fullmatch(source)):
+            raise RefusedError(
+                f"{where}: where the undo's {name!r} comes from is call.NAME (an argument), result.NAME (of the answer) or "
+                f"result, not {source!r}."
+            )
+    return WayBack(tool, given)

@@ -10,12 +10,14 @@
 
     [mcp.notes.tools]
     search = "reads"                            # what you know about a tool; else it is "outside", asked every time
-    add = { risk = "reversible", key = "request_id", roles = { text = "body" } }
+    add = { risk = "reversible", key = "request_id", roles = { text = "body" }, undo = { tool = "remove", with = { id = "result.id" } } }
     wipe = "off"
 
 Each tool becomes the action ``mcp.notes.search``. What a server says about its own tools (read-only, harmless) decides
 nothing; only the file does. Without a word there, a tool is OUTSIDE and PLAIN: one attempt, and then the operator. With
-``key``, the named argument carries our stable key, and the tool promises to do nothing twice for it.
+``key``, the named argument carries our stable key, and the tool promises to do nothing twice for it. With ``undo``, the
+named tool takes back what this one did, on a card of its own; each of its arguments comes from the call (``call.text``) or
+from the answer (``result.id``, ``result.items.0.id``, ``result`` for the whole of it).
 
 What a tool looked like when it was first seen is kept in ``<home>/mcp/<server>.json``. A tool that has changed since is
 not used: a changed description or argument may be a changed purpose.
@@ -55,10 +57,11 @@ from connectors.base import (
     Risk,
     Role,
     TryLaterError,
+    Undo,
     Workshop,
 )
 from connectors.client import Breaker, Monotonic, Redactor
-from connectors.mcp_servers import Declared, Server, read_servers
+from connectors.mcp_servers import LEFT_OUT, Declared, Server, WayBack, read_servers
 
 CONNECT_S = 20.0  # a program may have to start first
 CALL_S = 60.0
@@ -67,6 +70,7 @@ TEXT_MAX = 20_000  # characters of an answer that are kept
 ITEMS_MAX = 1_000  # parts of an answer that are kept: it goes into history, where nothing is ever thrown away
 SHOWN_MAX = 300
 NO_RETURN = "once the tool has been called; what it does then is its own affair"
+NO_UNDO = "once the tool has been called; no tool is named that takes it back"
 
 
 _YES_NO = {"true": True, "yes": True, "false": False, "no": False}
@@ -220,7 +224,7 @@ def _with_tools(cls: type[Mcp], servers: Mapping[str, Server], seen: Mapping[str
             declared = server.tools.get(tool.name, Declared())
             if declared is None:
                 continue
-            one = _action(server, tool, declared)
+            one = _action(server, tool, declared, tools)
             if one.name not in made:
                 made[one.name] = one
                 methods[one.method] = _method(server, tool.name)
@@ -234,8 +238,8 @@ def _method(server: Server, tool: str) -> Callable[..., Awaitable[Receipt]]:
     return method
 
 
-def _action(server: Server, tool: Tool, declared: Declared) -> Action:
-    word = re.sub(r"[^A-Za-z0-9_-]", "_", tool.name)
+def _action(server: Server, tool: Tool, declared: Declared, tools: Mapping[str, Tool]) -> Action:
+    word = _word(tool.name)
     reads, keyed = declared.risk is Risk.READS, bool(declared.key)
     required = set(tool.schema.get("required") or ())
     params = tuple(
@@ -255,8 +259,8 @@ def _action(server: Server, tool: Tool, declared: Declared) -> Action:
         effect=EffectClass.KEYED if reads or keyed else EffectClass.PLAIN,
         says=f"use the tool {word} of {server.name}",
         params=params,
-        no_return="" if declared.risk in {Risk.READS, Risk.REVERSIBLE} else NO_RETURN,
-        undo=None,
+        no_return=_no_return(declared),
+        undo=_undo(server, tool.name, declared.undo, tools) if declared.undo else None,
         delayed=False,
         find=None,
         key_window_s=24 * 3600.0,
@@ -265,6 +269,36 @@ def _action(server: Server, tool: Tool, declared: Declared) -> Action:
         rate_per_minute=30.0,
         takes_key=keyed,
     )
+
+
+def _word(tool: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "_", tool)
+
+
+def _no_return(declared: Declared) -> str:
+    if declared.risk is Risk.READS or declared.undo:
+        return ""
+    return NO_UNDO if declared.risk is Risk.REVERSIBLE else NO_RETURN
+
+
+def _undo(server: Server, tool: str, back: WayBack, tools: Mapping[str, Tool]) -> Undo:
+    """Return what takes a tool's deed back.
+
+    Raises:
+        RefusedError: The file names a tool that is not there, is switched off, or takes other arguments.
+    """
+    where = f"connectors.toml, [mcp.{server.name}.tools], {tool}"
+    other = tools.get(back.tool)
+    declared = server.tools.get(back.tool, Declared())
+    if other is None or declared is None:
+        raise RefusedError(
+            f"{where}: its undo is the tool {back.tool!r}, which {server.name} does not have, or is off."
+        )
+    known, needed = set(other.schema.get("properties") or {}), set(other.schema.get("required") or ()) - {declared.key}
+    if wrong := sorted(set(back.arguments) - known) or sorted(needed - set(back.arguments)):
+        raise RefusedError(f"{where}: its undo {back.tool!r} takes {', '.join(sorted(known))}; look at {wrong[0]!r}.")
+    name = f"mcp.{server.name}.{_word(back.tool)}"
+    return lambda arguments, receipt: (name, back.made_of(arguments, receipt.data))
 
 
 def _place(home: Path, server: str) -> Path:
@@ -379,6 +413,8 @@ def _arguments(tool: Tool, given: Mapping[str, Json], declared: Declared, key: s
 def _number(value: Json, about: Any) -> Any:
     """Our JSON has no floats, and the operator types words: a number or a yes travels in it as text."""
     kind = str(about.get("type")) if isinstance(about, dict) else ""
+    if kind == "string" and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # an id that one tool answers with and another takes
     if not isinstance(value, str) or kind not in _AS_TEXT:
         return value
     try:
@@ -416,7 +452,7 @@ def _plain(value: Any, redact: Redactor, left: list[int], depth: int = 0) -> Jso
     """
     left[0] -= 1
     if min(left) < 0 or depth > 12:  # noqa: PLR2004 - deeper than any answer worth reading
-        return "(left out)"
+        return LEFT_OUT
     if isinstance(value, dict | list):
         room = max(0, left[0])
         if isinstance(value, dict):

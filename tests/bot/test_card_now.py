@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -88,6 +89,15 @@ def test_a_footer_says_only_what_there_is_to_say() -> None:
     card = render(state(CardState(opened(rule="default: outside asks", expires_at=None))), "1.1", VIEW)
     assert card.footer == ("Asked because outside asks",)
     assert render(state(CardState(opened(rule=""))), "1.1", VIEW).footer == ()
+
+
+def test_what_can_be_taken_back_says_so_where_there_is_no_point_of_no_return() -> None:
+    back = {name: dataclasses.replace(each, undo=lambda *_: ("x", {})) for name, each in VIEW.actions.items()}
+    view = dataclasses.replace(VIEW, actions=back)
+    (_, undo) = render(state(CardState(opened(expires_at=None))), "1.1", view).footer
+    assert undo.startswith("Undo: ")
+    gone = opened(no_return="once it is sent", expires_at=None)
+    assert not any(line.startswith("Undo") for line in render(state(CardState(gone)), "1.1", view).footer)
 
 
 def test_what_an_agent_says_is_the_note_before_the_calls_own_why() -> None:

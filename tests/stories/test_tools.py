@@ -42,3 +42,25 @@ async def test_a_tool_is_a_card_unless_the_operator_declared_that_it_reads(tmp_p
         assert "buy milk" in house.channel.words[-1]
         assert len(house.channel.cards) == 1, "reading asks nobody"
         ends_well(house)
+
+
+async def test_what_a_tool_did_is_taken_back_by_the_tool_that_is_declared_for_it(tmp_path: Path) -> None:
+    ledger = tmp_path / "notes.txt"
+    tools = 'jot = { undo = { tool = "strike", with = { number = "result.id" } } }\n'
+    async with house_with_notes(tmp_path, ledger, tools) as house:
+        await house.operator("use the tool notes.jot with text buy milk")
+        assert any(line.startswith("Undo: afterwards too") for line in house.card().footer)
+        await house.press("Approve")
+        await house.later(minutes=1)
+        assert ledger.read_text() == "- buy milk\n"
+        await house.operator("undo")
+        back = house.card()
+        assert back.title == "Take back: use the tool strike of notes"
+        assert [(row.label, row.value) for row in back.rows] == [("Number", "1"), ("As", "notes")]
+        assert any("Point of no return" in line for line in back.footer)
+        assert ledger.read_text() == "- buy milk\n", "nothing is taken back before the button"
+        await house.press("Approve")
+        await house.later(minutes=1)
+        assert ledger.read_text() == ""
+        house.expects("Called strike of notes")
+        ends_well(house)
