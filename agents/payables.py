@@ -43,6 +43,10 @@ COST, OWED = "expenses:bills", "liabilities:payable"
 _ANYWAY = re.compile(r"\banyway\b|\bonce more\b|\bagain\b|\btwice\b", re.IGNORECASE)
 _WORDS = re.compile(r"^(?:the|my|our|that|this)\s+|(?:['’]s)?\s*\b(?:bill|invoice)s?\b.*$", re.IGNORECASE)
 
+_BEFORE_ACCOUNT = re.compile(
+    r"[\s,;]*\b(?:(?:his|her|its|their|the|to)\s+)*(?:iban|account)\b(?:\s+(?:is|no\.?|number))*\s*:?$", re.IGNORECASE
+)
+
 
 class PayBill(Intent):
     """Pay a bill that somebody sent us, by an order for your bank."""
@@ -89,6 +93,9 @@ class PayBill(Intent):
     )
     patterns: ClassVar[tuple[str, ...]] = (
         "pay {payee} {amount} for {what}, {account}",
+        "pay {payee} {amount} for {what}, IBAN {account}",
+        "pay {payee} {amount} for {what}, the IBAN is {account}",
+        "pay {payee} {amount}, IBAN {account}",
         "pay {payee} {amount} for {what} to {account}",
         "pay {payee} {amount}, {account}",
         "pay {payee} {amount} to {account}",
@@ -109,6 +116,7 @@ class PayBill(Intent):
         "pay the bill from {payee}",
         "pay the bill of {payee}",
         "pay the invoice from {payee}",
+        "pay the invoice of {payee}",
         "pay {payee}'s bill",
         "pay {payee}'s invoice",
         "pay the bill",
@@ -131,13 +139,13 @@ class BillPaid(Intent):
     may: ClassVar[tuple[str, ...]] = ("books.write",)
     examples: ClassVar[tuple[str, ...]] = (
         "I paid the Printer bill",
-        "the Printer bill is paid",
+        "the Printer bill is paid by me",
         "I have uploaded the transfer to Printer",
         "the bank has executed the order to Rosa Verde",
         "I paid the electricity bill",
         "the transfer to Hetzner went out",
         "I scanned the code for the Copyshop bill",
-        "our bill from the web host is settled",
+        "I settled the web host's bill",
         "I've paid the printer 300",
         "the order to the landlord was executed",
         "I paid the insurance 240.50 by hand",
@@ -254,6 +262,8 @@ async def _pay(wish: PayBill, task: Task, desk: Desk) -> Proposal:
     if not desk.company.get("iban"):
         return Proposal(problem="Your own account is not known: put iban into company.toml, and start me again.")
     said = _name(wish.payee or "")
+    if wish.account and wish.account.startswith(said.replace(" ", "").upper()):
+        said = ""  # "pay 300 to DE89 3704 ...": an account is no name
     paper = None if wish.account and wish.amount and said else await _paper(wish, said, desk)
     if isinstance(paper, Proposal):
         return paper
@@ -287,7 +297,7 @@ async def _pay(wish: PayBill, task: Task, desk: Desk) -> Proposal:
 def _order(wanted: Demand, wish: PayBill, known: Record | None, reasons: Sequence[str], desk: Desk) -> Proposal:
     assert wanted.amount is not None
     today = local_day(desk)
-    text = wish.what or wanted.number or f"Payment of {day_words(today)}"
+    text = _BEFORE_ACCOUNT.sub("", wish.what) or wanted.number or f"Payment of {day_words(today)}"
     if wanted.number and wanted.number not in text:
         text = f"{wanted.number} {text}"
     payee = f"{_plain(wanted.payee)} <{_grouped(wanted.account)}>"
@@ -415,7 +425,7 @@ async def _paper(wish: PayBill, said: str, desk: Desk) -> Demand | Proposal | No
         return None
     whose = f"No bill of {said} is" if said else "No bill is"
     return Proposal(
-        ask=f"{whose} at hand. Drop its PDF into the chat or inbox-files, or say it whole: pay {said or 'Printer GmbH'} 84.90 "
+        ask=f"{whose} at hand. Drop its PDF into the chat or the folder inbox-files, or say it whole: pay {said or 'Printer GmbH'} 84.90 "
         "for the prints, DE89 3704 0044 0532 0130 00",
         choices=_which(papers[:CHOICES_MAX], ""),
     )

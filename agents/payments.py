@@ -141,6 +141,10 @@ class MarkPaid(Intent):
         "Stark has settled 2026-0014",
         "the 500 from Wayne is in the account",
         "2026-0008: money received",
+        "Acme paid the bill",
+        "Globex has paid our bill",
+        "Initech paid the invoice",
+        "Hooli has paid the bill by transfer",
     )
     checks: ClassVar[tuple[str, ...]] = (
         "Hooli just paid their invoice",
@@ -172,6 +176,9 @@ class MarkPaid(Intent):
         "{number} was paid",
         "{number} has been paid",
         "{client} paid their invoice",
+        "{client} paid the invoice",
+        "{client} paid the bill",
+        "{client} paid our bill",
         "{client} has paid {number}",
     )
     command: ClassVar[str] = "paid"
