@@ -1,4 +1,4 @@
-"""What somebody asks us to pay, as their paper says: to whom, how much, on which account, until when. Pure.
+"""What somebody asks us to pay, as their paper says: to whom, how much, on which account, until when.
 
 A bill comes as words: a mail, the text of its PDF, a file that was handed in. What is read here has no authority; it ends on
 a card that says whose words they are. What the paper does not say, or says twice in different ways, is left open, and asked::
@@ -9,18 +9,29 @@ a card that says whose words they are. What the paper does not say, or says twic
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from agents.base import Choice, Desk
+from agents.letter import amount_words, day_words
+from agents.percept import Percept
 from agents.slots import Money, Slot, find_spans
 from agents.slots.addresses import ibans
+from memory.documents import DocumentError, read_document
+from memory.events import Json, Origin
 
 READ_MAX = 20_000  # characters of a paper; a bill says what it wants on its first pages
 NAME_MAX = 70  # characters of a name, as a transfer takes it
+PDF_MAX = 2_000_000  # bytes; larger is no bill, and a stranger's file is not to keep the house busy
+PDFS_MAX = 3  # of one mail
+APART = "(bills)"  # whose matter a stranger's bill is in memory: nobody's, so that it gets into no draft
+KEPT_MAX = 4_000  # characters that memory keeps of one bill
+PDF_S = 10.0  # of reading one
 _NEAR = 60  # characters behind a label in which its value stands
 _FORM = (
     r"(?:GmbH(?: & Co\.? KG)?|gGmbH|UG|AG|KG|OHG|GbR|e\.K\.|e\.V\.|Ltd\.?|Limited|LLC|Inc\.?|PLC|S\.?A\.?S\.?|S\.?A\.?R\.?L\.?"
@@ -94,6 +105,73 @@ def read(
         source=source,
         text=text,
     )
+
+
+@dataclass(frozen=True)
+class Brought:
+    """A bill that came by mail: what it asks for, and what memory keeps of it, so that it is found when it is to be paid."""
+
+    demand: Demand
+    name: str  # the file's, or ""
+    remember: tuple[dict[str, Json], ...]
+
+    @property
+    def words(self) -> str:
+        """What the operator is told."""
+        asked = self.demand
+        parts = (
+            asked.payee, amount_words(str(asked.amount)) if asked.amount else "no clear sum", asked.number,
+            f"due {day_words(asked.due)}" if asked.due else "",
+            " ".join(re.findall(".{1,4}", asked.account)) or "several accounts",
+        )  # fmt: skip
+        where = f" ({self.name})" if self.name else ""
+        return f"It asks for money{where}: {' · '.join(filter(None, parts))}. Nothing is paid by reading it."
+
+    @property
+    def choice(self) -> Choice:
+        """The button that leads to a card; what is paid is read again from the paper."""
+        return Choice(label="Pay this bill", text=f"pay the {self.demand.payee} bill {self.demand.number}".strip())
+
+
+async def brought(item: Mapping[str, Json], text: str, percept: Percept, desk: Desk) -> Brought | None:
+    """Return the bill that a mail brings, in a PDF or in its own words, or None."""
+    papers = [(name, words) async for name, words in _pdfs(item, desk)]
+    who = percept.facts.get("name") or percept.sender.partition("@")[0]
+    source = f"mail:{item.get('message_id') or ''}"
+    for name, words in [*papers, ("", text)]:
+        whole = f"From {who} {percept.sender}\n{words}"
+        found = read(
+            whole, desk.now, locale=desk.company.get("locale", "en"), ours=desk.company.get("iban", "").replace(" ", ""),
+            us=desk.company.get("name", ""), source=source,
+        )  # fmt: skip
+        if found is None or (found.amount is None and not found.number):
+            continue  # an account below a signature asks for nothing
+        row: dict[str, Json] = {
+            "text": whole[:KEPT_MAX], "client": percept.client.key if percept.client else APART,
+            "speaker": who, "author": percept.sender, "source": f"{source}#{name or 'words'}", "thread": f"{source}#bill",
+            "origin": (Origin.CLIENT if percept.client else Origin.STRANGER).value,
+        }  # fmt: skip
+        return Brought(replace(found, payee=found.payee or who), name, (row,))
+    return None
+
+
+async def _pdfs(item: Mapping[str, Json], desk: Desk) -> AsyncIterator[tuple[str, str]]:
+    """Yield name and words of the PDFs of a mail; what cannot be read is no bill."""
+    files = [each for each in item.get("attachments") or () if isinstance(each, dict)]
+    named = [each for each in files if str(each.get("name", "")).lower().endswith(".pdf")]
+    for each in [file for file in named if int(file.get("size") or 0) <= PDF_MAX][:PDFS_MAX]:
+        try:
+            async with asyncio.timeout(PDF_S):
+                records = await asyncio.to_thread(
+                    read_document,
+                    str(each["name"]),
+                    desk.files.get(str(each["sha256"])),
+                    at=desk.now,
+                    origin=Origin.STRANGER,
+                )
+        except (DocumentError, KeyError, TimeoutError):
+            continue
+        yield str(each["name"]), "\n".join(record.text for record in records)[:READ_MAX]
 
 
 def mentions(demand: Demand, said: str) -> bool:

@@ -444,9 +444,10 @@ def _which(papers: Iterable[Demand], said: str) -> tuple[Choice, ...]:
 
 async def papers_in_memory(query: str, desk: Desk, client: str = "") -> list[Demand]:
     """Return the bills that memory holds on something, the likeliest first; pieces of one paper are read together."""
-    found = await desk.recall(query, client=client, k=FOUND_MAX)
+    scopes = dict.fromkeys((client, "", demand.APART))
+    found = {each.ref: each for scope in scopes for each in await desk.recall(query, client=scope, k=FOUND_MAX)}
     pieces: dict[str, list[Found]] = defaultdict(list)
-    for each in found:
+    for each in found.values():
         pieces[each.source.partition("#")[0] or each.ref].append(each)
     papers = []
     for source, parts in pieces.items():

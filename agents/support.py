@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from agents.base import ActionCall, Agent, Choice, Desk, Intent, Proposal, Record, Risk, Source, Task, Write, money
 from agents.bill import OPEN, outstanding
+from agents.demand import brought
 from agents.directory import address, cited, contact, named, slug, the_client
 from agents.edits import with_edits
 from agents.letter import amount_words, body, day_words, letter, polish, signature
@@ -185,7 +186,12 @@ async def _triage(task: Task, desk: Desk) -> Proposal:
     item = task.item or {}
     percept = perceive(item, task.item_text, desk, task.item_kind)
     kept = memory_of(percept, f"mail:{item.get('message_id') or ''}", str(item.get("thread") or ""))
-    return replace(await _looked_at(percept, item, task, desk), remember=kept)
+    looked = await _looked_at(percept, item, task, desk)
+    if bill := await brought(item, task.item_text, percept, desk):
+        choices = () if looked.calls else (bill.choice, *looked.choices)
+        looked = replace(looked, say=f"{looked.say}\n{bill.words}", choices=choices)
+        kept = (*kept, *bill.remember)
+    return replace(looked, remember=kept)
 
 
 async def _looked_at(percept: Percept, item: Mapping[str, Json], task: Task, desk: Desk) -> Proposal:
