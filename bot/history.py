@@ -6,7 +6,6 @@ Nothing here changes anything, and everything said here comes from lines and pro
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,92 +14,34 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import and_, func, or_, select
 
-from agents import analytics, monitor
 from agents.base import money
-from agents.monitor import Alarm
 from bot import approvals, batch, grants, guide, habits, plans
-from bot.agreement import EDITED, REJECTED, UNCHANGED, UNDONE
 from bot.approvals import View
 from bot.channels.base import Card, Home
 from bot.channels.web.window import TaskLine, TimelineLine, Turn
-from bot.desk import WorkDesk, no_model, recall_nothing
-from bot.digest import Day, Span, compose, looked_back, review
+from bot.digest import Day, compose, review
 from bot.effects import Wake, unpack
-from bot.explaining import why_lines
 from bot.figures import money_words
 from bot.policy import Policy, grants_in_force
+from bot.reviews import Reviews
 from bot.state import TaskState, believe
-from connectors.base import Action, Json, Role
+from bot.telling import headline, timeline, told, who, why
+from connectors.base import Action, Json
 from memory.database import Database
 from memory.events import (
     Answered,
     Attachment,
-    BecameUnknown,
-    CardOpened,
     Choice,
-    Compensated,
-    Confirmed,
-    Delivered,
-    Dropped,
-    Ended,
-    Failed,
     Granted,
     HourStruck,
-    ItemArrived,
     MessageReceived,
-    ModelCalled,
-    Origin,
-    Planned,
-    Posted,
-    Prepared,
-    Pressed,
-    Proposed,
-    Queued,
-    Recorded,
     Said,
-    Sending,
-    Settled,
-    Snoozed,
-    Understood,
-    WokeUp,
 )
 from memory.files import FileStore
-from memory.line import Line, stamp, unstamp
-from memory.log import HOUSE, Log, events, orders, read_line
-from memory.projections import Books, cards, decisions, effects, tasks, turns
+from memory.line import stamp, unstamp
+from memory.log import HOUSE, Log, orders
+from memory.projections import Books, cards, effects, tasks, turns
 
-READ_BY = {
-    "command": "its command",
-    "phrasebook": "what you taught me",
-    "pattern": "its exact form",
-    "local": "likeness to sentences I know",
-    "small": "a small model",
-}
-STANDS: Mapping[str, str] = {
-    "prepared": "not begun",
-    "sending": "on its way",
-    "confirmed": "done",
-    "failed": "failed",
-    "unknown": "nobody knows whether it arrived",
-    "dropped": "not done",
-    "compensated": "done, and taken back",
-}
-"""How an effect stands, in words."""
-ROUSED = {
-    "window": "the undo window is over",
-    "retry": "the time to try again has come",
-    "expire": "the card's time is over",
-    "remind": "time to remind of the card",
-    "snooze": "the card is back",
-    "resumed": "going on after a stop",
-    "stopped": "the task was stopped",
-    "reminder": "the reminder is due",
-    "look": "time to look whether it arrived",
-    "interrupted": "a restart came in between",
-    "restored": "a backup was put in place",
-    "answer": "an answer came",
-}
-"""Why a task woke up, in words."""
 LISTED_MAX = 20
 ALARMS_MAX = 3  # buttons under a digest
 STUCK_AFTER = timedelta(minutes=5)
@@ -138,6 +79,16 @@ class History:
         self.explained: Callable[[str], Sequence[Mapping[str, Any]]] = lambda _: ()  # `ExplainLog.of_task`
         self.spending: Callable[[], Sequence[str]] = list  # what models have cost: `SpendingLedger.lines`
         self.troubles: Callable[[], Sequence[str]] = tuple  # models that cannot be asked: `Gateway.troubles`
+        self._reviews = Reviews(
+            database,
+            files,
+            zone,
+            now,
+            actions=lambda: self.actions,
+            company=lambda: self.company,
+            state=lambda task: self.state(task),  # noqa: PLW0108 - the house sets it later
+            troubles=lambda: self.troubles(),  # noqa: PLW0108 - likewise
+        )
 
     def _view(self) -> View:
         return View(self.actions, self._secret, self._zone, self._now())
@@ -192,9 +143,9 @@ class History:
         if not task_id.isdecimal():
             return []
         return [
-            TimelineLine(line.at, _who(line), what, detail)
+            TimelineLine(line.at, who(line), what, detail)
             for line in self._log.lines(int(task_id))
-            for what, detail in _told(line, self.actions)
+            for what, detail in told(line, self.actions)
         ]
 
     def file(self, sha256: str) -> tuple[bytes, str, str]:
@@ -286,114 +237,17 @@ class History:
         return Day(
             day=today,
             since=words,
-            done=self._done(since, now),
-            waiting=[*((card.id, _headline(card)) for card in self.waiting()), *self.asking()],
+            done=self._reviews.done(since, now),
+            waiting=[*((card.id, headline(card)) for card in self.waiting()), *self.asking()],
             stuck=self.stuck_lines(),
             overdue=overdue,
             receivable={currency: amount for currency, amount in receivable.items() if amount},
-            received=self._received(since, now),
+            received=self._reviews.received(since, now),
             coming=sorted(coming),
             paused=sorted(self.state(HOUSE).paused),
-            attention=self._attention(),
-            model_usd=self._models(stamp(since), stamp(now + timedelta(seconds=1)))[1],
+            attention=self._reviews.attention(),
+            model_usd=self._reviews.models(stamp(since), stamp(now + timedelta(seconds=1)))[1],
         )
-
-    def _done(self, since: datetime, until: datetime) -> list[str]:
-        """Return what was done in a time, in the words of its receipts."""
-        query = select(effects).where(
-            effects.c.status == "confirmed", effects.c.at >= stamp(since), effects.c.at <= stamp(until)
-        )
-        with self._database.read() as connection:
-            return [row.text for row in connection.execute(query.order_by(effects.c.at, effects.c.id))]
-
-    def _received(self, since: datetime, until: datetime) -> dict[str, Decimal]:
-        """Return what was paid in a time, by currency."""
-        received: dict[str, Decimal] = {}
-        with self._database.read() as connection:
-            for payment in Books(connection).all("payment"):
-                amount, _, currency = str(payment.data.get("amount", "")).partition(" ")
-                if since <= payment.at <= until and currency:
-                    received[currency] = received.get(currency, Decimal(0)) + Decimal(amount)
-        return received
-
-    def _looked_back(self, days: str) -> Answered:
-        """Answer what was done on a day, or in a stretch of days like ``"2026-03-01/2026-03-07"``."""
-        first, _, last = days.partition("/")
-        begin = datetime.fromisoformat(first).replace(tzinfo=self._zone)
-        end = datetime.fromisoformat(last or first).replace(tzinfo=self._zone) + timedelta(days=1)
-        now = self._now()
-        if begin > now:
-            return _answered("That is still to come. /agenda tells what is planned.")
-        one = f"{begin:%A}, {begin.day} {begin:%B %Y}"
-        title = (
-            one
-            if end - begin <= timedelta(days=1)
-            else f"{begin.day} {begin:%B} to {min(end, now) - timedelta(seconds=1):%-d %B %Y}"
-        )
-        if end - begin <= timedelta(days=1):
-            return _answered(looked_back(title, self._done(begin, end), self._received(begin, end)))
-        return _answered(review(self._between(title, begin, end)), files=self._drawn())
-
-    def _attention(self) -> list[str]:
-        return [*self.troubles(), *(alarm.text for alarm in self.alarms())]
-
-    def _models(self, begin: str, end: str) -> tuple[int, Decimal]:
-        """Return how many answers models gave in a time, and what they cost in US dollars."""
-        asked = select(events).where(events.c.type == "ModelCalled", events.c.at >= begin, events.c.at < end)
-        with self._database.read() as connection:
-            made = [read_line(row).event for row in connection.execute(asked)]
-        costs = [Decimal(event.cost_usd) for event in made if isinstance(event, ModelCalled)]
-        return len(costs), sum(costs, Decimal(0))
-
-    def alarms(self) -> tuple[Alarm, ...]:
-        """Return what wants attention, the most pressing first."""
-        return monitor.alarms(self._desk())
-
-    def _drawn(self) -> tuple[Attachment, ...]:
-        drawn = analytics.picture(self._desk())
-        return (drawn,) if drawn else ()
-
-    def _desk(self) -> WorkDesk:
-        """The books as the monitor and the analyst see them; nobody thinks here."""
-        return WorkDesk(
-            now=self._now(), zone=self._zone, files=self._files, company=self.company, database=self._database, actions={},
-            connectors={}, recall_with=recall_nothing, think_with=no_model, task="", agent="monitor",
-            origin=Origin.SYSTEM,
-        )  # fmt: skip
-
-    def span(self, name: str) -> Span:
-        """Return what the review of a week or a month is made from: the one before now."""
-        local = self._now().astimezone(self._zone).replace(hour=0, minute=0, second=0, microsecond=0)
-        until = local - timedelta(days=local.weekday()) if name == "week" else local.replace(day=1)
-        since = until - timedelta(days=7) if name == "week" else (until - timedelta(days=1)).replace(day=1)
-        week = f"Week {since.isocalendar().week} of {since.isocalendar().year}"
-        return self._between(week if name == "week" else f"{since:%B %Y}", since, until)
-
-    def _between(self, title: str, since: datetime, until: datetime) -> Span:
-        begin, end = stamp(since), stamp(until)
-        done: Counter[str] = Counter()
-        decided: dict[str, int] = dict.fromkeys((UNCHANGED, EDITED, REJECTED, UNDONE), 0)
-        troubled = 0
-        calls, usd = self._models(begin, end)
-        with self._database.read() as connection:
-            for row in connection.execute(select(effects).where(effects.c.at >= begin, effects.c.at < end)):
-                if row.status in {"confirmed", "compensated"}:
-                    done[self._such(row.task, row.id)] += 1
-                troubled += row.status in {"failed", "unknown"}
-            inside = select(events.c.n).where(events.c.at >= begin, events.c.at < end)
-            for row in connection.execute(select(decisions.c.how).where(decisions.c.n.in_(inside))):
-                decided[row.how] += 1
-            books = Books(connection)
-            receivable = {currency: amount for currency, amount in books.balance("assets:receivable").items() if amount}
-        return Span(
-            title=title, done=done, troubled=troubled, decided=decided, receivable=receivable,
-            received=self._received(since, until),
-            model_calls=calls, model_usd=usd, attention=self._attention(),
-        )  # fmt: skip
-
-    def _such(self, task: int, effect: str) -> str:
-        call = self.state(task).effects[effect].prepared.call
-        return call.name if call.name == "books.write" else approvals.doing_such(call, self.actions)
 
     # ── answers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -409,19 +263,22 @@ class History:
             case "digest" if isinstance(state.heard, MessageReceived) and (
                 days := slots.get("period") or slots.get("past_day")
             ):
-                return self._looked_back(str(days))
+                text, drawn = self._reviews.of_days(str(days))
+                return _answered(text, files=drawn)
             case "digest" if isinstance(state.heard, MessageReceived) and (
                 asked := re.search(r"\b(week|month)", state.heard.text, re.IGNORECASE)
             ):
-                return _answered(review(self.span(asked[1].lower())), files=self._drawn())
+                return _answered(review(self._reviews.span(asked[1].lower())), files=self._reviews.picture())
             case "digest":
-                buttons = tuple(Choice(label=alarm.label, text=alarm.do) for alarm in self.alarms()[:ALARMS_MAX])
+                buttons = tuple(
+                    Choice(label=alarm.label, text=alarm.do) for alarm in self._reviews.alarms()[:ALARMS_MAX]
+                )
                 if ready := [card for card in self.waiting() if card.kind == "approval"]:
                     many = f"Approve these {len(ready)}…" if len(ready) > 1 else f"Approve {ready[0].id}…"
                     buttons = (Choice(label=many, text="approve all"), *buttons)
-                return _answered(compose(self.day(self._last_digest(state))), buttons, self._drawn())
+                return _answered(compose(self.day(self._last_digest(state))), buttons, self._reviews.picture())
             case "week" | "month":
-                return _answered(review(self.span(question)), files=self._drawn())
+                return _answered(review(self._reviews.span(question)), files=self._reviews.picture())
             case "stuck":
                 lines = self.stuck_lines()
                 return _answered(
@@ -506,7 +363,7 @@ class History:
         waiting, asking = list(self.waiting()), self.asking()
         if not waiting and not asking:
             return _answered("Nothing waits for you.")
-        lines = [f"- {card.id}: {_headline(card)}" for card in waiting]
+        lines = [f"- {card.id}: {headline(card)}" for card in waiting]
         lines += [f"- task {task}: {what}" for task, what in asking]
         how = ["", f"approve {waiting[0].id}, reject {waiting[0].id}"] if waiting else []
         return _answered("\n".join([f"{len(lines)} waiting for you:", *lines, *how]))
@@ -540,50 +397,13 @@ class History:
             task = int(newest.id)
         if not self.state(task).seq:
             return f"There is no task {task}. /tasks lists the newest."
-        return self._timeline_text(task) if question == "timeline" else self.why(task)
-
-    def _timeline_text(self, task: int) -> str:
-        lines = [f"Task {task}: {self.state(task).title}"]
-        for line in self._log.lines(task):
-            lines += [
-                f"- {line.at.astimezone(self._zone):%d %b %H:%M:%S} {_who(line)}: {what}"
-                for what, _ in _told(line, self.actions)
-            ]
-        return "\n".join(lines)
+        if question == "timeline":
+            return timeline(self.state(task), self._log.lines(task), self._view())
+        return self.why(task)
 
     def why(self, task: int) -> str:
-        """Return what led to what in a task: words, reading, draft, rule, hand, receipt."""
-        state = self.state(task)
-        lines = [f"Task {task}: {state.title}"]
-        if isinstance(state.heard, MessageReceived):
-            asked = approvals.who(state.heard.actor).lower()
-            lines.append(f"- {asked} asked on {state.heard.place.channel}, {self._when(state.began or self._now())}")
-        reading = state.understood
-        if reading and reading.intent:
-            how = f"read as {reading.intent.replace('_', ' ')!r} by {READ_BY.get(reading.tier, reading.tier)}"
-            sure = "" if reading.confidence_pct == 100 else f", {reading.confidence_pct} % sure"  # noqa: PLR2004
-            lines.append("- " + "; ".join([how + sure, *reading.evidence, *reading.assumed]))
-        for proposed in state.proposed.values():
-            lines += [f"- {proposed.agent}: {reason}" for reason in proposed.reasons]
-            lines += [f"- it rests on {source.text} ({source.ref})" for source in proposed.sources]
-        lines += [f"- {told}" for told in why_lines(self.explained(str(task)))]
-        for card in state.cards.values():
-            lines.append(f"- card {card.opened.card}: asked because {card.opened.rule}")
-            said = {reason for proposed in state.proposed.values() for reason in proposed.reasons}
-            lines += [f"- then: {reason}" for reason in card.opened.reasons if reason not in said]
-            if card.settled:
-                by = approvals.who(card.settled.by)
-                lines.append(
-                    f"- {by} {card.settled.how} it on {card.settled.by.platform}, {self._when(card.settled_at or self._now())}"
-                )
-        for effect in state.effects.values():
-            rule = f" ({effect.prepared.rule})" if effect.prepared.rule else ""
-            what = approvals.doing(effect.prepared.call, self.actions)
-            lines.append(f"- {what}{rule}: {STANDS[effect.status]}. {effect.text}".rstrip())
-        waiting = [card.opened.card for card in state.pending()]
-        if waiting and not state.effects:
-            lines.insert(1, f"- nothing was done yet: {_cards(waiting)} for you")
-        return "\n".join(lines)
+        """Return what led to what in a task."""
+        return why(self.state(task), self.explained(str(task)), self._view())
 
     def _last_digest(self, state: TaskState) -> datetime | None:
         if not isinstance(state.heard, HourStruck):
@@ -649,91 +469,8 @@ def _waits(state: TaskState) -> bool:
     return any(isinstance(order, Wake) for order in state.open.values())
 
 
-def _headline(card: Card) -> str:
-    """Name a card in a list: what it does, over how much, for whom."""
-    by_label = {row.label: row.value for row in reversed(card.rows)}
-    amount = next((row.value for row in card.rows if row.role is Role.AMOUNT), "")
-    return ", ".join(filter(None, [card.title, amount, by_label.get("Client") or by_label.get("To", "")]))
-
-
 def _asks(state: TaskState) -> str:
     """Return what of a task waits for words of the operator, "" when nothing does."""
     if state.status not in {"done", "failed", "cancelled"} and plans.held(state):
         return "a plan waits for your go"
     return "a question waits for your answer" if "asked" in state.steps.values() else ""
-
-
-def _who(line: Line) -> str:
-    name = line.actor.partition(":")[0]
-    if name == "agent":
-        return line.actor.partition(":")[2]
-    return {"web": "you", "console": "you", "slack": "you", "telegram": "you"}.get(name, name)
-
-
-def _cards(waiting: Sequence[str]) -> str:
-    return f"card {waiting[0]} waits" if len(waiting) == 1 else f"cards {', '.join(waiting)} wait"
-
-
-def _told(line: Line, actions: Mapping[str, Action]) -> Iterator[tuple[str, str]]:  # noqa: PLR0915 - a table
-    """Tell one line in words: what happened, and the detail. Plumbing yields nothing."""
-    event = line.event
-    match event:
-        case MessageReceived():
-            yield f"said: {event.text}", ""
-        case ItemArrived():
-            yield f"{event.kind} arrived from {event.service}", event.text
-        case HourStruck():
-            yield f"the hour of the {event.name} struck", event.period
-        case Understood(intent=""):
-            yield "not understood, asked back", event.ask
-        case Understood():
-            yield f"understood as {event.intent} ({event.tier}, {event.confidence_pct} %)", ", ".join(event.evidence)
-        case Planned():
-            yield f"planned {len(event.steps)} step{'s' * (len(event.steps) != 1)}", event.source
-        case Proposed(problem=problem) if problem:
-            yield f"could not: {problem}", ""
-        case Proposed():
-            yield "drafted" if event.calls else "looked it up", "\n".join(event.reasons)
-        case CardOpened():
-            yield f"card {event.card}, version {event.revision}: {event.title}", event.rule
-        case Pressed():
-            yield f"pressed {event.verb} on card {event.card} ({event.actor.platform})", event.reason
-        case Settled():
-            yield f"card {event.card} is {event.how}", event.reason
-        case Snoozed():
-            yield f"card {event.card} put aside", ""
-        case Prepared():
-            yield f"may happen: {approvals.doing(event.call, actions)}", event.rule
-        case Queued():
-            yield f"waits for its turn: {event.reason}", ""
-        case Sending():
-            yield f"begun: {event.effect}" + (f", attempt {event.attempt}" if event.attempt > 1 else ""), ""
-        case Confirmed():
-            yield f"done: {event.text}", f"{event.how} {event.ref}".strip()
-        case Failed():
-            yield ("failed for now: " if event.again_at else "failed: ") + event.reason, ""
-        case BecameUnknown():
-            yield f"unknown: {event.reason}", ""
-        case Dropped():
-            yield f"let go ({event.effect}): {event.reason}", ""
-        case Compensated():
-            yield f"{event.effect} was taken back", ""
-        case Recorded():
-            yield f"wrote {event.write.kind} {event.write.key}, version {event.version}", ""
-        case Posted():
-            yield "ledger: " + "; ".join(f"{entry.account} {entry.amount}" for entry in event.entries), ""
-        case Said() if event.kind != "answer":
-            yield f"told you: {event.text.partition(chr(10))[0]}", ""
-        case Delivered():
-            yield f"{event.what} shown on {event.place.channel}", ""
-        case ModelCalled():
-            yield (
-                f"asked {event.model} for {event.purpose}",
-                f"{event.tokens_in} + {event.tokens_out} tokens, {event.cost_usd} USD",
-            )
-        case WokeUp():
-            yield ROUSED.get(event.reason, event.reason), ""
-        case Ended():
-            yield f"over: {event.how}", event.summary
-        case _:
-            return
