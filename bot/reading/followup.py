@@ -114,10 +114,15 @@ class Heard:
     currency: str
 
 
+_FEW = _SMALL | _MOVING | _HERE_IT_IS
+"""All that a follow-up is made of beside values and names, unless it begins like one."""
+
+
 def may_lean(heard: Heard) -> bool:
-    """Whether a look at what was said before is worth it: it holds a value or a name, or begins like a follow-up."""
-    begins = (_STYLE, _SAME, _AND, _LABELLED, _NOT_THAT)
-    return bool(heard.spans) or any(each.match(heard.text) for each in begins)
+    """Whether a look at what was said before is worth it: without one, most messages stand by themselves."""
+    if heard.spans and _FEW.issuperset(_words(heard.text, heard.spans)):
+        return True
+    return any(each.match(heard.text) for each in (_STYLE, _SAME, _AND, _LABELLED, _NOT_THAT))
 
 
 def changes_card(heard: Heard, intent: type[Intent]) -> bool:

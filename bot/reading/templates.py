@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from agents.base import Intent
 from agents.slots import Slot
@@ -29,6 +30,7 @@ _TOUCHING = re.compile(r"\{(\w+)\} \{(\w+)\}")
 _SMALL = r"(?:on|at|by|for|in|until|till|from|since|every|over|of)"  # words that a value may have taken into itself
 _FIRST = 0xE000  # private use: no message holds these, see `coded`
 _CODES = {kind: chr(_FIRST + number) for number, kind in enumerate(KINDS)}
+_CODE = re.compile(f"[{''.join(_CODES.values())}]")
 
 
 @dataclass(frozen=True)
@@ -40,20 +42,13 @@ class Coded:
 
     def plain(self, start: int, end: int) -> str:
         """Return the words of a stretch of `text`."""
-        index = sum(1 for c in self.text[:start] if ord(c) >= _FIRST and c in _CODES.values())
-        parts = []
-        for c in self.text[start:end]:
-            if c in _CODES.values():
-                parts.append(self.values[index])
-                index += 1
-            else:
-                parts.append(c)
-        return "".join(parts)
+        values = iter(self.values[len(_CODE.findall(self.text, 0, start)) :])
+        return _CODE.sub(lambda _: next(values), self.text[start:end])
 
 
 def coded(text: str, spans: Sequence[Slot]) -> Coded:
     """Return a message with its values as single characters."""
-    clean = "".join(" " if c in _CODES.values() else c for c in text)
+    clean = _CODE.sub(" ", text)
     parts, values, end = [], [], 0
     for slot in sorted(spans, key=lambda slot: slot.start):
         parts += [clean[end : slot.start], _CODES[slot.kind]]
@@ -76,7 +71,7 @@ class Template:
         """More literal words first, then more slots: "bill X Y monthly" before "bill X Y"."""
         return len(_SLOT.sub("", self.pattern).split()), len(self.kinds)
 
-    @property
+    @cached_property
     def is_loose(self) -> bool:
         """Whether it takes words that could be anything: "schedule {topic} for {when}"."""
         return any(

@@ -9,9 +9,20 @@ import pytest
 
 from agents.base import Intent
 from agents.billing import Invoice
+from agents.clients import AddClient
 from agents.slots import find_spans
 from bot.control import RecallFact
-from bot.reading.followup import Before, Heard, and_what, changes_card, same_for
+from bot.reading.followup import (
+    Before,
+    Heard,
+    address_given,
+    and_what,
+    card_words,
+    changes_card,
+    may_lean,
+    moved,
+    same_for,
+)
 from bot.reading.names import Directory
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -79,3 +90,29 @@ def test_only_a_question_is_asked_again_about_another() -> None:
     assert leaning.slots == {"query": "Globex"}
     assert and_what(heard("and Globex?"), before()) is None, "an invoice is no question"
     assert and_what(heard("and Globex is late?"), asked) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["make it 1,500", "no, 1,500 please", "net 30 instead", "set the due date to 5 December", "please make the text a bit shorter",
+     "change the subject to Hello there, all of you", "no, Globex", "not Acme, I meant Globex", "sorry, Initech",
+     "move it to Friday", "on Friday instead please", "his email is bob@initech.example", "bob@initech.example",
+     "and the same for Globex, but 900", "the same for Initech", "and Globex?", "what about Globex?"],
+)  # fmt: skip
+def test_what_is_found_to_lean_was_worth_a_look(text: str) -> None:
+    said, asked = heard(text), before(RecallFact, query="Acme")
+    reminder = Before(Invoice, {}, "remind me on Monday", reminds=True)
+    waiting = Before(AddClient, {"name": "Bob"}, "add client Bob", asked=True)
+    found = [
+        card_words(said, before()), moved(said, reminder, heard("remind me on Monday").spans), address_given(said, waiting),
+        same_for(said, before()), and_what(said, asked),
+    ]  # fmt: skip
+    assert any(found), "else this says nothing"
+    assert may_lean(said)
+
+
+@pytest.mark.parametrize(
+    "text", ["remind me on Friday to call Bob", "paid Acme 1,500", "echo 12 times", "who owes me money?"]
+)
+def test_a_message_with_words_of_its_own_is_not_held_against_others(text: str) -> None:
+    assert not may_lean(heard(text))
