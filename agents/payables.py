@@ -301,7 +301,9 @@ def _order(wanted: Demand, wish: PayBill, known: Record | None, reasons: Sequenc
     if wanted.number and wanted.number not in text:
         text = f"{wanted.number} {text}"
     payee = f"{_plain(wanted.payee)} <{_grouped(wanted.account)}>"
-    key = free_key(desk, "bill", slug(f"{wanted.payee} {wanted.number or today.isoformat()}")[:80] or today.isoformat())
+    key = free_key(
+        desk, "bill", slug(f"{wanted.payee} {wanted.number or wish.what or today}")[:80] or today.isoformat()
+    )
     data: dict[str, Json] = {
         "payee": wanted.payee, "account": wanted.account, "amount": str(wanted.amount), "number": wanted.number, "text": text,
         "due": wanted.due.isoformat() if wanted.due else "", "ordered": today.isoformat(), "status": "ordered",
