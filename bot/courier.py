@@ -312,7 +312,12 @@ class Courier:
 
     def push(self, outcome: Outcome) -> None:
         """Let the channels that are views of history see what just became true. Losing a push loses nothing."""
-        if not self._staff.live or self.group is None or not outcome.lines:
+        if self.group is None or not outcome.lines:
+            return
+        for kept in self._staff.channels.values():
+            if (stale := getattr(kept, "home_is_old", None)) is not None:
+                stale()
+        if not self._staff.live:
             return
         words: list[Said] = []
         changed: dict[str, bool] = {}  # card → whether it is new

@@ -52,6 +52,7 @@ _LESSONS = re.compile(
     r"\s*(?:[/!]taught|what (?:did|have) i (?:teach|taught) you|list (?:my|the) lessons)\W*", re.IGNORECASE
 )
 _UNTEACH = re.compile(r"\s*[/!]?(?:unteach|forget lesson)(?: lesson)? #?(\d{1,4})\W*", re.IGNORECASE)
+_PLANNED = re.compile(r"\s*[/!]plan\s+(?P<goal>\S.*)", re.IGNORECASE | re.DOTALL)
 _CORRECTION = re.compile(
     r"\s*(?:no|nope|wrong|not that)\b[\s,.!;:–-]*(?:i|that)\s+(?:meant|mean)s?\b[\s,:]*(?P<meant>\S.*)",
     re.IGNORECASE | re.DOTALL,
@@ -111,6 +112,8 @@ class WordReader:
         state = TaskState(0, heard=heard)
         if _CORRECTION.match(heard.text) or self._waiting(state) or smalltalk.answered(heard.text, ()):
             return None
+        if _PLANNED.match(heard.text):
+            return None
         company = self._company
         scene = self._understanding.scene(now, self._zone, company["locale"], company["currency"], self._clients())
         reading = self._understanding.glance(heard.text, scene)
@@ -153,7 +156,9 @@ class WordReader:
         reading = await asyncio.to_thread(look)
         if isinstance(reading, Understood):
             return reading
-        if not reading.intent and (goal := await asyncio.to_thread(self._goals.read, text, **scene)):
+        planned = _PLANNED.match(text)
+        wish = planned["goal"] if planned else text
+        if (planned or not reading.intent) and (goal := await asyncio.to_thread(self._goals.read, wish, **scene)):
             return goal
         if reading.doubt and self._model is not None:
             said = await self._turns(state.place, "", unless=text, own=True) if self._turns is not None else []

@@ -67,6 +67,7 @@ def open_switchboard(
     refused: Refused,
     commands: Sequence[tuple[str, str]],
     announce: Callable[[str], None],
+    troubled: Callable[[str], None] = lambda _: None,
     pace: Pace | None = None,
 ) -> Switchboard:
     """Open every channel whose token is set. One that cannot be opened is a notice, and the house goes on without it.
@@ -74,6 +75,7 @@ def open_switchboard(
     Args:
         home_view: The single pane, for App Home.
         announce: Prints a sentence where the operator starts the bot.
+        troubled: Tells the operator, on every channel, what only they can mend on one.
         pace: Time for the channels; default: the machine's.
 
     Raises:
@@ -87,12 +89,14 @@ def open_switchboard(
     named = list(delegates(given))
     if values["SLACK_BOT_TOKEN"]:
         try:
-            board.channels["slack"] = _slack(given, board, named, zone, home_view, refused, commands, pace)
+            board.channels["slack"] = _slack(given, board, named, zone, home_view, refused, commands, troubled, pace)
         except UnusableTokenError as error:
             board.notices.append(f"Slack is left out: {error}")
     if values["TELEGRAM_TOKEN"]:
         try:
-            board.channels["telegram"] = _telegram(given, board, named, zone, refused, commands, announce, pace)
+            board.channels["telegram"] = _telegram(
+                given, board, named, zone, refused, commands, announce, troubled, pace
+            )
         except UnusableTokenError as error:
             board.notices.append(f"Telegram is left out: {error}")
     board._named = tuple(named)  # noqa: SLF001
@@ -163,6 +167,7 @@ def _slack(
     home_view: Callable[[], Home],
     refused: Refused,
     commands: Sequence[tuple[str, str]],
+    troubled: Callable[[str], None],
     pace: Pace | None,
 ) -> Channel:
     # Imported only where a token is set: the library costs a second of start.
@@ -199,6 +204,7 @@ def _slack(
             pairing_code=code,
             home_view=home_view,
             refused=told,
+            troubled=troubled,
             zone=zone,
             base_url=values["SLACK_API_BASE"],
             listen=values["SLACK_ADDRESS"],
@@ -221,6 +227,10 @@ def _look_like_tokens(values: Mapping[str, str]) -> None:
     Raises:
         UnusableTokenError: A token has not the form of one.
     """
+    if values["SLACK_BOT_TOKEN"].startswith("xapp-") and values["SLACK_APP_TOKEN"].startswith("xoxb-"):
+        raise UnusableTokenError(
+            "the two tokens stand in each other's line: SLACK_BOT_TOKEN is xoxb-…, SLACK_APP_TOKEN is xapp-…."
+        )
     if not values["SLACK_BOT_TOKEN"].startswith("xoxb-"):
         raise UnusableTokenError(
             "SLACK_BOT_TOKEN does not start with xoxb-. Copy the Bot User OAuth Token: api.slack.com/apps, your app, "
@@ -249,6 +259,7 @@ def _telegram(
     refused: Refused,
     commands: Sequence[tuple[str, str]],
     announce: Callable[[str], None],
+    troubled: Callable[[str], None],
     pace: Pace | None,
 ) -> Channel:
     from bot.channels import telegram
@@ -281,6 +292,7 @@ def _telegram(
             zone=zone,
             commands=[(command.lstrip("/"), words) for command, words in commands],
             refused=refused,
+            troubled=troubled,
         )
     except ValueError as error:
         raise UnusableTokenError(str(error)) from None

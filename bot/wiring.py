@@ -250,6 +250,7 @@ def _build(
             refused=tell.turned_away,
             commands=help_lines(minds),
             announce=announce,
+            troubled=tell.notice,
             pace=pace,
         )
     page: web.Web | None = None

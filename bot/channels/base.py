@@ -113,6 +113,10 @@ def is_heading(lines: Sequence[str], at: int) -> bool:
     return bool(lines[at].strip()) and not lines[at].startswith("- ") and (at == 0 or below.startswith("- "))
 
 
+FIRST_COUNTS = "I go by the first version of a message. Please send the new one as a message of its own."
+"""Told to whoever changes a message after it was sent: it is heard once, as it was."""
+
+
 class NotWrittenError(Exception):
     """The input could not be put on disk. Do not acknowledge it: the platform must send again."""
 

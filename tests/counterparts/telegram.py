@@ -220,9 +220,11 @@ class TelegramDouble:
             message["caption"] = caption
         return self._arrives("message", message)
 
-    def user_sends_photo(self, content: bytes, *, caption: str = "", user: int = OPERATOR) -> Json:
-        """Have a person send a picture, in two sizes as the platform makes them."""
+    def user_sends_photo(self, content: bytes, *, caption: str = "", album: str = "", user: int = OPERATOR) -> Json:
+        """Have a person send a picture, in two sizes as the platform makes them; alone, or as one of an album."""
         message = self._message(user, None, None)
+        if album:
+            message["media_group_id"] = album
         message["photo"] = [
             {**self._kept(content[:10], "thumb.jpg", "image/jpeg"), "width": 90, "height": 60},
             {**self._kept(content, "photo.jpg", "image/jpeg"), "width": 900, "height": 600},

@@ -55,7 +55,14 @@ BODY_WAIT_S = 0.8  # for a body to arrive; whoever is slower is not Slack
 RETRY_S = 5.0  # between attempts to reach Slack at all
 SAID_MAX = 500  # messages that can still be edited by saying them again
 PING_S = 5.0
+TOLD_AGAIN_S = 3600.0  # a request under another secret is said once an hour: anybody can send one
 HOME_PAUSE_S = 2.0  # after which App Home is shown anew: the answer itself goes first
+
+
+SIGNED_OTHERWISE = (
+    "A request came that has Slack's form and another signature, so it was refused. If Slack answers you nothing, "
+    "SLACK_SIGNING_SECRET is not this app's: api.slack.com/apps → Basic Information → Signing Secret, restart."
+)
 
 
 class NoTokenError(Exception):
@@ -83,6 +90,7 @@ class Slack:
         pairing_code: The one-time code printed at start; needs a store.
         home_view: What App Home shows now.
         refused: Told of everybody who was turned away, at most once an hour for each.
+        troubled: Told of what only the operator can mend in Slack: a token, a scope, a tab that is switched off.
         zone: Where the operator lives; "tomorrow morning" is in it.
         base_url: Of the Web API.
         listen: ``"127.0.0.1:3000"``: where `run` serves `routes` itself; empty when a web server of the house does.
@@ -108,6 +116,7 @@ class Slack:
         pairing_code: str = "",
         home_view: Callable[[], Home] | None = None,
         refused: Callable[[Refusal], Awaitable[None]] | None = None,
+        troubled: Callable[[str], None] | None = None,
         zone: tzinfo = UTC,
         base_url: str = API,
         listen: str = "",
@@ -133,7 +142,7 @@ class Slack:
         self._ping_s = ping_s
         self._bot_token = bot_token
         self._wire = Wire(bot_token, base_url)
-        self._poster = Poster(self._wire, self._us, self._clock, wall)
+        self._poster = Poster(self._wire, self._us, self._clock, wall, self._delivered)
         self.people = People(people, store, pairing_code)
         self._hearing = Hearing(
             wire=self._wire,
@@ -143,14 +152,17 @@ class Slack:
             home_view=home_view,
             refused=refused,
             zone=zone,
+            commands=commands,
             wall=wall,
         )
         self._said: OrderedDict[str, tuple[Where, str, tuple[str, ...]]] = OrderedDict()
         self._home_changed = self._renewing = False
+        self._troubled = troubled
+        self._signed_otherwise_at = -TOLD_AGAIN_S
         self._bot: AuthorizeResult | None = None
         self._bolt = self._routed()
         self.ready = asyncio.Event()  # set while we listen
-        self.trouble = ""  # why Slack cannot be reached now, in a sentence; empty when all is well
+        self._troubles: dict[str, str] = {}  # side → what is wrong there now
 
     # ── out ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -181,7 +193,7 @@ class Slack:
             self._said[message.id] = (where, digest, tuple(refs))
             while len(self._said) > SAID_MAX:
                 self._said.popitem(last=False)
-        self._home_is_old()
+        self.home_is_old()
         return ",".join(refs)
 
     async def find(self, place: Place, message: Message, apart: Collection[str]) -> str:
@@ -242,7 +254,7 @@ class Slack:
                 await self._poster.update(turn, conversation, main, sheet.parts[-1], mark)
         ref = ",".join([main, *refs[:-1]])
         self._hearing.know_card(conversation, main, ref)
-        self._home_is_old()
+        self.home_is_old()
         return ref
 
     async def settle(self, place: Place, ref: str, card: Card) -> None:
@@ -265,7 +277,7 @@ class Slack:
                 except UndeliverableError as error:
                     if not error.forever:
                         raise
-        self._home_is_old()
+        self.home_is_old()
 
     def home(self) -> Place | None:
         """Return the operator's direct messages, or None before anybody is paired."""
@@ -276,12 +288,15 @@ class Slack:
         """Show everybody who has opened App Home what it is now."""
         for user, team in list(self._hearing.at_home.items()):
             try:
-                await self._hearing.publish(team, user)
-            except (BusyError, DoubtfulError, RefusedError) as error:
+                await self._hearing.publish(team, user, again=False)
+                self._note("", "home")
+            except RefusedError as refused:
+                self._note(str(refused), "home", mendable=True)
+            except (BusyError, DoubtfulError) as error:
                 logger.warning("App Home was not refreshed: %s", error)
 
-    def _home_is_old(self) -> None:
-        """Something was shown, so App Home may have changed: show it anew soon, once for all that comes together."""
+    def home_is_old(self) -> None:
+        """Something happened, so App Home may have changed: show it anew soon, once for all that comes together."""
         self._home_changed = True
         if self._hearing.at_home and self._hearing.group is not None and not self._renewing:
             self._renewing = True
@@ -311,11 +326,23 @@ class Slack:
                 await self._reach(self._us)
                 for person in self.people.all():
                     await self._hearing.dm(person.user)
+                self._show_home()
                 await (self._serve() if self._signed else self._listen())
         finally:
             self.ready.clear()
             self._hearing.ear = self._hearing.group = None
             await self._wire.close()
+
+    def _delivered(self, refused: str) -> None:
+        """Hear of each thing that went out (empty), and of each that Slack refuses until somebody mends it."""
+        self._note(refused, "out", mendable=True)
+
+    def _show_home(self) -> None:
+        """Bring up to date what stands in the operator's App Home from before; who else opens it is shown it then."""
+        operator = self.people.operator()
+        if operator is not None and self._hearing.has_home:
+            self._hearing.at_home[operator.user] = operator.team
+            self.home_is_old()
 
     def routes(self) -> list[web.RouteDef]:
         """Return what the house's web server must serve for signed HTTP."""
@@ -343,7 +370,7 @@ class Slack:
             await runner.cleanup()
 
     async def _listen(self) -> None:
-        client = AppClient(self._app_token, self._wire.base_url, self._note)
+        client = AppClient(self._app_token, self._wire.base_url, self._note, self._clock)
         handler = AsyncSocketModeHandler(
             self._bolt, self._app_token, web_client=client, ping_interval=self._ping_s, logger=quiet()
         )
@@ -366,20 +393,35 @@ class Slack:
             except BusyError as busy:
                 wait = busy.retry_after_s
                 self._note(str(busy))
-            except (DoubtfulError, RefusedError) as error:
+            except RefusedError as refused:
+                self._note(str(refused), mendable=True)
+            except DoubtfulError as error:
                 self._note(str(error))
             else:
                 self._note("")
                 return done
             await self._clock.sleep(wait)
 
-    def _note(self, trouble: str) -> None:
-        if trouble != self.trouble:
-            self.trouble = trouble
-            if trouble:
-                logger.error("Slack: %s", trouble)
-            else:
-                logger.info("Slack is reached again.")
+    @property
+    def trouble(self) -> str:
+        """Why Slack cannot be reached now, or not all of it, in a sentence; empty when all is well."""
+        return next(iter(self._troubles.values()), "")
+
+    def _note(self, trouble: str, side: str = "in", *, mendable: bool = False) -> None:
+        """Say what is wrong on one side (in, out, App Home) once, and that it is over.
+
+        What only the operator can mend is told on the other channels as well: on this one it may not arrive.
+        """
+        if trouble == self._troubles.get(side, ""):
+            return
+        if not trouble:
+            del self._troubles[side]
+            logger.info("Slack is reached again.")
+            return
+        self._troubles[side] = trouble
+        logger.error("Slack: %s", trouble)
+        if mendable and self._troubled is not None:
+            self._troubled(f"Slack: {trouble}")
 
     async def _us(self) -> str:
         if self._bot is None:
@@ -400,6 +442,7 @@ class Slack:
             return web.Response(status=401)
         body = await _body(request)
         if body is None or not signature.genuine(request.headers, body, self._secret(), self._wall()):
+            self._signed_otherwise()
             return web.Response(status=401)
         try:
             content = payloads.read(body, request.content_type)
@@ -415,6 +458,12 @@ class Slack:
         except Exception:  # noqa: BLE001 - what ours raise ends in `_refusal`; Bolt chokes on shapes Slack never sends
             return web.Response(status=400, headers={"X-Slack-No-Retry": "1"})
         return await to_aiohttp_response(answer)
+
+    def _signed_otherwise(self) -> None:
+        now = self._clock.now()
+        if now - self._signed_otherwise_at >= TOLD_AGAIN_S:
+            self._signed_otherwise_at = now
+            logger.error("Slack: %s", SIGNED_OTHERWISE)
 
     def _routed(self) -> AsyncApp:
         async def authorize() -> AuthorizeResult:

@@ -34,6 +34,9 @@ async def check(
     wall: Callable[[], float] = time.time,
 ) -> tuple[Finding, ...]:
     """Look at everything the channel needs; never raises for what is wrong in Slack."""
+    if bot_token.startswith("xapp-") and app_token.startswith("xoxb-"):
+        text = "they stand in each other's line: SLACK_BOT_TOKEN is the one with xoxb-, SLACK_APP_TOKEN the one with xapp-."
+        return (Finding("tokens", well=False, text=text),)
     findings = await _bot(bot_token, base_url, wall)
     if signing_secret:
         findings.append(_secret(signing_secret))

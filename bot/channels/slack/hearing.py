@@ -10,12 +10,12 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from bot.channels.base import Ear, Home, NotWrittenError, RefusedPressError, UndeliverableError
+from bot.channels.base import FIRST_COUNTS, Ear, Home, NotWrittenError, RefusedPressError, UndeliverableError
 from bot.channels.slack import payloads, plain, views
 from bot.channels.slack.lane import URGENT
 from bot.channels.slack.payloads import Click, Heard
@@ -37,6 +37,9 @@ VERBS = frozenset({
 })  # fmt: skip
 MORNING = 9  # o'clock, where the operator lives: when a card that was put aside comes back
 NO_CARD = "That card is not here any more."
+NO_FORM = (
+    "Slack did not open the form ({}). Press Edit again, or reply in the card's thread with what should be different."
+)
 
 
 @dataclass(frozen=True)
@@ -62,20 +65,24 @@ class Hearing:
         home_view: Callable[[], Home] | None,
         refused: Callable[[Refusal], Awaitable[None]] | None,
         zone: tzinfo,
+        commands: Collection[str] = (),
         wall: Callable[[], float] = time.time,
     ) -> None:
+        self._commands = frozenset(command.lstrip("/") for command in commands)
         self._wire = wire
         self._poster = poster
         self._people = people
         self._received = received
         self._home_view = home_view
+        self.has_home = home_view is not None
         self._on_refused = refused
         self._zone = zone
         self._wall = wall
         self._told: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._dms: dict[str, str] = {}
         self._refs: OrderedDict[tuple[str, str], str] = OrderedDict()
-        self.at_home: OrderedDict[str, str] = OrderedDict()  # who has App Home open: user → team
+        self.at_home: OrderedDict[str, str] = OrderedDict()  # whose App Home is kept up to date: user → team
+        self._at_home_now: dict[str, dict[str, Any]] = {}  # user → what it shows
         self.us = ""
         self.ear: Ear | None = None
         self.group: asyncio.TaskGroup | None = None
@@ -85,6 +92,9 @@ class Hearing:
     async def message(self, body: dict[str, Any]) -> None:
         """Take in a message or a mention."""
         said = payloads.heard(body)
+        if said.subtype == "message_changed":
+            self._changed(body)
+            return
         if said.user == self.us or said.subtype not in SPOKEN | {"bot_message"}:
             return
         place = self._place(said)
@@ -109,6 +119,15 @@ class Hearing:
         for problem in missing:
             self.later(self._tell(place, said.user, problem))
 
+    def _changed(self, body: dict[str, Any]) -> None:
+        """Say that what was sent first counts; a link that Slack unfolds, and our own edits, change no words."""
+        changed = payloads.changed(body)
+        if changed is None or (person := self._people.find(changed.team, changed.user)) is None:
+            return
+        if changed.direct or f"<@{self.us}" in changed.raw or changed.raw.startswith("!"):
+            place = Place(channel="slack", conversation=changed.channel, thread=changed.thread, message=changed.ts)
+            self.later(self._tell(place, person.user, FIRST_COUNTS))
+
     async def command(self, body: dict[str, Any]) -> str:
         """Take in a slash command; return what only the person who typed it sees."""
         typed = payloads.command(body)
@@ -120,7 +139,7 @@ class Hearing:
             try:
                 await self._ear().heard(
                     typed.event_id,
-                    typed.text or "help",
+                    self._as_command(typed.text or "help"),
                     actor(person, typed.name),
                     Place(channel="slack", conversation=dm),
                 )
@@ -166,13 +185,18 @@ class Hearing:
             return None if said.direct else payloads.without_mention(said.raw, self.us) or "help"
         if said.direct:
             text = payloads.without_mention(said.raw, self.us) if mentioned else said.text.strip()
-            return text.removeprefix("!").strip() if text.startswith("!") else text
+            return self._as_command(text[1:].strip()) if text.startswith("!") else text
         if mentioned:
             return None  # the same words come as app_mention, under their own event id
         text = said.text.strip()
         if text.startswith("!") and len(text) > 1 and text[1].isalpha():
-            return text[1:].strip()
+            return self._as_command(text[1:].strip())
         return None
+
+    def _as_command(self, text: str) -> str:
+        """Return "/back" for the "back" of "/solo back" and "!back": as a sentence it could mean anything."""
+        word = text.partition(" ")[0].partition("\n")[0].casefold()
+        return f"/{text}" if word in self._commands else text
 
     def _card_under(self, said: Heard) -> str | None:
         mentioned = bool(self.us) and f"<@{self.us}" in said.raw
@@ -253,7 +277,12 @@ class Hearing:
             await self._respond(pressed, card.outcome if card and card.outcome else NO_CARD)
             return
         ticket = views.Ticket(card.id, pressed.handle, place.conversation, place.thread, place.message)
-        await self._wire.call("views_open", trigger_id=pressed.trigger, view=views.form(card, ticket))
+        try:
+            await self._wire.call("views_open", trigger_id=pressed.trigger, view=views.form(card, ticket))
+        except (BusyError, DoubtfulError, RefusedError) as error:
+            # Slack waits 3 s for a form, and on a slow line they are over.
+            logger.warning("A form was not opened: %s", error)
+            await self._respond(pressed, NO_FORM.format(getattr(error, "code", "") or "no answer"))
 
     async def submission(self, body: dict[str, Any]) -> dict[str, Any] | None:
         """Take in a form; return what Slack shall do with it (None: close it)."""
@@ -286,15 +315,17 @@ class Hearing:
         if payloads.text_at(event, "tab") in {"", "home"} and user:
             self.later(self.publish(payloads.text_at(body, "team_id"), user))
 
-    async def publish(self, team: str, user: str, notice: str = "") -> None:
-        """Show App Home as it is now."""
+    async def publish(self, team: str, user: str, notice: str = "", *, again: bool = True) -> None:
+        """Show App Home as it is now; not ``again`` what it shows already."""
         if self._people.find(team, user) is None:
             self.at_home.pop(user, None)
             view = views.door(self._people.refusal())
         else:
             self.at_home[user] = team
             view = views.home(self._home_view() if self._home_view else Home(), notice)
-        await self._wire.call("views_publish", user_id=user, view=view)
+        if again or self._at_home_now.get(user) != view:
+            await self._wire.call("views_publish", user_id=user, view=view)
+            self._at_home_now[user] = view
 
     # ── answers that are no part of the history ───────────────────────────────────────────────────────────────────
 

@@ -205,6 +205,25 @@ def heard(body: dict[str, Json]) -> Heard:
     )
 
 
+def changed(body: dict[str, Json]) -> Heard | None:
+    """Return a message as its writer says it after changing it; None when no person changed its words."""
+    event = _dict(body, "event")
+    now, before = _dict(event, "message"), _dict(event, "previous_message")
+    if text_at(now, "bot_id") or not _dict(now, "edited") or text_at(now, "text") == text_at(before, "text"):
+        return None
+    return heard(
+        {
+            **body,
+            "event": {
+                **now,
+                "type": "message",
+                "channel": event.get("channel"),
+                "channel_type": event.get("channel_type", ""),
+            },
+        }
+    )
+
+
 def without_mention(raw: str, us: str) -> str:
     """Return what was said to us, without our name in front."""
     return plain.typed(re.sub(rf"<@{re.escape(us)}(\|[^>]*)?>", "", raw, count=1)).strip()

@@ -47,7 +47,7 @@ class UnshowableError(UndeliverableError):
 
 
 class Poster:
-    """Everything that goes out. ``us`` returns our own user id once it is known."""
+    """Everything that goes out. ``us`` returns our own user id once it is known; ``note`` hears what only the operator mends."""
 
     def __init__(
         self,
@@ -55,9 +55,11 @@ class Poster:
         us: Callable[[], Awaitable[str]],
         clock: Clock | None = None,
         wall: Callable[[], float] = time.time,
+        note: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._wire = wire
         self._us = us
+        self._note = note
         self._clock: Clock = clock or RealClock()
         self._wall = wall
         self._started = wall()
@@ -194,8 +196,10 @@ class Poster:
                     raise UnshowableError(refused) from refused
                 if refused.forever:
                     raise UndeliverableError(str(refused), forever=True) from refused
+                self._note(str(refused))
                 raise self._not_now(turn, str(refused), TROUBLE_RETRY_S) from refused
             else:
+                self._note("")
                 return done
             if self._clock.now() + wait - began > PATIENCE_S:
                 raise self._not_now(turn, why, wait)

@@ -15,8 +15,15 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.channels.slack.lane import Clock, RealClock
+
 TIMEOUT_S = 15  # for one call; a file may take longer than a message
 RETRY_AFTER_S = 30.0  # when Slack says 429 and not for how long
+OPENED_MAX, OPENED_S, OPENED_PAUSE_S = (
+    5,
+    60.0,
+    30.0,
+)  # Socket Mode opened so often in this time is closed each time: then slower
 
 logger = logging.getLogger("soloist.slack")
 logger.addHandler(logging.NullHandler())
@@ -26,6 +33,17 @@ APP_FIX = (
     "Make an app-level token (xapp-…) with the scope connections:write at api.slack.com/apps → Basic Information → "
     "App-Level Tokens, put it into SLACK_APP_TOKEN, restart."
 )
+CLOSED_AGAIN = (
+    "Slack closes Socket Mode as soon as it is open. Is it switched on (api.slack.com/apps → Socket Mode), and do fewer "
+    "than ten programs use this SLACK_APP_TOKEN? It is tried again every half minute."
+)
+SWITCHED_OFF = {
+    "messages_tab_disabled": "Direct messages with the app are switched off in Slack, so nothing can be said there. Switch "
+    "them on: api.slack.com/apps → App Home → Show Tabs → Messages Tab, and allow messages from there.",
+    "not_enabled": "App Home is switched off in Slack, so it stays empty. Switch it on: api.slack.com/apps → App Home → "
+    "Show Tabs → Home Tab.",
+}
+"""Tabs of the app that somebody switched off; the manifest has both on."""
 TOKEN_ERRORS = frozenset(
     {"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive", "not_allowed_token_type"}
 )
@@ -96,6 +114,12 @@ def sentence(code: str, needed: str = "", *, app: bool = False) -> str:
         )
     if code == "not_in_channel":
         return "Soloist is not in that Slack channel. Type /invite @Soloist there, or write to it directly."
+    if code in SWITCHED_OFF:
+        return SWITCHED_OFF[code]
+    if app:
+        return (
+            f"Slack does not open Socket Mode ({code}). Is it switched on? api.slack.com/apps → Socket Mode. {APP_FIX}"
+        )
     if code in GONE:
         return f"Slack no longer has that conversation or message ({code})."
     return f"Slack refused it ({code}). If it keeps coming, run 'python -m bot doctor'."
@@ -184,12 +208,15 @@ class Wire:
 class AppClient(AsyncWebClient):
     """The Web API with the app-level token, which opens Socket Mode; says in a sentence why it cannot."""
 
-    def __init__(self, token: str, base_url: str, note: Callable[[str], None]) -> None:
+    def __init__(self, token: str, base_url: str, note: Callable[[str], None], clock: Clock | None = None) -> None:
         super().__init__(token, base_url, TIMEOUT_S, retry_handlers=[], logger=quiet())
         self._note = note
+        self._clock: Clock = clock or RealClock()
+        self._opened: list[float] = []
 
     async def apps_connections_open(self, **kwargs: Any) -> Any:
-        """Open Socket Mode for the library, which retries by itself."""
+        """Open Socket Mode for the library, which retries by itself, and at once when Slack closes it."""
+        often = await self._slow_down()
         try:
             answer = await super().apps_connections_open(**kwargs)
         except SlackApiError as error:
@@ -198,8 +225,20 @@ class AppClient(AsyncWebClient):
         except (TimeoutError, OSError, aiohttp.ClientError) as error:
             self._note(f"No answer from Slack ({type(error).__name__}). It comes back by itself.")
             raise
-        self._note("")
+        if not often:
+            self._note("")
         return answer
+
+    async def _slow_down(self) -> bool:
+        """Wait when Slack closes what was just opened, as with Socket Mode off; return whether it does."""
+        now = self._clock.now()
+        self._opened = [at for at in self._opened if now - at < OPENED_S]
+        often = len(self._opened) >= OPENED_MAX
+        if often:
+            self._note(CLOSED_AGAIN)
+            await self._clock.sleep(OPENED_PAUSE_S)
+        self._opened.append(self._clock.now())
+        return often
 
     async def apps_connections_open_here(self) -> str:
         """Open Socket Mode, with errors of ours."""

@@ -28,6 +28,7 @@ from telegram import Update
 
 from bot.channels.base import Card, Ear, Message, NotWrittenError, UndeliverableError, is_heading
 from bot.channels.telegram import drafts
+from bot.channels.telegram.albums import album_of, albums
 from bot.channels.telegram.cards import CARD_MARK, DRAFT_MARK, Shown, ending, show
 from bot.channels.telegram.clock import Clock, WallClock
 from bot.channels.telegram.doubts import AHEAD, Doubts, Stands
@@ -41,6 +42,7 @@ from bot.channels.telegram.webhook import Webhook, route
 from bot.channels.telegram.wire import (
     ADDRESS,
     UP_BYTES_MAX,
+    ConflictError,
     FloodedError,
     RefusedCallError,
     RevokedError,
@@ -53,13 +55,23 @@ ANSWER_FIRST_S = 0.01  # the next poll lets an answer that is about to leave go 
 POLL_WAIT_S = 25  # an empty long poll; far below the minute after which routers forget a connection
 PAUSE_MIN_S, PAUSE_MAX_S = 0.5, 60.0  # between attempts when Telegram or the disk is away
 REVOKED_PAUSE_S = 60.0
+ALBUM_S = 0.7  # pictures sent together are an update each, and come one after the other
 WEBHOOK_CHECK_S = 300.0  # somebody may have taken the webhook away
+TOLD_AGAIN_S = 3600.0
 SAID_MAX = 500  # messages that can still be edited by saying them again
 UNFINISHED_MAX = 1000  # messages of several parts that broke off, remembered so that a retry goes on where it stopped
 
 # Telegram's own reasons (Bad Request, Forbidden) after which trying again can never help.
-GONE = ("message to edit not found", "message can't be edited", "message_id_invalid", "chat not found", "deactivated")
-BLOCKED_PAUSE_S = 600.0  # the operator blocked the bot; it is for them to unblock it
+GONE = ("message to edit not found", "message can't be edited", "message_id_invalid", "deactivated")
+SHUT = {
+    "bot was blocked": "You have blocked the bot in Telegram. Unblock it there and this arrives.",
+    "chat not found": "Telegram has no chat between you and the bot yet. Open the bot there and press Start; then this "
+    "arrives. (TELEGRAM_OPERATOR must be your own user id.)",
+    "can't initiate conversation": "You have not started the bot in Telegram yet. Open it there and press Start; then "
+    "this arrives.",
+}
+"""Telegram's own reasons which the person in the chat can end, and how."""
+SHUT_PAUSE_S = 600.0  # until it is looked whether they have
 
 _log = logging.getLogger(__name__)
 
@@ -93,6 +105,7 @@ class Telegram:
         zone: ZoneInfo | None = None,
         commands: Sequence[tuple[str, str]] = (),
         refused: Callable[[Actor, str], Awaitable[None]] | None = None,
+        troubled: Callable[[str], None] = lambda _: None,
         poll_wait_s: int = POLL_WAIT_S,
         patience_s: float = PATIENCE_S,
     ) -> None:
@@ -109,6 +122,7 @@ class Telegram:
             zone: Where the operator lives, for "tonight".
             commands: (name, one line) for the client's menu.
             refused: Is told of strangers and forged buttons; by default the operator gets a sentence in the chat.
+            troubled: Is told, once, of what only the operator can mend: here it may not arrive.
             poll_wait_s: How long an empty poll waits.
             patience_s: How long a button may spin before it is answered provisionally.
 
@@ -126,6 +140,8 @@ class Telegram:
         self._zone = zone or ZoneInfo("UTC")
         self._commands = tuple(commands)
         self._refused = refused or self._tell_of_refusal
+        self._troubled = troubled
+        self._shut = ""  # why this chat takes nothing, for the operator to end
         self._poll_wait_s = poll_wait_s
         self._patience_s = patience_s
         self._bot_id = token.partition(":")[0]
@@ -134,6 +150,7 @@ class Telegram:
         self._group: asyncio.TaskGroup | None = None
         self._unfinished: dict[str, list[int]] = {}
         self._said: dict[tuple[int, str], tuple[int, ...]] = {}  # chat, message → what stands there
+        self._told: dict[str, float] = {}  # the last trouble that only the operator can mend, and when it was told
         self.problem = ""
         """Why nothing is heard or said now, in words for the operator; empty while all is well."""
 
@@ -287,12 +304,12 @@ class Telegram:
     async def _call(self, chat: int, call: Callable[[], Awaitable[Any]]) -> Any:
         """Make one call in its lane, with the errors of `UndeliverableError`."""
         try:
-            return await self._lanes.send(chat, call)
+            done = await self._lanes.send(chat, call)
         except RefusedCallError as refusal:
             reason = str(refusal).lower()
-            if "bot was blocked" in reason:
-                words = "You have blocked the bot in Telegram. Unblock it there and this arrives."
-                raise UndeliverableError(words, BLOCKED_PAUSE_S) from None
+            if shut := next((words for sign, words in SHUT.items() if sign in reason), ""):
+                self._is_shut(chat, shut)
+                raise UndeliverableError(shut, SHUT_PAUSE_S) from None
             if not any(gone in reason for gone in GONE):
                 _log.error("Telegram refused what we sent, which is our mistake: %s", refusal)
             raise UndeliverableError(f"Telegram will not take this: {refusal}", forever=True) from None
@@ -300,6 +317,16 @@ class Telegram:
             raise UndeliverableError(str(revoked), REVOKED_PAUSE_S) from None
         except WireError as error:
             raise UndeliverableError(str(error), PAUSE_MIN_S) from None
+        if chat == self._pairing.chat_id:
+            self._shut = ""
+        return done
+
+    def _is_shut(self, chat: int, words: str) -> None:
+        """Say on the other channels why nothing arrives in the operator's chat, once until something does."""
+        if chat == self._pairing.chat_id and words != self._shut:
+            self._shut = words
+            _log.warning("%s", words)
+            self._troubled(f"Telegram: {words}")
 
     def _chat(self, place: Place) -> int:
         """Return the chat to send to. Nothing ever goes to anybody but the operator and the delegates (R13)."""
@@ -366,12 +393,14 @@ class Telegram:
             zone=self._zone, refused=self._refused, spawn=self._spawn, patience_s=self._patience_s,
         )  # fmt: skip
 
-    async def _take(self, update: Update) -> None:
+    async def _take(self, *updates: Update) -> None:
+        """Take in an update, or all that make up an album."""
         if self._hearing is None:
             raise NotWrittenError("Telegram is still starting.")
-        if update.message is not None:
-            self._doubts.saw(update.message.chat.id, update.message.message_id)
-        await self._hearing.take(update)
+        for update in updates:
+            if update.message is not None:
+                self._doubts.saw(update.message.chat.id, update.message.message_id)
+        await self._hearing.take(*updates)
 
     async def _greet(self) -> None:
         """Check the token and register the commands."""
@@ -391,7 +420,13 @@ class Telegram:
                     greeted = True
                 # The first poll after a trouble does not wait: it is to say that all is well again.
                 updates = await self._wire.poll(offset, 0 if self.problem else self._poll_wait_s)
+                if updates and album_of(updates[-1]):
+                    # The rest of an album is still coming: it is asked for together, nothing is confirmed yet.
+                    await self._clock.sleep(ALBUM_S)
+                    updates = await self._wire.poll(offset, 0) or updates
             except WireError as error:
+                # Whoever set a webhook keeps us from listening: it is taken away again.
+                greeted = greeted and not (isinstance(error, ConflictError) and error.webhook)
                 pause_s = await self._wait_out(error, pause_s)
                 continue
             self._is_well()
@@ -421,12 +456,12 @@ class Telegram:
         return min((left for task in taken if (left := task.result()) is not None), default=None)
 
     async def _take_in_turn(self, updates: Sequence[Update]) -> int | None:
-        for update in updates:
+        for together in albums(updates):
             try:
-                await self._take(update)
+                await self._take(*together)
             except NotWrittenError as error:
                 self._is_ill(f"What comes in from Telegram cannot be written down: {error}")
-                return update.update_id
+                return together[0].update_id
         return None
 
     async def _be_posted_to(self, webhook: Webhook) -> None:
@@ -467,18 +502,24 @@ class Telegram:
 
     async def _wait_out(self, error: Exception, pause_s: float) -> float:
         """Say once what is wrong, wait, and return how long to wait the next time."""
-        self._is_ill(str(error))
+        self._is_ill(str(error), mendable=isinstance(error, RevokedError | ConflictError))
         if isinstance(error, RevokedError):
             await self._clock.sleep(REVOKED_PAUSE_S)
             return PAUSE_MIN_S
         await self._clock.sleep(max(pause_s, error.retry_after_s) if isinstance(error, FloodedError) else pause_s)
         return min(pause_s * 2, PAUSE_MAX_S)
 
-    def _is_ill(self, problem: str) -> None:
+    def _is_ill(self, problem: str, *, mendable: bool = False) -> None:
         if problem != self.problem:
             self.problem = problem
             _log.warning("%s", problem)
-            self._announce(problem)
+            if not mendable:
+                self._announce(problem)
+            elif self._clock.elapsed_s() - self._told.get(problem, -TOLD_AGAIN_S) >= TOLD_AGAIN_S:
+                # Two programs that listen take turns in being well.
+                self._told = {problem: self._clock.elapsed_s()}
+                self._announce(problem)
+                self._troubled(problem)
 
     def _is_well(self) -> None:
         if self.problem:

@@ -72,6 +72,11 @@ async def _way_in(wire: Wire, base_url: str, address: str) -> list[Finding]:
             "The address must lead to TELEGRAM_LISTEN of a running Soloist, with a certificate that browsers trust."
         )
         return [Finding("webhook", well=False, text=text, remedy=remedy)]
+    if state.address and not address:
+        host = urlsplit(state.address).hostname or state.address
+        text = f"Telegram posts this bot's messages to {host}: a webhook that another program set, or Soloist earlier."
+        remedy = "The next start of Soloist takes it away; stop the other program, or make Soloist a bot of its own."
+        return [Finding("way in", well=False, text=text, remedy=remedy)]
     if state.waiting > PENDING_MANY:
         text = f"{state.waiting} messages wait at Telegram, which keeps them for 24 hours."
         return [Finding("way in", well=False, text=text, remedy="Start Soloist: python -m bot run.")]

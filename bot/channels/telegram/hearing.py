@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from telegram import CallbackQuery, Chat, MaybeInaccessibleMessage, Message, Update, User
 
-from bot.channels.base import Card, Ear, NotWrittenError, RefusedPressError
+from bot.channels.base import FIRST_COUNTS, Card, Ear, NotWrittenError, RefusedPressError
 from bot.channels.telegram import drafts, presses
 from bot.channels.telegram.cards import is_draft, marked_card
 from bot.channels.telegram.clock import Clock
@@ -36,10 +36,10 @@ REASONS = ("Wrong recipient", "Wrong amount", "Wrong tone", "Not now")  # where 
 PRIVATE = "This bot is private."
 NOT_PAIRED = "This bot is not paired with anybody yet. Send it the code that it printed when it was started."
 PAIRED = "Paired. From now on I answer you, and nobody else. Type /help to see what I can do."
+ALONE_ONLY = "I answer you here and nowhere else: in a group the others would read along."
 NOT_YOURS = "This button is not for you."
 MEANINGLESS = "This button means nothing here. Nothing was done."
 WORKING = "Writing it down…"
-REPEATED = "I go by the first version of a message. Please send the new one as a message of its own."
 MAY_BE_CUT = "That is so long that Telegram may have cut it in two. Send it back as a .txt file, please."
 REPLY_INSTEAD = "Reply to this card with what should be different."
 OUR_FAULT = "Something went wrong on my side with your last message. It is in the log; please say it again."
@@ -88,8 +88,8 @@ class Hearing:
         self._reported: set[tuple[str, str]] = set()
         self._in_order = asyncio.Lock()
 
-    async def take(self, update: Update) -> None:
-        """Take in one update. The outer rim: our own mistake costs one message, never the listening.
+    async def take(self, update: Update, *others: Update) -> None:
+        """Take in one update, or all of an album as one message. The outer rim: our own mistake costs one message.
 
         Raises:
             NotWrittenError: It is not on disk; Telegram must send it again.
@@ -99,7 +99,7 @@ class Hearing:
                 await self._press(update.update_id, update.callback_query)
             elif update.message is not None:
                 async with self._in_order:
-                    await self._message(update.update_id, update.message)
+                    await self._message(update, *others)
             elif update.edited_message is not None:
                 self._edited(update.edited_message)
         except NotWrittenError:
@@ -131,6 +131,9 @@ class Hearing:
             return self._person(user, Origin.DELEGATE)
         return None
 
+    def _knows(self, user: User) -> bool:
+        return user.id == self._pairing.user_id or user.id in self._delegates
+
     def _person(self, user: User, origin: Origin) -> Actor:
         name = str(user.full_name or "")[:128]
         return Actor(platform="telegram", user=str(user.id), account=self._bot_id, name=name, origin=origin)
@@ -147,16 +150,22 @@ class Hearing:
 
     # ── messages ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _message(self, update_id: int, message: Message) -> None:
+    async def _message(self, update: Update, *others: Update) -> None:
+        messages = [each.message for each in (update, *others) if each.message is not None]
+        message = messages[0]
         actor = self._actor(message.from_user, message.chat)
         if actor is None:
             await self._outsider(message)
             return
         place = Place(channel="telegram", conversation=str(message.chat.id), message=str(message.message_id))
-        event_id = f"u{update_id}.m{message.message_id}"
-        text = words(message)
-        foreign = message.forward_origin is not None or message.via_bot is not None
-        files, problems = await self._files(message)
+        event_id = ".".join([f"u{update.update_id}", *(f"m{each.message_id}" for each in messages)])
+        text = "\n".join(filter(None, map(words, messages)))
+        foreign = any(each.forward_origin is not None or each.via_bot is not None for each in messages)
+        files: tuple[Attachment, ...] = ()
+        problems: list[str] = []
+        for each in messages:
+            kept, missing = await self._files(each)
+            files, problems = (*files, *kept), [*problems, *missing]
         if foreign and text:
             # Somebody else's words in the operator's message: material, not an order.
             files = (*files, self._ear.keep(text.encode(errors="replace"), "forwarded.txt", "text/plain"))
@@ -178,6 +187,11 @@ class Hearing:
 
     async def _outsider(self, message: Message) -> None:
         user, chat = message.from_user, message.chat
+        if user is not None and not user.is_bot and self._knows(user) and chat.id != user.id:
+            if ("group", str(user.id)) not in self._reported:
+                self._reported.add(("group", str(user.id)))
+                self._mouth.tell(user.id, ALONE_ONLY, None)
+            return
         alone = user is not None and not user.is_bot and chat.type == Chat.PRIVATE and chat.id == user.id
         if user is not None and alone and await self._pairing.attempt(words(message), user.id, chat.id):
             self._mouth.tell(chat.id, PAIRED, None)
@@ -188,7 +202,7 @@ class Hearing:
     def _edited(self, message: Message) -> None:
         # A live location is edited every few seconds, without a word.
         if words(message) and self._actor(message.from_user, message.chat) is not None:
-            self._mouth.tell(message.chat.id, REPEATED, message.message_id)
+            self._mouth.tell(message.chat.id, FIRST_COUNTS, message.message_id)
 
     def _card_answered(self, message: Message) -> str | None:
         answered = message.reply_to_message

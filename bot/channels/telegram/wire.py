@@ -67,8 +67,26 @@ class RefusedCallError(WireError):
     """400 or 403: Telegram will not do this one. The message is Telegram's own reason."""
 
 
+ANOTHER_POLLS = (
+    "Another program listens with this Telegram token, so each gets only some of your messages. Stop it (a second Soloist, "
+    "perhaps on another machine?). If you know of none, get a new token: /revoke at @BotFather, then TELEGRAM_TOKEN."
+)
+ANOTHER_IS_POSTED_TO = (
+    "Another program has Telegram post this bot's messages to an address of its own (a webhook). Soloist takes it away and "
+    "listens again; stop that program, or make Soloist a bot of its own with /newbot at @BotFather."
+)
+
+
 class ConflictError(WireError):
-    """409: somebody else listens with this token."""
+    """409: somebody else listens with this token.
+
+    Attributes:
+        webhook: They are posted to; else they poll.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.webhook = "webhook" in reason.lower()
+        super().__init__(ANOTHER_IS_POSTED_TO if self.webhook else ANOTHER_POLLS)
 
 
 class RevokedError(WireError):

@@ -355,20 +355,31 @@ async def test_app_home_follows_what_happens_without_being_opened_again(slack) -
 
 
 async def test_what_happens_at_once_draws_app_home_once(slack) -> None:
-    async with house(slack, home_view=lambda: Home(money=("Open: 5",))) as home, slack.window() as window:
+    money = ["Open: 5"]
+    async with house(slack, home_view=lambda: Home(money=tuple(money))) as home, slack.window() as window:
         await slack.control("open-home", user=ALICE)
         await window.until("home")
         await quiet(home)
         drawn = home.edge.calls.count("views.publish")
-        for _ in range(20):
-            home.channel._home_is_old()
+        for number in range(20):
+            money[0] = f"Open: {number}"
+            home.channel.home_is_old()
         await quiet(home)
         assert home.edge.calls.count("views.publish") - drawn == 1
 
 
-async def test_nobody_looks_at_app_home_so_nothing_is_drawn(slack) -> None:
-    async with house(slack) as home:
-        await home.channel.say(await place(home), Message("1.m1", "hello"))
+async def test_app_home_is_renewed_at_the_start_and_not_drawn_again_as_it_is(slack) -> None:
+    async with house(slack, home_view=lambda: Home(money=("Open: 5",))) as home:
+        await home.edge.asked("views.publish", 1)
+        for number in range(3):
+            await home.channel.say(await place(home), Message(f"1.m{number}", "hello"))
+            await quiet(home)
+        assert home.edge.calls.count("views.publish") == 1
+
+
+async def test_nobody_is_paired_so_no_app_home_is_drawn(slack) -> None:
+    async with house(slack, people=()) as home:
+        home.channel.home_is_old()
         await quiet(home)
         assert "views.publish" not in home.edge.calls
 
