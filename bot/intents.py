@@ -26,6 +26,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 from rapidfuzz import fuzz, process
+from rapidfuzz.distance import OSA
 
 from agents.base import Agent, Intent, Risk
 from agents.slots import Slot, find_spans
@@ -37,6 +38,7 @@ from bot.reading.names import Directory, proper_names
 from bot.reading.phrasebook import Phrasebook
 from bot.reading.router import NOBODY, Embedder, Guess, Router, Sample, stamp
 from bot.reading.sayings import NOBODYS, SAYINGS
+from bot.reading.slips import SHORT, Slip, Spelling, as_typed, mended
 from bot.reading.slotkinds import WIDER, slots_of
 from bot.reading.split import PARTS_MAX, cuts, spelled_out
 from bot.reading.templates import Coded, Shelf, Template, coded, fits, templates
@@ -140,6 +142,10 @@ class Scene:
         return len(found) == 1 and found[0].kind in WIDER.get(kind, (kind,)) and not outside.strip(" ,.")
 
 
+NUMBERED = frozenset({"approve", "reject", "snooze"})
+"""What a slip of the finger may still press, where the card's number stands beside it."""
+
+
 class _NotAtOnceError(Exception):
     """These words need the classifier."""
 
@@ -206,6 +212,14 @@ class Understanding:
             if sum(bool(_DENIAL.search(told)) for told in self.sentences(name)) >= DENYING_MIN
         }
         self._negated = {name for name in self.intents if any(map(is_negated, self.sentences(name)))}
+        self._spelling = Spelling.of(
+            [
+                *(p for i in self.intents.values() for p in i.patterns),
+                *(each.replace("_", " ") for each in self._commands),
+            ],
+            (text for name in self.intents for text in self.sentences(name)),
+            NOBODYS,
+        )
         self._leads = {
             bare(text).split()[0].lower().strip(",:'’")
             for intent in self.intents.values()
@@ -365,12 +379,56 @@ class Understanding:
             return Reading(
                 ask=f"That is too long to be a request (over {TEXT_MAX} characters). What shall I do with it?"
             )
+        if times := self._spelling.slips_of_time(text):
+            return self._told(self._read_right(mended(text, times), scene, last), times)
+        return self._read_right(text, scene, last)
+
+    def _read_right(self, text: str, scene: Scene, last: Sequence[str]) -> Reading:
         if re.match(r"[/!]\w", text):
             return self._command(text, scene)
         reading = self._request(text, scene)
         if not reading.intent and last and (completed := self._completed(text, last[-1], scene)):
             return completed
+        if not reading.intent and reading.doubt in {"", "unsure"}:
+            return self._put_right(text, scene) or reading
         return reading
+
+    def _put_right(self, text: str, scene: Scene) -> Reading | None:
+        """Read again with slips of the finger put right, as few as will do where all are too many; None where that says no more."""
+        inner = bare(text)
+        taken = scene.spans(inner)
+        names = [name for name in proper_names(inner, taken) if name.start]  # a phone writes the first word large
+        found = self._spelling.slips(inner, [*taken, *names], self._is_word)
+        for count in (len(found), *range(1, len(found))) if found else ():
+            slips = found[:count]
+            reading = self._request(mended(inner, slips), scene)
+            if (reading.intent and self._may_put_right(reading, slips)) or reading.doubt == "missing":
+                return self._told(reading, slips)
+        return None
+
+    def _is_word(self, word: str) -> bool:
+        known = getattr(self._router.embedder, "is_word", None) if self._router is not None else None
+        return known is not None and bool(known(word))
+
+    def _told(self, reading: Reading, slips: Sequence[Slip]) -> Reading:
+        """Say what was read as what; words for somebody else, or for memory, stay as they were typed."""
+        told = tuple(f"“{slip.said}” read as “{slip.meant}”." for slip in slips)
+        if not reading.intent:
+            return replace(reading, assumed=(*reading.assumed, *told))
+        kinds = slots_of(self.intents[reading.intent])
+        slots = {
+            name: as_typed(value, slips) if kinds.get(name) == "text" and isinstance(value, str) else value
+            for name, value in reading.slots.items()
+        }
+        return replace(reading, slots=slots, assumed=(*reading.assumed, *told))
+
+    @staticmethod
+    def _may_put_right(reading: Reading, slips: Sequence[Slip]) -> bool:
+        """A button is only pressed by a word one letter off, and only the one that was named."""
+        if reading.intent not in EXACT:
+            return True
+        named = reading.intent in NUMBERED and re.fullmatch(r"\d+\.\d+(?:\.\d+)?", str(reading.slots.get("card", "")))
+        return bool(named) and len(slips) == 1 and slips[0].distance == 1
 
     def glance(self, text: str, scene: Scene) -> Reading | None:
         """Return what `read` would, where commands and patterns say it beyond doubt; None where it takes more."""
@@ -412,6 +470,10 @@ class Understanding:
         assert match is not None
         name, said = match[1].lower(), match[2].strip()
         intent = self._commands.get("help" if name == "start" else name)
+        if intent is None and (slip := self._slip_of(name)):
+            told = f"“/{name}” read as “/{slip}”."
+            reading = self._command(f"/{slip} {said}", scene)
+            return replace(reading, assumed=(*reading.assumed, told))
         if intent is None:
             near = [
                 found[0]
@@ -431,6 +493,11 @@ class Understanding:
         words = self._words_of(intent, name, said, scene)
         fitted = self._fit(intent, said, scene, words)
         return self._filled(intent, fitted, 1.0, "command", (f"command /{name}",))
+
+    def _slip_of(self, name: str) -> str:
+        """Return the one command that a name is one letter off; what presses a button or erases is not guessed."""
+        near = [key for key in self._commands if OSA.distance(name, key) == 1] if len(name) > SHORT else []
+        return near[0] if len(near) == 1 and self._commands[near[0]].id() not in EXACT else ""
 
     def _words_of(self, intent: type[Intent], name: str, said: str, scene: Scene) -> dict[str, str] | None:
         """Try the intent's own patterns on what follows a command: ``/invoice Acme 1,200``."""
@@ -567,8 +634,20 @@ class Understanding:
             return False
         name, chance = guess.ranked[0]
         if name != template.intent.id() and guess.known and chance > DOUBTED:
-            return True
+            return not self._stands_by_name(template, text, scene)
         return guess.nobody > DOUBTED and not any(slot.kind == "client" for slot in scene.spans(text))
+
+    def _stands_by_name(self, template: Template, text: str, scene: Scene) -> bool:
+        """Whether the classifier agrees once it knows which words are a name: "invoice ecme 300"."""
+        words = fits(template, scene.coded(text)) or {}
+        names = [words[slot] for slot, kind in template.kinds.items() if kind == "client" and slot in words]
+        if not names or self._router is None or (start := text.find(names[0])) < 0:
+            return False
+        name = Slot("client", names[0], start, start + len(names[0]), names[0])
+        if any(slot.overlaps(name) for slot in scene.spans(text)):
+            return False
+        seen = self._router.guess(_sample(text, [*scene.spans(text), name]))
+        return seen.known and seen.ranked[0][0] == template.intent.id() and seen.nobody < seen.ranked[0][1]
 
     @staticmethod
     def _names_nobody(template: Template, text: str, scene: Scene) -> bool:

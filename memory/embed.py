@@ -116,6 +116,10 @@ class OnnxEmbedder:
             give_back()
         return rows
 
+    def is_word(self, word: str) -> bool:
+        """Whether the model knows a word in lower case as a whole: one of the twenty thousand that are written most."""
+        return self._tokenizer.token_to_id(word) is not None
+
     def _run(self, lists: list[list[int]]) -> Vectors:
         width = max(map(len, lists))
         ids = np.zeros((len(lists), width), np.int64)

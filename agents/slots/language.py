@@ -177,11 +177,18 @@ def customs(locale: str) -> Customs:
 
 
 @cache
-def language(locale: str) -> Language:
-    """Return the language of a locale; English where there is no file for it."""
+def codes() -> tuple[str, ...]:
+    """Return the languages there are a file for, English first."""
     from agents.slots import words
 
+    return tuple(
+        sorted((info.name for info in pkgutil.iter_modules(words.__path__)), key=lambda code: (code != "en", code))
+    )
+
+
+@cache
+def language(locale: str) -> Language:
+    """Return the language of a locale; English where there is no file for it."""
     code = re.split(r"[_-]", locale)[0].lower()
-    known = {info.name for info in pkgutil.iter_modules(words.__path__)}
-    found: Language = importlib.import_module(f"agents.slots.words.{code if code in known else 'en'}").LANGUAGE
+    found: Language = importlib.import_module(f"agents.slots.words.{code if code in codes() else 'en'}").LANGUAGE
     return found

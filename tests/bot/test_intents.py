@@ -72,7 +72,7 @@ def test_a_command_with_words_fills_the_slots(understanding: Understanding) -> N
 
 
 def test_an_unknown_command_does_nothing_and_offers_what_is_near(understanding: Understanding) -> None:
-    reading = read(understanding, "/invocie Acme 5")
+    reading = read(understanding, "/invcie Acme 5")
 
     assert reading.intent == ""
     assert "/invoice Acme 5" in [choice.text for choice in reading.choices]
@@ -703,3 +703,55 @@ async def test_a_model_does_not_turn_a_condition_into_an_order(understanding: Un
     _, model = answering({"intent": "remind_debtor", "quotes": {"client": "Acme"}})
 
     assert (await understanding.understand(text, model=model, **SCENE)).intent == ""  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("typed", "intent"),
+    [
+        ("invocie Acme 1200", "invoice"),
+        ("scheudle the spring post for Friday", "schedule_post"),
+        ("remmeber that Acme pays late", "remember"),
+        ("digets", "digest"),
+        ("refudn 2026-0001", "refund"),
+        ("/invocie Acme 300", "invoice"),
+        ("rejcet 2.1", "reject"),
+    ],
+)
+def test_a_slip_of_the_finger_is_read_and_said(understanding: Understanding, typed: str, intent: str) -> None:
+    reading = read(understanding, typed)
+
+    assert reading.intent == intent
+    assert "read as" in " ".join(reading.assumed)
+
+
+def test_a_slip_presses_only_the_card_it_names(understanding: Understanding) -> None:
+    assert read(understanding, "aprove 2.1").slots == read(understanding, "Aprove 2.1").slots == {"card": "2.1"}
+    for typed in (
+        "unapprove 2.1",
+        "disapprove 2.1",
+        "improve 2.1",
+        "aprove it",
+        "undoo",
+        "/aprove 2.1",
+        "/forgt Bob",
+    ):
+        assert not read(understanding, typed).intent, typed
+
+
+def test_what_is_kept_or_told_stays_as_it_was_typed(understanding: Understanding) -> None:
+    assert read(understanding, "remmeber that the propsal is teh blue one").slots == {
+        "what": "the propsal is teh blue one"
+    }
+
+
+def test_a_slip_in_a_day_loses_no_day(understanding: Understanding) -> None:
+    reading = read(understanding, "remind me wendesday to pay the rent")
+
+    assert (reading.slots["what"], reading.slots["day"]) == ("pay the rent", "2026-11-25")
+    assert "“wendesday” read as “wednesday”." in reading.assumed
+
+
+def test_a_name_on_no_book_in_lower_case_is_a_name(understanding: Understanding) -> None:
+    for typed in ("invoice bob 200", "invoice ecme 300", "bill zed 90"):
+        assert read(understanding, typed).slots["client"] == typed.split()[1]
+    assert not read(understanding, "charge phone 50").intent
