@@ -15,6 +15,7 @@ never an action.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import re
 import threading
@@ -280,10 +281,8 @@ class Understanding:
         if router is None:
             router = Router.train(samples, labels, embedder, tell=self._go_on)
             if path is not None:
-                router.save(path)
-                kept = sorted(path.parent.glob("*.npz"), key=lambda each: each.stat().st_mtime_ns, reverse=True)
-                for old in kept[TRAININGS_MAX:]:
-                    old.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # a full or read-only disk costs the next start its seconds, no more
+                    _keep(router, path)
         router.guess(samples[0])  # the first one is slow
         return router
 
@@ -963,6 +962,13 @@ def _sample(text: str, spans: Sequence[Slot], *, unknown: bool = True) -> Sample
     ordered = [*spans, *(proper_names(text, spans)[:1] if unknown and not known else ())]
     ordered.sort(key=lambda slot: slot.start)
     return Sample(masked(text, ordered), masked(text, ordered, PLAIN), tuple(flags(ordered)))
+
+
+def _keep(router: Router, path: Path) -> None:
+    router.save(path)
+    kept = sorted(path.parent.glob("*.npz"), key=lambda each: each.stat().st_mtime_ns, reverse=True)
+    for old in kept[TRAININGS_MAX:]:
+        old.unlink(missing_ok=True)
 
 
 def _example_scene(clients: Sequence[tuple[str, str]]) -> Scene:

@@ -314,6 +314,20 @@ def test_the_image_is_built_from_what_is_here_with_hashes_and_does_not_run_as_ro
         assert faults_of(f"{text}{line}\n"), f"{line} would pass unnoticed"
 
 
+def test_the_home_is_a_folder_in_the_volume_so_that_a_restore_can_put_another_in_its_place() -> None:
+    mount = re.search(r"(?m)^ +- home:(\S+)$", words("docker/compose.yml"))
+    assert mount is not None
+    for name in ("docker/compose.yml", "docker/Dockerfile"):
+        home = re.search(r"SOLOIST_HOME[:=] ?(\S+)", words(name))
+        assert home is not None
+        assert Path(home[1]).parent == Path(mount[1]), name
+
+
+def test_nothing_that_the_image_holds_is_hidden_by_a_mount() -> None:
+    mounted = re.findall(r"(?m)^ +- (?:home:)?(/[^:\s]+)", words("docker/compose.yml"))
+    assert mounted == ["/data", "/tmp"], "what was learned while the image was built is read from /app"
+
+
 def test_compose_publishes_the_console_on_this_machine_only() -> None:
     text = words("docker/compose.yml")
     assert re.findall(r'(?m)^ +- "([\d.:]+:\d+)"$', text) == ["127.0.0.1:8321:8321"]

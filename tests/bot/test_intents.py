@@ -112,6 +112,16 @@ def test_commands_and_patterns_answer_while_the_classifier_is_not_there(
         house.ready(LONG_S)
 
 
+def test_what_was_learned_counts_where_it_cannot_be_kept(
+    tmp_path: Path, understanding: Understanding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned = understanding._router
+    monkeypatch.setattr(Router, "train", lambda *_, **__: learned)
+    (tmp_path / "full").write_text("no folder can be made here")
+    house = Understanding.of(discover(), cache=tmp_path / "full" / "intents")
+    assert house.ready(LONG_S)
+
+
 def test_every_declared_pattern_is_read_as_its_own_intent(understanding: Understanding) -> None:
     wrong = []
     for name, intent in understanding.intents.items():
