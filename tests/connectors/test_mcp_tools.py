@@ -105,9 +105,12 @@ async def test_a_tool_that_breaks_off_leaves_the_outcome_open(there):
 
 async def test_a_tool_that_never_answers_leaves_the_outcome_open_and_its_program_is_ended(there, monkeypatch):
     mcp = there.open()
-    monkeypatch.setattr(mcp_tools, "CALL_S", 0.3)
-    with pytest.raises(OutcomeUnknownError, match="did not answer: TimeoutError"):
-        await use(mcp, "mcp.notes.hang", text="done")
+    for patience_s in (0.3, 3.0, 30.0):  # on a busy machine the program may take longer to do it
+        monkeypatch.setattr(mcp_tools, "CALL_S", patience_s)
+        with pytest.raises(OutcomeUnknownError, match="did not answer: TimeoutError"):
+            await use(mcp, "mcp.notes.hang", text="done")
+        if there.lines():
+            break
     assert there.lines() == ["- done"], "it had been done, so nobody may say that it was not"
     monkeypatch.setattr(mcp_tools, "CONNECT_S", 0.5)
     there.write(shape="deaf")

@@ -33,6 +33,7 @@ import aiohttp
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
+from tests.counterparts.ports import free_port
 from tests.counterparts.telegram_html import HtmlError, detected, parse, units
 
 Json = dict[str, Any]
@@ -130,7 +131,7 @@ class TelegramDouble:
         self._changed = asyncio.Event()
         self._watchers: list[asyncio.Future[None]] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._port = 0
+        self._port = free_port()  # it may vanish, and must be found there again
         self._runner: web.AppRunner | None = None
         self.person(OPERATOR, "Ada")
         self.person(STRANGER, "Mallory")
@@ -160,9 +161,7 @@ class TelegramDouble:
         # A bot that goes away in the middle of a long poll must not leave the poll behind.
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
-        await site.start()
-        self._port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
 
     async def vanish(self) -> None:
         """Be gone: connections are refused."""

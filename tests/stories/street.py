@@ -292,6 +292,18 @@ class TelegramPhone:
 SETTLED_S = 240.0  # what is not over then stands still; usually a second, on a busy machine a minute
 
 
+class PatientHouse(PaperHouse):
+    """A house that says to nobody that work takes a while, however slow this machine is; a story may ask for it."""
+
+    def _build(self) -> None:
+        super()._build()
+        staff = self.runner._staff
+        for whom, how_long in ((staff, "patience_s"), (staff.channels.get("telegram"), "_patience_s")):
+            if whom is not None:
+                assert hasattr(whom, how_long)
+                setattr(whom, how_long, SETTLED_S)
+
+
 @dataclass
 class Street:
     """A house, its post office, and the phones of its operator."""
@@ -393,7 +405,7 @@ async def street(
             values |= {"TELEGRAM_TOKEN": telegram.token, "TELEGRAM_API_BASE": telegram.url}
             values |= {"TELEGRAM_OPERATOR": str(OPERATOR)}
         clock = PaperClock()
-        house = PaperHouse(
+        house = PatientHouse(
             folder / "home", clock=clock, pace=HousePace(clock=clock), environment=values | (environment or {})
         )
         there = Street(house, post, [], edge, telegram)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -612,7 +614,7 @@ async def test_slacks_regular_refresh_of_the_connection_is_followed(slack) -> No
 
 
 async def test_a_network_that_is_gone_for_a_while_comes_back_by_itself(slack) -> None:
-    async with house(slack, ping_s=0.1) as home:
+    async with house(slack, ping_s=0.3) as home:
         home.edge.down = True
         await home.edge.hang_up()
         await home.edge.asked("apps.connections.open", 3)
@@ -620,9 +622,18 @@ async def test_a_network_that_is_gone_for_a_while_comes_back_by_itself(slack) ->
         home.edge.down = False
         await home.edge.connected()
         assert home.channel.trouble == ""
-        await home.edge.envelope("events_api", _dm("Ev1"), "e1")
-        await home.edge.ack("e1")
+        await _sent_until_it_is_acknowledged(home, "Ev1")
         assert [said.event_id for said in home.ear.said] == ["Ev1"]
+
+
+async def _sent_until_it_is_acknowledged(home: House, event_id: str) -> None:
+    """As Slack does: a heartbeat this short may hang up once more on a busy machine."""
+    for number in itertools.count():
+        await home.edge.connected()
+        await home.edge.envelope("events_api", _dm(event_id), f"{event_id}/{number}")
+        with contextlib.suppress(TimeoutError):
+            await home.edge.ack(f"{event_id}/{number}", 2.0)
+            return
 
 
 async def test_a_clock_that_jumps_neither_stops_the_sending_nor_the_listening(slack) -> None:
