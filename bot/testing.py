@@ -60,6 +60,7 @@ from memory.events import Actor, Attachment, MessageReceived, Origin, Place, Und
 MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # a Monday, ten o'clock in Berlin
 OPERATOR = Actor(platform="web", user="operator", account="local", origin=Origin.OPERATOR)
 PLACE = Place(channel="web", conversation="main")
+PATIENCE_S = 300.0  # for work in other threads: usually a second, on a busy machine minutes
 AT_ANY_PACE = 1_000_000.0  # calls a minute: on paper nobody has to wait
 
 
@@ -297,7 +298,7 @@ def understanding() -> Understanding:
         return None
 
     made = Understanding.of(agents.discover(), embedder=small, cache=wiring.models_folder().parent / "intents")
-    made.warm()
+    made.ready(PATIENCE_S)  # on paper nobody is told that the house is still warming up
     return made
 
 
@@ -495,7 +496,7 @@ class PaperHouse:
     async def remembered(self) -> None:
         """Wait until long-term memory has followed history, and everything it led to is done."""
         assert self.machine.remembering is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             await self.machine.remembering.caught_up()
         await self.runner.settled()
 

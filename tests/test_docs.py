@@ -61,7 +61,7 @@ def run(house: Path, *arguments: str, rooms: Path | None = None) -> subprocess.C
         env={**environment, "PYTHONPATH": str(rooms or house), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=800,
         check=False,
     )
 

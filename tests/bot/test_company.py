@@ -101,7 +101,7 @@ def test_the_command_shows_who_we_are_and_a_home_that_cannot_be_made_is_a_senten
         return subprocess.run(
             [sys.executable, "-m", "bot", command],
             cwd=ROOT, env={"SOLOIST_HOME": str(where), "PATH": "/usr/bin:/bin"}, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=240, check=False,
         )  # fmt: skip
 
     shown = run("company", home)

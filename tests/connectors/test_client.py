@@ -158,7 +158,7 @@ async def test_a_hanging_service_is_given_up(world):
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    async with opened(world, base_url=f"http://127.0.0.1:{runner.addresses[0][1]}", timeout_s=0.2) as client:
+    async with opened(world, base_url=f"http://127.0.0.1:{runner.addresses[0][1]}", timeout_s=0.5) as client:
         with pytest.raises(OutcomeUnknownError, match="broke off"):
             await client.request("POST", "/x", json={})
         with pytest.raises(TryLaterError):

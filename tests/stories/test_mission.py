@@ -160,7 +160,6 @@ async def on_telegram(folder: Path, **environment: str) -> AsyncIterator[Scene]:
         yield there
 
 
-@pytest.mark.timeout(300)
 async def test_a_day_of_the_company_with_a_kill_in_every_story(tmp_path: Path) -> None:
     async with on_telegram(tmp_path) as there:
         await the_day(there, "Our summer fair.")
@@ -173,7 +172,6 @@ def slack() -> Iterator[LocalSlack]:
 
 
 @pytest.mark.parametrize("weather", [pytest.param("a model", marks=node)])
-@pytest.mark.timeout(300)
 async def test_the_same_day_on_slack_with_a_model(tmp_path: Path, slack: LocalSlack, weather: str) -> None:
     del weather
     with ModelServer.started() as server:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.torture.kill import torture
 
 KILLS = 300
 SEED = 20260302
 
 
-@pytest.mark.timeout(600)
 async def test_t1_killed_three_hundred_times_nothing_is_lost_or_done_twice(tmp_path: Path) -> None:
     verdict = await torture(tmp_path, KILLS, SEED)
     assert verdict.faults == []

@@ -19,8 +19,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import connectors
 from bot.books import ACTIONS as BOOKS_ACTIONS
 from bot.keeper import Keeper
@@ -231,7 +229,6 @@ async def test_t1b_sees_a_house_whose_key_is_another_on_every_attempt(yard: Path
     assert any("happened 2 times" in fault for fault in found.faults), found
 
 
-@pytest.mark.timeout(600)
 async def test_killed_anywhere_every_action_keeps_what_its_class_promises(yard: Path) -> None:
     found = await torture(yard, 1, 1)
     assert not found.faults, found

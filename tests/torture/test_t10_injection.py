@@ -495,7 +495,6 @@ def _rotten_agent() -> Iterator[None]:
         yield
 
 
-@pytest.mark.timeout(300)
 async def test_no_document_of_eight_hundred_is_obeyed(yard: Path) -> None:
     found = await torture(yard, CI, 10)
     assert not found.faults, found

@@ -72,7 +72,7 @@ async def _doors(house: BareHouse, count: int, chance: random.Random, found: Fou
 
     for number in range(count):
         words = garbage(chance)
-        async with asyncio.timeout(HANG_S * 10):
+        async with asyncio.timeout(120):
             await house.runner.heard(f"d{number}", words, OPERATOR, PLACE, reply_to=garbage(chance))
             data = {words: [words, {"deep": words}], "n": number}
             await house.runner.arrived(Incoming("shop", "x", f"i{number}", words[:50], house.clock(), data, words))

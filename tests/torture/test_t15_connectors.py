@@ -16,8 +16,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from bot.policy import Policy, Rule
 from connectors.client import Client
 from memory.events import ActionCall
@@ -205,7 +203,6 @@ def _judge(house: BareHouse, there: Town, sent: dict[str, str], found: Found) ->
     found.expect(found.counts["effects"] == len(sent), f"{found.counts['effects']} effects for {len(sent)} wishes")
 
 
-@pytest.mark.timeout(300)
 async def test_five_hundred_sends_in_a_storm_happen_once_each(yard: Path) -> None:
     found = await torture(yard, 500, 15)
     assert not found.faults, found
