@@ -388,11 +388,11 @@ class Understanding:
         reading = self._request(text, scene)
         if not reading.intent and last and (completed := self._completed(text, last[-1], scene)):
             return completed
-        if not reading.intent and reading.doubt in {"", "unsure"}:
-            return self._put_right(text, scene) or reading
+        if reading.doubt in {"", "unsure"} and reading.tier == "local":
+            return self._put_right(text, scene, to_a_form=bool(reading.intent)) or reading
         return reading
 
-    def _put_right(self, text: str, scene: Scene) -> Reading | None:
+    def _put_right(self, text: str, scene: Scene, *, to_a_form: bool) -> Reading | None:
         """Read again with slips of the finger put right, as few as will do where all are too many; None where that says no more."""
         inner = bare(text)
         taken = scene.spans(inner)
@@ -400,7 +400,10 @@ class Understanding:
         found = self._spelling.slips(inner, [*taken, *names], self._is_word)
         for count in (len(found), *range(1, len(found))) if found else ():
             slips = found[:count]
-            reading = self._request(mended(inner, slips), scene)
+            right = mended(inner, slips)
+            if to_a_form and (slips[0].start or self._templated(right, scene) is None):
+                continue  # what is read without it is only given up for an exact form: "Aprove 2.1" is nobody's invoice
+            reading = self._request(right, scene)
             if (reading.intent and self._may_put_right(reading, slips)) or reading.doubt == "missing":
                 return self._told(reading, slips)
         return None
