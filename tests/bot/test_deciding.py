@@ -6,17 +6,31 @@ from dataclasses import dataclass, field
 from dataclasses import replace as changed
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from msgspec.structs import replace
 
+from bot import habits
 from bot.approvals import Person, Roster
 from bot.books import ACTIONS as BOOKS
-from bot.deciding import answering, approving, compensating, fortunes, pausing, presses, restoring, starting, undoing
+from bot.deciding import (
+    answering,
+    approving,
+    cards,
+    compensating,
+    fortunes,
+    gate,
+    pausing,
+    presses,
+    restoring,
+    starting,
+    undoing,
+)
 from bot.deciding.house import House
-from bot.effects import Close, Delegate, Perform, Record, Reply, Show, Wake
+from bot.effects import Close, Delegate, Perform, Record, Remember, Reply, Show, Tell, Wake
 from bot.policy import Limit, Policy
 from bot.state import CardState, EffectState, TaskState
 from bot.testing import PaperService
@@ -33,14 +47,21 @@ from memory.events import (
     Ended,
     Failed,
     Origin,
+    Paused,
     Place,
+    Planned,
     Prepared,
     Pressed,
+    Proposed,
     Queued,
+    Resumed,
     Said,
     Sending,
     Settled,
     Snoozed,
+    Step,
+    Understood,
+    Write,
     fingerprint,
 )
 
@@ -230,7 +251,9 @@ def test_everything_is_asked_again_before_what_has_waited_starts() -> None:
 
 def test_what_has_no_turn_waits_and_nothing_of_it_is_said_to_be_on_its_way() -> None:
     ledgers = Ledgers(turn_at=LATER)
-    (waiting,) = events(starting.start(effect(), house(ledgers=ledgers), beside=["paper.send", "paper.send", "paper.post"]))
+    (waiting,) = events(
+        starting.start(effect(), house(ledgers=ledgers), beside=["paper.send", "paper.send", "paper.post"])
+    )
     assert waiting == Queued(effect="1.1.1", until=LATER, reason=waiting.reason)
     assert "paper.send goes 1e+06 times a minute at most" in waiting.reason
     assert ledgers.asked == [
@@ -738,3 +761,94 @@ def test_what_is_issued_is_taken_back_by_a_paper_and_what_is_written_by_an_undo(
     assert offered(issued) == offered(issued, mailed) == ""
     assert offered(issued, written) == "1.1.2"
     assert offered(replace(written, prepared=replace(written.prepared, effect="1.1.1"))) == "1.1.1"
+
+
+def test_what_was_issued_with_a_link_is_taken_back_by_its_paper_and_not_by_the_links_undo() -> None:
+    linked = {**ACTIONS, "paper.send": changed(ACTIONS["paper.send"], undo=lambda *_: None)}
+    issue = ActionCall(name="books.issue", args={"number": "1", "text": "Issued."})
+    link = effect(2, SEND, status="confirmed", text="Linked.")
+
+    def offered(*effects: EffectState) -> str:
+        there, last = house(actions=linked), effects[-1].prepared.effect
+        return str(events(fortunes.confirmed(state(*effects), Confirmed(effect=last, text="x"), there), Said)[-1].undo)
+
+    assert offered(effect(1, issue, status="confirmed", text="Issued."), link) == ""
+    assert offered(link) == "1.1.2"
+
+
+def test_a_limit_is_asked_before_what_failed_is_tried_again_and_not_before_what_may_have_arrived() -> None:
+    paid = replace(SEND, args={**SEND.args, "amount": "10.00 EUR"})
+    low = house(policy=Policy(delay=timedelta(0), limits=(Limit(Decimal(5), "EUR"),)))
+    assert "limit of at most 5 EUR" in answering.not_again(effect(1, paid, status="failed", attempt=1), low)
+    assert answering.not_again(effect(1, paid, status="unknown", attempt=1), low) == "", "it is counted already"
+    assert answering.not_again(effect(1, paid, status="failed", attempt=1), house()) == ""
+
+
+def test_the_stop_stands_in_history_with_whoever_said_it() -> None:
+    for intent, kind in (("pause", Paused), ("resume", Resumed)):
+        orders = pausing.asked(state(actor=ADA), Understood(order="o", intent=intent, tier="command"))
+        told: Any = next(order.event for order in orders if isinstance(order, Tell))
+        assert (type(told), told.scope, told.by) == (kind, "all", ADA)
+
+
+def test_a_schedule_whose_next_date_moved_is_taken_back_and_one_that_was_changed_is_not() -> None:
+    series = replace(WRITE, writes=(Write(kind="schedule", key="s", data={"next": "2026-04-01"}),))
+    client = replace(WRITE, writes=(Write(kind="client", key="acme", data={"name": "Acme"}),))
+
+    def said(call: ActionCall, *, older: dict[str, Any] | None) -> str:
+        there = house(ledgers=Ledgers(newer=True, older=older))
+        return reply(undo(effect(1, call, status="confirmed", text="Noted."), there=there))
+
+    assert said(series, older=None) == "Taken back."
+    assert "schedule s was changed again" in said(series, older={"next": "2026-03-01"})
+    assert "client acme was changed again" in said(client, older=None)
+
+
+def drafted(**more: Any) -> Proposed:
+    return Proposed(order="o", step="s1", agent="mail", **more)
+
+
+def test_what_an_agent_learned_is_remembered_whatever_else_it_has_to_say() -> None:
+    known = ({"text": "Acme likes blue."},)
+    for draft in (drafted(ask="Which one?", remember=known), drafted(problem="No.", remember=known)):
+        assert [order.records for order in gate.proposed(state(), draft, house()) if isinstance(order, Remember)] == [
+            known
+        ]
+    assert not [
+        order for order in gate.proposed(state(), drafted(ask="Which?"), house()) if isinstance(order, Remember)
+    ]
+
+
+class Habits(Ledgers):
+    """Books in which a habit stands: what this client is written is always in German."""
+
+    def standing(self, kind: str, key: str) -> Any:
+        kept = SimpleNamespace(version=1, data={"fields": {"language": {"value": "de", "cards": ["1.1"]}}})
+        return kept if (kind, key) == (habits.DELTA, "write_mail:acme") else None
+
+
+def test_a_draft_that_lacks_a_habit_is_drawn_up_again_with_it_and_only_once() -> None:
+    step = Step(id="s1", agent="mail", intent="write_mail")
+    planned = state(planned=Planned(goal="g", steps=(step,), source="fixed"))
+    call = replace(SEND, client="acme")
+    there = house(ledgers=Habits())
+    assert gate.proposed(planned, drafted(calls=(call,)), there) == [
+        Delegate(step="s1", card="", edits={"language": "de"})
+    ]
+    for known in (drafted(calls=(call,), edits={"language": "en"}), drafted(calls=(replace(call, client="globex"),))):
+        assert not [order for order in gate.proposed(planned, known, there) if isinstance(order, Delegate)]
+
+
+def test_only_what_asks_for_a_yes_and_has_a_time_runs_out() -> None:
+    def bells(**more: Any) -> list[tuple[str, datetime]]:
+        card = opened(**more)
+        orders = cards.opened(state(card=CardState(card)), card, house())
+        return [(order.reason, order.due) for order in orders if isinstance(order, Wake)]
+
+    tomorrow = NOW + timedelta(days=1)
+    early = tomorrow - house().policy.remind_before
+    assert bells(expires_at=tomorrow) == [("expire", tomorrow), ("remind", early)]
+    assert bells(expires_at=NOW + timedelta(minutes=1)) == [("expire", NOW + timedelta(minutes=1))], (
+        "too late to remind"
+    )
+    assert bells(expires_at=tomorrow, kind="unknown") == bells() == []

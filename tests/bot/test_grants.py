@@ -82,6 +82,13 @@ async def test_another_client_a_new_recipient_and_another_action_still_ask(house
     assert sent(house) == 1
 
 
+@pytest.mark.parametrize(("asked", "told"), [("for 1 day", "for 1 day"), ("for 2 days", "for 2 days")])
+async def test_the_card_says_for_how_long_its_like_is_approved(house: PaperHouse, asked: str, told: str) -> None:
+    await house.operator(POST)
+    await house.operator(f"approve all like {house.card().id} {asked}")
+    assert f"(and all like it {told})" in house.card().outcome
+
+
 async def test_a_grant_runs_out(house: PaperHouse) -> None:
     await house.operator(POST)
     await house.operator(f"approve all like {house.card().id} for 2 days")

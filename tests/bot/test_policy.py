@@ -240,6 +240,7 @@ def test_a_limit_says_what_it_is(limit: Limit, words: str) -> None:
         ((time(22, 30), time(7, 15)), "2026-03-02T22:30", "2026-03-03T07:15"),
         ((time(22, 30), time(7, 15)), "2026-03-02T07:14", "2026-03-02T07:15"),
         ((time(22, 30), time(7, 15)), "2026-03-02T07:15", None),
+        ((time(8), time(8)), "2026-03-02T08:00", None),  # from eight to eight is no time at all, and not the whole day
         (None, "2026-03-02T03:00", None),
     ],
 )
