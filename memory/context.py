@@ -38,7 +38,7 @@ log = logging.getLogger("soloist.context")
 PREFIX = "soloist"
 WINDOW = 20  # turns of a conversation that are kept
 TURN_TTL_S = 24 * 3600
-TIMEOUT_S = 0.5  # for one command: what takes longer is as good as away
+TIMEOUT_S = 0.5  # for one command
 REST_S = 2.0  # after a failure nobody waits for Redis this long
 MEMORY_MAX = "32mb"  # of the embedded server; the least recently used goes first
 VALUE_MAX = 256_000  # characters kept in the cache; longer answers are made anew
@@ -66,6 +66,7 @@ class Context:
         clock: Callable[[], float] = time.monotonic,
         window: int = WINDOW,
         ttl_s: int = TURN_TTL_S,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         """Take what it needs; nothing is imported, started or connected yet.
 
@@ -75,12 +76,14 @@ class Context:
             clock: Steady seconds.
             window: How many turns of a conversation are kept.
             ttl_s: How long a turn is kept.
+            timeout_s: How long one command may take; what takes longer is as good as away.
         """
         self._url = url
         self._folder = folder
         self._clock = clock
         self._window = window
         self._ttl_s = ttl_s
+        self._timeout_s = timeout_s
         self._client: Any = None
         self._turns: Any = None  # the model of one turn, bound to this connection
         self._away_until = 0.0
@@ -121,7 +124,7 @@ class Context:
         with self._starting:
             if self._closed:
                 return ""
-            self._embedded = self._embedded or _Embedded(self._folder)
+            self._embedded = self._embedded or _Embedded(self._folder, self._timeout_s)
             return self._embedded.start()
 
     def _connect(self, url: str) -> None:
@@ -129,8 +132,8 @@ class Context:
         from redis.asyncio import BlockingConnectionPool, Redis
 
         pool: Any = BlockingConnectionPool.from_url(
-            url, max_connections=8, timeout=TIMEOUT_S, socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S, decode_responses=True,
+            url, max_connections=8, timeout=self._timeout_s, socket_timeout=self._timeout_s,
+            socket_connect_timeout=self._timeout_s, decode_responses=True,
         )  # fmt: skip
         door: Any = Redis  # its type stubs are older than it
         self._client = door.from_pool(pool)
@@ -162,7 +165,7 @@ class Context:
         if self._client is None or self._clock() < self._away_until:
             return default
         try:
-            async with asyncio.timeout(TIMEOUT_S * 2):
+            async with asyncio.timeout(self._timeout_s * 2):
                 answer = await command()
         except Exception as error:  # noqa: BLE001 - redis, the system, or a server that speaks nonsense: it is away
             log.info("The short-term memory did not answer: %s", error)
@@ -263,15 +266,16 @@ def _turn_model(client: Any) -> Any:
 
 # ── the embedded server ───────────────────────────────────────────────────────────────────────────────────────────
 
-START_S = 5.0
+START_S = 20.0  # in a thread of its own, nobody waits for it; usually a tenth
 PATH_MAX = 100  # bytes of a unix socket's path; the system's limit is 108 with its end (unix(7)), 104 on macOS
 
 
 class _Embedded:
     """A Valkey server of our own on a unix socket."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, timeout_s: float) -> None:
         self._folder = folder
+        self._timeout_s = timeout_s
         self._pid_file = folder / "valkey.pid"
         self._socket = _socket_path(folder)
 
@@ -300,7 +304,7 @@ class _Embedded:
         from redis.retry import Retry
 
         with Redis(
-            unix_socket_path=str(self._socket), socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S,
+            unix_socket_path=str(self._socket), socket_timeout=self._timeout_s, socket_connect_timeout=self._timeout_s,
             retry=Retry(NoBackoff(), 0),
         ) as client:  # fmt: skip
             return client.execute_command(*words)

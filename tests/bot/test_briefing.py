@@ -72,7 +72,7 @@ async def test_a_letter_is_written_with_what_is_known_of_its_client_and_of_nobod
 
 
 async def test_a_plan_gets_the_turns_the_books_and_memory_within_its_budget(tmp_path: Path) -> None:
-    context = Context("", tmp_path / "home" / "valkey")
+    context = Context("", tmp_path / "home" / "valkey", timeout_s=60.0)
     with ModelServer.started() as server:
         async with told_house(tmp_path, server, context) as house:
             assert await context.start()
@@ -113,7 +113,7 @@ async def test_with_the_turns_a_model_reads_what_leans_on_them_and_without_redis
     meant = {"intent": "invoice", "quotes": {"client": "Initech", "amount": "1,200", "what": "March retainer"}}
     message = "one more of those, this time Initech"
     for number, there in enumerate((True, False)):
-        context = Context("" if there else "none", tmp_path / str(number) / "home" / "valkey")
+        context = Context("" if there else "none", tmp_path / str(number) / "home" / "valkey", timeout_s=60.0)
         with ModelServer.started() as server:
             async with told_house(tmp_path / str(number), server, context) as house:
                 assert await context.start() is there

@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from memory.context import AWAY, REST_S, STARTING, Context, Turn
 
+PATIENCE_S = 60.0  # a server that is there answers; this machine may be busy
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
@@ -27,7 +28,7 @@ def said(number):
 
 @pytest_asyncio.fixture
 async def context(tmp_path):
-    made = Context("", tmp_path / "valkey", clock=Stopwatch(), window=3, ttl_s=60)
+    made = Context("", tmp_path / "valkey", clock=Stopwatch(), window=3, ttl_s=60, timeout_s=PATIENCE_S)
     assert await made.start()
     yield made
     await made.disconnect()
@@ -111,7 +112,7 @@ async def test_it_comes_back(context, tmp_path) -> None:
 async def test_a_server_left_behind_is_taken_over_and_ended(context, tmp_path) -> None:
     await context.put("what", "that", ttl_s=30)
     pid = pid_of(tmp_path)
-    second = Context("", tmp_path / "valkey")
+    second = Context("", tmp_path / "valkey", timeout_s=PATIENCE_S)
     assert await second.start()
     assert await second.get("what") == "that"
     assert pid_of(tmp_path) == pid

@@ -90,7 +90,7 @@ async def lived_in(tmp_path: Path) -> AsyncIterator[PaperHouse]:
 @contextlib.asynccontextmanager
 async def lived(folder: Path, several: Sequence[Person], *, redis: bool = True) -> AsyncIterator[PaperHouse]:
     """A house in which these people wrote, were noted and asked about."""
-    context = Context("" if redis else "none", folder / "home" / "valkey")
+    context = Context("" if redis else "none", folder / "home" / "valkey", timeout_s=60.0)
     async with PaperHouse(folder / "home", embedder=PaperEmbedder(), context=context) as house:
         if redis:
             await _until_up(context)
