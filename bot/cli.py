@@ -589,6 +589,8 @@ def _doctor(_: argparse.Namespace) -> int:
         with _looking(given) as (database, log, _history):
             findings += doctor.examine_history(database, log, replayed)
             findings.append(doctor.examine_clock(database, _now()))
+            if given.values["SLACK_BOT_TOKEN"]:
+                findings.append(doctor.examine_arrivals(database))
     findings.append(asyncio.run(wiring.examine_short_memory(given)))
     findings += asyncio.run(wiring.examine_services(given))
     findings += asyncio.run(wiring.examine_channels(given))

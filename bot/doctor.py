@@ -17,10 +17,16 @@ from bot.settings import Settings
 from memory.database import Database, StorageError
 from memory.events import UnknownEventError
 from memory.line import unstamp
-from memory.log import Log, events
+from memory.log import Log, events, inbox
 from memory.replay import Rows, compare
 
 CLOCK_OFF_MAX = timedelta(minutes=5)
+SLACK_SWITCHES = (
+    ("Ev", "messages", "Event Subscriptions (on, with message.im and app_mention)"),
+    ("command:", "commands", "Slash Commands (/solo)"),
+    ("click:", "buttons", "Interactivity & Shortcuts (on)"),
+)
+"""How the inbox names what Slack sends (`bot.channels.slack.payloads`), what it is, and where the app is told to send it."""
 ROOM_BYTES_MIN = 200 * 1024**2  # below this a busy day could fill the disk
 
 
@@ -74,6 +80,28 @@ def examine_clock(database: Database, now: datetime) -> Finding:
         ok=False,
         what=f"The clock says {now:%Y-%m-%d %H:%M} UTC, and history was already at {unstamp(newest):%Y-%m-%d %H:%M}.",
         remedy="Set the machine's clock (timedatectl set-ntp true): reminders, undo windows and Slack's signatures go by it.",
+    )
+
+
+def examine_arrivals(database: Database) -> Finding:
+    """Say which kinds of input ever came from Slack: what its app has switched off, Slack tells nobody but by silence."""
+    came, never = [], []
+    with database.read() as connection:
+        for begins, what, switch in SLACK_SWITCHES:
+            ids = inbox.c.event_id.startswith(begins, autoescape=True)
+            last = connection.execute(select(func.max(inbox.c.at)).where(inbox.c.platform == "slack", ids)).scalar()
+            if last is None:
+                never.append((what, switch))
+            else:
+                came.append(f"{what} (last {unstamp(last):%Y-%m-%d %H:%M} UTC)")
+    so_far = f"slack: what came in so far: {', '.join(came) or 'nothing'}"
+    if not never:
+        return Finding(ok=True, what=f"{so_far}.")
+    switches = "; ".join(f"{what}: {switch}" for what, switch in never)
+    return Finding(
+        ok=True,
+        what=f"{so_far}; no {' and no '.join(what for what, _ in never)} yet.",
+        remedy=f"If you did send some, look at api.slack.com/apps → {switches}. 'python -m bot slack manifest' has all of it.",
     )
 
 

@@ -229,11 +229,11 @@ class History:
             wakes = connection.execute(
                 select(orders).where(orders.c.kind == "Wake", orders.c.due <= stamp(now + ahead))
             ).all()
-        coming = []
+            coming = _meetings(books, now, now + ahead)
         for row in wakes:
             order = unpack(row.body)
             if isinstance(order, Wake) and order.reason == "reminder":
-                coming.append(f"{self._when(order.due)}: {order.data.get('text')}")
+                coming.append((order.due, str(order.data.get("text"))))
         return Day(
             day=today,
             since=words,
@@ -243,7 +243,7 @@ class History:
             overdue=overdue,
             receivable={currency: amount for currency, amount in receivable.items() if amount},
             received=self._reviews.received(since, now),
-            coming=sorted(coming),
+            coming=[f"{self._when(at)}: {what}" for at, what in sorted(coming)],
             paused=sorted(self.state(HOUSE).paused),
             attention=self._reviews.attention(),
             model_usd=self._reviews.models(stamp(since), stamp(now + timedelta(seconds=1)))[1],
@@ -462,6 +462,15 @@ def _money_lines(day: Day) -> list[str]:
     lines = [f"Unpaid {money_words(money(amount, currency))}" for currency, amount in sorted(day.receivable.items())]
     lines += [f"Received {money_words(money(amount, currency))}" for currency, amount in sorted(day.received.items())]
     return [*lines, *(f"Overdue {line}" for line in day.overdue)]
+
+
+def _meetings(books: Books, since: datetime, until: datetime) -> list[tuple[datetime, str]]:
+    """Return the meetings on our books that begin in a time: when, and what."""
+    booked = [
+        each.data for each in books.all("meeting") if each.data.get("status") == "booked" and each.data.get("start")
+    ]
+    starts = [(datetime.fromisoformat(str(data["start"])), str(data.get("title", "meeting"))) for data in booked]
+    return [(start, title) for start, title in starts if since <= start <= until]
 
 
 def _waits(state: TaskState) -> bool:

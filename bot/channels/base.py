@@ -113,6 +113,11 @@ def is_heading(lines: Sequence[str], at: int) -> bool:
     return bool(lines[at].strip()) and not lines[at].startswith("- ") and (at == 0 or below.startswith("- "))
 
 
+def because(reasons: Sequence[str]) -> str:
+    """Return reasons as one line: each a sentence, or a part of one."""
+    return " ".join(reason if reason.endswith((".", "!", "?")) else f"{reason}." for reason in reasons)
+
+
 FIRST_COUNTS = "I go by the first version of a message. Please send the new one as a message of its own."
 """Told to whoever changes a message after it was sent: it is heard once, as it was."""
 

@@ -142,7 +142,7 @@ async def one_tap_says_no_or_later(there: Street) -> None:
     assert gone.labels == ()
 
     await phone.says("invoice Acme 600 for support")
-    assert await phone.snoozes("1 hour") == "Back today 11:00."
+    assert await phone.snoozes("In an hour") == "Back today 11:00."
     await there.later(minutes=61)
     assert "Back as you asked" in await words(phone)
     assert await phone.presses("Approve") == "Approved."

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.channels.base import Button, Card, Message, Row, is_heading
+from bot.channels import snooze
+from bot.channels.base import Button, Card, Message, Row, because, is_heading
 from bot.channels.slack import plain
 from bot.channels.slack.limits import (
     ACTIONS_MAX,
@@ -48,7 +49,6 @@ SHORT_VALUE_MAX = 200  # a value up to here stands beside its label
 WORDS_MAX = 1_500  # of what may be shortened: the agent's words, reasons, sources
 CHANGES_MAX = 2_800
 
-SNOOZES = (("1 hour", "1h"), ("4 hours", "4h"), ("Tomorrow morning", "tomorrow"), ("Monday morning", "monday"))
 PLAIN_WORDS = re.compile(r"[A-Za-z][A-Za-z0-9 ,.()/&'-]{0,60}")
 STATES = {
     "pending": "Waiting for you",
@@ -238,14 +238,14 @@ def _words(card: Card) -> list[Block]:
         blocks += _labelled("What changed", plain.cut(lines, CHANGES_MAX, "\n… (shortened: the facts above are whole)"))
     if card.note:
         note = plain.cut(plain.prose(card.note), WORDS_MAX, "… (shortened)")
-        blocks += _labelled("In the agent's words, not facts", note)
+        blocks += _labelled("The agent says (its words, not facts)", note)
     why = []
-    if card.confidence_pct:
-        why.append(f"{card.confidence_pct} % sure")
     if card.reasons:
-        why.append(plain.cut("Because " + "; ".join(plain.prose(line) for line in card.reasons), WORDS_MAX))
+        why.append(plain.cut("Because: " + plain.prose(because(card.reasons)), WORDS_MAX))
     if card.sources:
         why.append(plain.cut("From memory: " + "; ".join(plain.prose(line) for line in card.sources), WORDS_MAX))
+    if card.confidence_pct:
+        why.append(f"{card.confidence_pct} % sure")
     return [*blocks, *_context(why)]
 
 
@@ -267,7 +267,9 @@ def _actions(card: Card, buttons: Sequence[Button]) -> list[Block]:
     elements: list[Block] = []
     for number, button in enumerate(buttons):
         if button.verb == "snooze":
-            elements.append(_menu(button, number, button.label + "…", SNOOZES))
+            elements.append(
+                _menu(button, number, button.label + "…", [(words, key) for key, words in snooze.CHOICES.items()])
+            )
             continue
         elements.append(_button(button, number))
         if button.verb == "reject" and card.reject_reasons:

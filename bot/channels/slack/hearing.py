@@ -12,9 +12,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 
+from bot.channels import snooze
 from bot.channels.base import FIRST_COUNTS, Ear, Home, NotWrittenError, RefusedPressError, UndeliverableError
 from bot.channels.slack import payloads, plain, views
 from bot.channels.slack.lane import URGENT
@@ -35,7 +36,6 @@ REFS_MAX = 1_000
 VERBS = frozenset({
     "approve", "reject", "edit", "revise", "snooze", "like", "undo", "arrived", "again", "drop", "agree", "disagree", "say",
 })  # fmt: skip
-MORNING = 9  # o'clock, where the operator lives: when a card that was put aside comes back
 NO_CARD = "That card is not here any more."
 NO_FORM = (
     "Slack did not open the form ({}). Press Edit again, or reply in the card's thread with what should be different."
@@ -262,7 +262,7 @@ class Hearing:
             return ""
         reason, until = "", None
         if pressed.verb == "snooze":
-            until = snoozed_until(pressed.key, datetime.fromtimestamp(self._wall(), self._zone))
+            until = snooze.until(pressed.key, datetime.fromtimestamp(self._wall(), self._zone), self._zone)
         elif pressed.verb == "reject" and pressed.key.isdigit():
             card = self._ear().card(pressed.card)
             reasons = card.reject_reasons if card else ()
@@ -399,20 +399,6 @@ class Hearing:
         if self.group is None:
             raise NotWrittenError("Soloist is starting.")
         return self.group
-
-
-def snoozed_until(key: str, now: datetime) -> datetime:
-    """Return until when a card is put aside; anything unknown means an hour."""
-    morning = now.replace(hour=MORNING, minute=0, second=0, microsecond=0)
-    match key:
-        case "4h":
-            return now + timedelta(hours=4)
-        case "tomorrow":
-            return morning + timedelta(days=1)
-        case "monday":
-            return morning + timedelta(days=7 - now.weekday())
-        case _:
-            return now + timedelta(hours=1)
 
 
 def _code(text: str) -> str | None:

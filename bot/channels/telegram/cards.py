@@ -11,7 +11,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from bot.channels.base import Card, Row
+from bot.channels.base import Card, Row, because
 from bot.channels.telegram.presses import Keyboard, card_keyboard, typed_only
 from bot.channels.telegram.reveal import NEWLINE, one_line, prose, strict
 from bot.channels.telegram.spans import TEXT_MAX, Block, Span, html, length, pack, styled, tame, units
@@ -115,6 +115,8 @@ def _tail_heavy(ordered: list[Block], room: int) -> list[tuple[Span, ...]]:
 
 def _message(card: Card, part: tuple[Span, ...], number: int, count: int) -> tuple[Span, ...]:
     head: Block = (Span(f"{CARD_MARK} {card.id} · "), *_loud(_clipped(one_line(card.title), HEAD_MAX - 80)))
+    if card.revision > 1:
+        head = (*head, Span(f" · version {card.revision}"))
     if count > 1:
         head = (*head, Span(f" · part {number} of {count}"))
     if number < count:
@@ -154,7 +156,7 @@ def _facts(card: Card) -> list[tuple[bool, Block]]:
         facts.append((_is_vital(row), _row(row, again=_is_vital(row) and row.label in ("", before))))
         before = row.label or before
     for number, change in enumerate(card.changes):
-        facts.append((False, (Span("│ ") if number else Span("Changed: ", "b"), *tame(_named(change)))))
+        facts.append((False, (Span("│ ") if number else Span("What changed: ", "b"), *tame(_named(change)))))
     return facts or [(False, (Span("(nothing to show)"),))]
 
 
@@ -189,9 +191,9 @@ def _label(row: Row) -> Block:
 def _rest(card: Card) -> list[Block]:
     blocks: list[Block] = []
     if card.note:
-        blocks.append((Span("The agent says: ", "b"), *tame(_named(card.note))))
+        blocks.append((Span("The agent says (its words, not facts): ", "b"), *tame(_named(card.note))))
     if card.reasons:
-        blocks.append((Span("Because: ", "b"), *tame(_named("; ".join(card.reasons)))))
+        blocks.append((Span("Because: ", "b"), *tame(_named(because(card.reasons)))))
     blocks += [(Span("From memory: ", "b"), *tame(_named(source))) for source in card.sources]
     if card.confidence_pct:
         blocks.append((Span(f"{card.confidence_pct} % sure", "i"),))

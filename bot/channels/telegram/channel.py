@@ -264,7 +264,7 @@ class Telegram:
     async def _edits(self, chat: int, pairs: Sequence[tuple[int, str, Keyboard]], urgency: int = URGENT) -> None:
         async with self._lanes.turn(chat, urgency):
             for message, text, keys in pairs:
-                await self._call(chat, partial(self._wire.edit, chat, message, text, keys))
+                await self._call(chat, partial(self._wire.edit, chat, message, text, keys), stands=True)
 
     async def _send(self, chat: int, what: str, pieces: list[_Piece], urgency: int) -> list[int]:
         """Send all pieces together; what broke off goes on where it stopped when it is sent again."""
@@ -301,16 +301,21 @@ class Telegram:
             return lambda chat, message: self._wire.stands(chat, message, piece.html, piece.keyboard)
         return lambda chat, message: self._wire.stands_with_file(chat, message, piece.file[3] if piece.file else "")
 
-    async def _call(self, chat: int, call: Callable[[], Awaitable[Any]]) -> Any:
-        """Make one call in its lane, with the errors of `UndeliverableError`."""
+    async def _call(self, chat: int, call: Callable[[], Awaitable[Any]], *, stands: bool = False) -> Any:
+        """Make one call in its lane, with the errors of `UndeliverableError`.
+
+        Args:
+            stands: It changes what stands there; without its chat that is gone, while something new waits for a chat.
+        """
         try:
             done = await self._lanes.send(chat, call)
         except RefusedCallError as refusal:
             reason = str(refusal).lower()
-            if shut := next((words for sign, words in SHUT.items() if sign in reason), ""):
+            shut = next((words for sign, words in SHUT.items() if sign in reason), "")
+            if shut and not (stands and "chat not found" in reason):
                 self._is_shut(chat, shut)
                 raise UndeliverableError(shut, SHUT_PAUSE_S) from None
-            if not any(gone in reason for gone in GONE):
+            if not shut and not any(gone in reason for gone in GONE):
                 _log.error("Telegram refused what we sent, which is our mistake: %s", refusal)
             raise UndeliverableError(f"Telegram will not take this: {refusal}", forever=True) from None
         except RevokedError as revoked:

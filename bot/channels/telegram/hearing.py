@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from telegram import CallbackQuery, Chat, MaybeInaccessibleMessage, Message, Update, User
 
+from bot.channels import snooze
 from bot.channels.base import FIRST_COUNTS, Card, Ear, NotWrittenError, RefusedPressError
 from bot.channels.telegram import drafts, presses
 from bot.channels.telegram.cards import is_draft, marked_card
@@ -312,7 +313,7 @@ class Hearing:
 
     async def _pressed(self, event_id: str, press: Press, query: CallbackQuery, actor: Actor, place: Place) -> str:
         now = self._clock.now()
-        until = presses.until(press.choice, now, self._zone) if press.verb == "snooze" else None
+        until = snooze.until(presses.SNOOZES[press.choice], now, self._zone) if press.verb == "snooze" else None
         reason = self._reason(press, query) if press.verb == "reject" and press.choice else ""
         return await self._ear.pressed(event_id, press.handle, press.verb, actor, place, reason=reason, until=until)
 

@@ -16,10 +16,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from bot.channels import snooze
 from bot.channels.base import Button, Card
 
 DATA_BYTES_MAX = 64  # core.telegram.org/bots/api#inlinekeyboardbutton
@@ -34,8 +35,7 @@ VERBS = {
     "v": "arrived", "g": "again", "d": "drop", "t": "say", "l": "like", "y": "agree", "n": "disagree",
 }  # fmt: skip
 LETTERS = {verb: letter for letter, verb in VERBS.items()}
-SNOOZES = {"h": "1 hour", "e": "Tonight", "m": "Tomorrow morning", "w": "Monday"}
-MORNING, EVENING = time(8), time(19)
+SNOOZES = {"h": "hour", "e": "evening", "m": "tomorrow", "w": "monday"}  # a button's letter → the choice
 
 _FORM = re.compile(r"([.?=<])([a-z]?)([0-9a-z]?):([\x21-\x7e][\x20-\x7e]{0,39})")
 
@@ -160,9 +160,13 @@ def reasons_keyboard(handle: str, reasons: tuple[str, ...]) -> Keyboard:
 
 
 def snooze_keyboard(handle: str, now: datetime, zone: ZoneInfo) -> Keyboard:
-    """Return until when a card may be put aside; "Tonight" only while there is an evening left."""
-    offered = [letter for letter in SNOOZES if letter != "e" or now.astimezone(zone).time() < EVENING]
-    keys = [Key(SNOOZES[letter], data(".", "snooze", handle, letter)) for letter in offered]
+    """Return until when a card may be put aside."""
+    offered = snooze.offered(now, zone)
+    keys = [
+        Key(snooze.CHOICES[choice], data(".", "snooze", handle, letter))
+        for letter, choice in SNOOZES.items()
+        if choice in offered
+    ]
     rows = [tuple(keys[at : at + 2]) for at in range(0, len(keys), 2)]
     return (*rows, (_back(handle),))
 
@@ -174,17 +178,6 @@ def confirm_keyboard(handle: str, verb: str, label: str) -> Keyboard:
 
 def _back(handle: str) -> Key:
     return Key("‹ Back", data("<", "", handle))
-
-
-def until(choice: str, now: datetime, zone: ZoneInfo) -> datetime:
-    """Return the moment a snooze ends, in UTC; hours are the operator's local ones, whatever the season does."""
-    here = now.astimezone(zone)
-    if choice == "h":
-        return now + timedelta(hours=1)
-    if choice == "e" and here.time() < EVENING:
-        return datetime.combine(here.date(), EVENING, zone).astimezone(UTC)
-    days = (7 - here.weekday()) if choice == "w" else 1
-    return datetime.combine(here.date() + timedelta(days=days), MORNING, zone).astimezone(UTC)
 
 
 def label_of(text: str) -> str:

@@ -402,10 +402,10 @@ async def test_the_reason_is_found_when_telegram_no_longer_hands_out_the_message
 @pytest.mark.parametrize(
     ("label", "at"),
     [
-        ("1 hour", datetime(2026, 11, 20, 11, 0, tzinfo=UTC)),
-        ("Tonight", datetime(2026, 11, 20, 18, 0, tzinfo=UTC)),
-        ("Tomorrow morning", datetime(2026, 11, 21, 7, 0, tzinfo=UTC)),
-        ("Monday", datetime(2026, 11, 23, 7, 0, tzinfo=UTC)),
+        ("In an hour", datetime(2026, 11, 20, 11, 0, tzinfo=UTC)),
+        ("This evening", datetime(2026, 11, 20, 17, 0, tzinfo=UTC)),
+        ("Tomorrow morning", datetime(2026, 11, 21, 8, 0, tzinfo=UTC)),
+        ("Monday morning", datetime(2026, 11, 23, 8, 0, tzinfo=UTC)),
     ],
 )
 async def test_snooze_offers_when_in_the_operators_own_hours(label: str, at: datetime) -> None:
@@ -1037,11 +1037,14 @@ async def test_a_chat_that_is_gone_is_told_apart_from_one_that_is_blocked() -> N
             await on.channel.say(CHAT, Message("1.m1", "hello"))
         assert not blocked.value.forever
         on.telegram.block(blocked=False)
-        assert await on.channel.say(CHAT, Message("1.m1", "hello"))
+        ref, _ = await on.asks(MAIL)
         del on.telegram.people[OPERATOR]
-        with pytest.raises(UndeliverableError) as gone:
+        with pytest.raises(UndeliverableError, match="press Start") as not_yet:
             await on.channel.say(CHAT, Message("1.m2", "hello"))
-        assert gone.value.forever
+        assert not not_yet.value.forever, "a chat that was never opened can be"
+        with pytest.raises(UndeliverableError) as gone:
+            await on.channel.settle(CHAT, ref, settled())
+        assert gone.value.forever, "and what stood in one that is gone is gone"
 
 
 # ── away and back ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -1096,7 +1099,7 @@ async def test_somebody_else_who_polls_is_named_and_outlived() -> None:
         await on.until(lambda: on.telegram.made("deleteWebhook"))
         async with client.post(f"{on.telegram.url}/bot{on.telegram.token}/getUpdates", data={"timeout": "0"}) as answer:
             assert answer.status == 200
-        await on.until(lambda: any("other getUpdates" in sentence for sentence in on.announced))
+        await on.until(lambda: any("Another program listens" in sentence for sentence in on.announced))
         on.telegram.user_says("hello")
         await on.until(lambda: on.ear.heard_all)
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from bot.channels.base import Button
 from bot.channels.telegram import presses
-from bot.channels.telegram.presses import Press, data, keyboard, read, reasons_keyboard, snooze_keyboard, until
+from bot.channels.telegram.presses import Press, data, keyboard, read, reasons_keyboard
 from tests.bot.channels.telegram.stage import NAUGHTY
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -68,16 +67,3 @@ def test_reasons_carry_their_number_and_show_their_words() -> None:
     rows = reasons_keyboard("h", tuple(f"reason {n}" for n in range(20)))
     assert [len(row) for row in rows] == [2] * (presses.REASONS_MAX // 2 + 1)
     assert read(rows[1][0].data) == Press("press", "reject", "h", "2")
-
-
-def test_tonight_is_offered_while_there_is_an_evening_left() -> None:
-    noon, late = datetime(2026, 11, 20, 11, tzinfo=UTC), datetime(2026, 11, 20, 19, tzinfo=UTC)
-    assert "Tonight" in [key.label for row in snooze_keyboard("h", noon, BERLIN) for key in row]
-    assert "Tonight" not in [key.label for row in snooze_keyboard("h", late, BERLIN) for key in row]
-    assert until("e", late, BERLIN) == datetime(2026, 11, 21, 7, tzinfo=UTC), "a stale button still means later"
-
-
-def test_tomorrow_morning_is_eight_by_the_wall_clock_when_the_hour_changes() -> None:
-    before_summer = datetime(2027, 3, 27, 12, tzinfo=UTC)
-    assert until("m", before_summer, BERLIN) == datetime(2027, 3, 28, 6, tzinfo=UTC)
-    assert until("w", datetime(2026, 11, 23, 9, tzinfo=UTC), BERLIN) == datetime(2026, 11, 30, 7, tzinfo=UTC)
