@@ -37,7 +37,9 @@ from bot.remembering import Remembering
 from bot.runner import Runner
 from bot.settings import Settings, SettingsError
 from bot.terminal import shown
+from connectors import mcp_tools
 from connectors.base import ConnectorError, Workshop
+from connectors.mcp_servers import read_servers
 from connectors.oauth import Lasts
 from connectors.oauth_sign_in import PREFIXES, SignIn
 from memory.archive import BackupError, backup, export, restore
@@ -66,7 +68,7 @@ EXAMPLES = {
     "restore": ("{} restore ~/.soloist/backups/FILE      with Soloist stopped",),
     "slack": ("{} slack manifest", "{} slack manifest --address https://soloist.example.org"),
     "unpair": ("{} unpair telegram",),
-    "sign-in": ("{} sign-in mail", "{} sign-in calendar"),
+    "sign-in": ("{} sign-in mail", "{} sign-in calendar", "{} sign-in linear"),
     "intents": ("{} intents eval --train train.jsonl --test test.jsonl", "{} intents train"),
     "settings": ("{} settings", "{} settings > .env"),
     "company": ("{} company",),
@@ -149,9 +151,11 @@ def _parser() -> argparse.ArgumentParser:
     slack.add_argument("what", choices=["manifest"], metavar="manifest", help="the one thing there is to print")
     slack.add_argument("--address", default="", help="your public https address, for signed HTTP; default: Socket Mode")
     signing = add(
-        "sign-in", _sign_in, "Sign in to Google, Microsoft or the like, so that mail or calendar needs no password."
+        "sign-in",
+        _sign_in,
+        "Sign in to Google, Microsoft or the like, or to an MCP server, so that it needs no password.",
     )
-    signing.add_argument("account", choices=sorted(PREFIXES))
+    signing.add_argument("account", help=f"{', '.join(sorted(PREFIXES))}, or the name of a server in connectors.toml")
     signing.add_argument(
         "--device", nargs="?", const="", metavar="URL", help="with a code to type elsewhere; URL where it is not known"
     )
@@ -501,10 +505,19 @@ def _sign_in(arguments: argparse.Namespace) -> int:
     given = _settings()
     given.home.mkdir(parents=True, exist_ok=True)
     workshop = Workshop(given.home, FileStore(given.home / "files"), lambda: datetime.now(UTC))
+    say = functools.partial(print, flush=True)
+    servers = read_servers(given.home / "connectors.toml")
+    if arguments.account in servers and arguments.account not in PREFIXES:
+        tools = asyncio.run(mcp_tools.sign_in(servers[arguments.account], workshop, say, _a_line))
+        print(f"Signed in; {arguments.account} has {tools} tools, which Soloist uses from its next start on.")
+        return 0
+    if arguments.account not in PREFIXES:
+        known = ", ".join(sorted({*PREFIXES, *servers}))
+        print(f"soloist: there is no account {arguments.account!r} to sign in to; there is {known}.", file=sys.stderr)
+        return EXIT_USAGE
 
     async def signed() -> Lasts:
         one = SignIn(PREFIXES[arguments.account], given.values, workshop)
-        say = functools.partial(print, flush=True)
         try:
             if arguments.device is not None:
                 return await one.by_code(say, arguments.device)

@@ -100,6 +100,12 @@ class Server:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     tools: Mapping[str, Declared | None] = field(default_factory=dict)  # None: off
+    oauth: Mapping[str, str] = field(default_factory=dict, repr=False)  # client, secret: who we are where we sign in
+
+    @property
+    def may_sign_in(self) -> bool:
+        """Whether a sign-in counts for it: it is elsewhere, and no fixed header lets us in."""
+        return bool(self.url) and not any(name.casefold() == "authorization" for name in self.headers)
 
     @property
     def redact(self) -> Redactor:
@@ -130,7 +136,7 @@ def _server(name: str, table: Mapping[str, Any]) -> Server:
     where = f"connectors.toml, [mcp.{name}]"
     if not _SERVER.fullmatch(name):
         raise RefusedError(f"{where}: a name has small letters, digits and _ only.")
-    if unknown := set(table) - {"command", "url", "env", "headers", "tools"}:
+    if unknown := set(table) - {"command", "url", "env", "headers", "tools", "oauth"}:
         raise RefusedError(f"{where}: {sorted(unknown)[0]!r} is not known here.")
     command, url = table.get("command", []), table.get("url", "")
     if bool(command) == bool(url):
@@ -140,11 +146,17 @@ def _server(name: str, table: Mapping[str, Any]) -> Server:
     parts = urlsplit(url)
     if url and parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
         raise RefusedError(f"{where}: the url must begin with https://.")
-    for what in ("env", "headers"):
+    if set(table.get("oauth", {})) - {"client", "secret"} or ("oauth" in table and not table["oauth"].get("client")):
+        raise RefusedError(
+            f'{where}: oauth is like {{ client = "...", secret = "..." }}, as the server has given it to you.'
+        )
+    for what in ("env", "headers", "oauth"):
         if not all(isinstance(value, str) for value in table.get(what, {}).values()):
             raise RefusedError(f"{where}: every value of {what} is a text.")
     tools = {tool: _declared(f"{where}, {tool}", said) for tool, said in table.get("tools", {}).items()}
-    return Server(name, tuple(command), url, table.get("env", {}), table.get("headers", {}), tools)
+    return Server(
+        name, tuple(command), url, table.get("env", {}), table.get("headers", {}), tools, table.get("oauth", {})
+    )
 
 
 def _declared(where: str, said: Any) -> Declared | None:

@@ -7,6 +7,7 @@
     # url = "https://notes.example.com/mcp"
     # headers = { Authorization = "Bearer ..." }
     # env = { NOTES_TOKEN = "..." }
+    # oauth = { client = "..." }                # where signing in (``mcp_sign_in.py``) wants an app that you registered
 
     [mcp.notes.tools]
     search = "reads"                            # what you know about a tool; else it is "outside", asked every time
@@ -32,13 +33,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 import re
 import threading
 import time
 import unicodedata
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -60,11 +60,14 @@ from connectors.base import (
     Undo,
     Workshop,
 )
-from connectors.client import Breaker, Monotonic, Redactor
+from connectors.client import Breaker, Monotonic
+from connectors.mcp_errand import CALL_S, Errand, Line
 from connectors.mcp_servers import LEFT_OUT, Declared, Server, WayBack, read_servers
+from connectors.mcp_sign_in import Kept, asking, wants_sign_in
+from connectors.oauth_sign_in import Show
+from connectors.oauth_way_back import Paste
 
 CONNECT_S = 20.0  # a program may have to start first
-CALL_S = 60.0
 TOOLS_MAX = 200  # of one server
 TEXT_MAX = 20_000  # characters of an answer that are kept
 ITEMS_MAX = 1_000  # parts of an answer that are kept: it goes into history, where nothing is ever thrown away
@@ -111,6 +114,7 @@ class Mcp(Connector):
         self._servers = servers
         self._seen = seen
         self.breakers = {name: Breaker(name, monotonic=monotonic) for name in servers}
+        self._lines = {name: Line(server, workshop) for name, server in servers.items()}
 
     @classmethod
     def open(cls, values: Mapping[str, str], workshop: Workshop) -> Mcp | None:
@@ -126,7 +130,7 @@ class Mcp(Connector):
         seen: dict[str, dict[str, Tool]] = {}
         for server in servers.values():
             kept = _kept(workshop.home, server.name)
-            seen[server.name] = kept if kept is not None else _first_sight(workshop.home, server)
+            seen[server.name] = kept if kept is not None else _first_sight(workshop, server)
         return _with_tools(cls, servers, seen)(workshop, servers, seen)
 
     @classmethod
@@ -143,14 +147,15 @@ class Mcp(Connector):
         """Ask each server for its tools, and say which have changed or are new."""
         words, remedies = [], []
         for name, server in self._servers.items():
+            errand = self._lines[name].errand()
             try:
-                async with asyncio.timeout(CONNECT_S), _session(server) as session:
+                async with asyncio.timeout(CONNECT_S), errand.session() as session:
                     now = await _list(session)
             except Exception as error:  # noqa: BLE001 - whatever it is, this server cannot be used now
-                words.append(
-                    f"{name} does not answer ({server.redact(str(_root(error)) or 'time ran out')})"[:SHOWN_MAX]
-                )
-                remedies.append(f"Check [mcp.{name}] in connectors.toml.")
+                known = errand.why(error)
+                words.append(f"{name} does not answer ({known or errand.words(error)})"[:SHOWN_MAX])
+                due = str(known).startswith(wants_sign_in(server))
+                remedies.append(wants_sign_in(server) if due else f"Check [mcp.{name}] in connectors.toml.")
                 continue
             changed = sorted(tool for tool, was in self._seen[name].items() if now.get(tool) != was)
             fresh = sorted(set(now) - set(self._seen[name]))
@@ -187,24 +192,22 @@ class Mcp(Connector):
         was = self._seen[server.name][tool]
         declared = server.tools.get(tool) or Declared()
         given = _arguments(was, arguments, declared, key)
-        sent = False
+        line = self._lines[server.name] if self._servers.get(server.name) == server else Line(server, self._workshop)
+        errand, sent = line.errand(), False
         try:
             async with AsyncExitStack() as stack:
                 async with asyncio.timeout(CONNECT_S):
-                    session = await stack.enter_async_context(_session(server))
+                    session = await stack.enter_async_context(errand.session())
                     now = (await _list(session)).get(tool)
                 _same(server, was, now)
                 sent = True
                 async with asyncio.timeout(CALL_S):
                     answer = await session.call_tool(tool, given)
-                return _receipt(server, tool, answer)
+                return _receipt(server, tool, answer, line.redact)
         except Exception as error:  # noqa: BLE001 - a server may answer anything; what matters is whether it was called
-            root = _root(error)
-            if isinstance(root, ConnectorError):
-                raise root from None
-            words = server.redact(str(root) or type(root).__name__)
-            if sent and _said_no(root):
-                raise RefusedError(f"{server.name} would not {tool}: {words}"[:SHOWN_MAX]) from None
+            known, words = errand.why(error), errand.words(error)
+        if known is not None:
+            raise type(known)(str(known)[:SHOWN_MAX])
         told = f"{server.name} did not answer: {words}"[:SHOWN_MAX]
         if sent:
             raise OutcomeUnknownError(told)
@@ -317,7 +320,7 @@ def _kept(home: Path, server: str) -> dict[str, Tool] | None:
         ) from None
 
 
-def _first_sight(home: Path, server: Server) -> dict[str, Tool]:
+def _first_sight(workshop: Workshop, server: Server) -> dict[str, Tool]:
     """Ask a server for its tools and keep them; an unreachable one has none until the next start.
 
     In a thread with a loop of its own, because building the house is not async and may happen inside a running loop.
@@ -325,7 +328,7 @@ def _first_sight(home: Path, server: Server) -> dict[str, Tool]:
     found: dict[str, Tool] = {}
 
     async def ask() -> None:
-        async with asyncio.timeout(CONNECT_S), _session(server) as session:
+        async with asyncio.timeout(CONNECT_S), Line(server, workshop).errand().session() as session:
             found.update(await _list(session))
 
     def run() -> None:
@@ -338,35 +341,46 @@ def _first_sight(home: Path, server: Server) -> dict[str, Tool]:
     thread.start()
     thread.join()
     if found:
-        place = _place(home, server.name)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        rows = [{"name": each.name, "description": each.description, "schema": each.schema} for each in found.values()]
-        fresh = place.with_suffix(".new")
-        fresh.write_text(json.dumps(rows, indent=1, sort_keys=True), encoding="utf-8")
-        fresh.replace(place)
+        _keep(workshop.home, server.name, found)
     return found
 
 
+def _keep(home: Path, server: str, found: Mapping[str, Tool]) -> None:
+    place = _place(home, server)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    rows = [{"name": each.name, "description": each.description, "schema": each.schema} for each in found.values()]
+    fresh = place.with_suffix(".new")
+    fresh.write_text(json.dumps(rows, indent=1, sort_keys=True), encoding="utf-8")
+    fresh.replace(place)
+
+
+async def sign_in(server: Server, workshop: Workshop, show: Show, paste: Paste) -> int:
+    """Let the operator sign in to a server, look at its tools, and return how many it has.
+
+    Raises:
+        RefusedError: The operator or the server said no, or it wants no sign-in.
+        TryLaterError: Nobody signed in in time, or the server does not answer.
+    """
+    if not server.may_sign_in:
+        raise RefusedError(
+            f"[mcp.{server.name}] is a program of this machine or has a fixed header: nothing to sign in to."
+        )
+    async with asking(server, workshop, show, paste) as signs:
+        errand = Errand(server, Line(server, workshop).redact, signs)
+        try:
+            async with errand.session() as session:
+                found = await _list(session)
+        except Exception as error:  # noqa: BLE001 - a server may answer anything
+            known = errand.why(error) or TryLaterError(f"{server.name} did not answer: {errand.words(error)}")
+            raise type(known)(str(known)[:SHOWN_MAX]) from None
+    if not Kept(server, workshop).there:
+        raise RefusedError(f"{server.name} let Soloist in without a sign-in: it wants none.")
+    if found and _kept(workshop.home, server.name) is None:
+        _keep(workshop.home, server.name, found)
+    return len(found)
+
+
 # ── talking to a server ───────────────────────────────────────────────────────────────────────────────────────────
-
-
-@asynccontextmanager
-async def _session(server: Server) -> AsyncIterator[Any]:
-    """Open a connection for one errand: a server that keeps a state of its own between two is not to be relied on."""
-    import httpx2
-    from mcp import StdioServerParameters, stdio_client
-    from mcp.client import Client
-    from mcp.client.streamable_http import streamable_http_client
-
-    async with AsyncExitStack() as stack:
-        if server.command:
-            silence = stack.enter_context(os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
-            head, *rest = server.command
-            transport: Any = stdio_client(StdioServerParameters(command=head, args=rest, env=dict(server.env)), silence)
-        else:
-            http = httpx2.AsyncClient(headers=dict(server.headers), timeout=CALL_S, trust_env=False)
-            transport = streamable_http_client(server.url, http_client=await stack.enter_async_context(http))
-        yield await stack.enter_async_context(Client(transport))
 
 
 async def _list(session: Any) -> dict[str, Tool]:
@@ -423,25 +437,25 @@ def _number(value: Json, about: Any) -> Any:
         raise RefusedError(f"{value!r} is not a {kind}.") from None
 
 
-def _receipt(server: Server, tool: str, answer: Any) -> Receipt:
+def _receipt(server: Server, tool: str, answer: Any, redact: Callable[[str], str]) -> Receipt:
     words = "\n".join(each.text for each in answer.content[:ITEMS_MAX] if getattr(each, "type", "") == "text")
-    text = _clean(words, server.redact)
+    text = _clean(words, redact)
     if answer.is_error:
         raise RefusedError(f"{server.name} would not {tool}: {text[:SHOWN_MAX] or 'it gave no reason'}")
     short = re.sub(r"\s+", " ", text).strip()[:SHOWN_MAX]
     said = f"It answered: {short}" if short else "It answered without words."
-    structured = _plain(answer.structured_content, server.redact, [ITEMS_MAX, TEXT_MAX])
+    structured = _plain(answer.structured_content, redact, [ITEMS_MAX, TEXT_MAX])
     return Receipt("", f"Called {tool} of {server.name}. {said}", {"text": text, "structured": structured})
 
 
-def _clean(words: str, redact: Redactor) -> str:
+def _clean(words: str, redact: Callable[[str], str]) -> str:
     """Return words without our secrets, and without what moves a terminal's cursor; no longer than is kept."""
     # A secret that lies across the cut is still whole when it is looked for.
     known = redact(words[: 2 * TEXT_MAX])[:TEXT_MAX]
     return "".join(c for c in known if c in "\n\t" or unicodedata.category(c) != "Cc")
 
 
-def _plain(value: Any, redact: Redactor, left: list[int], depth: int = 0) -> Json:
+def _plain(value: Any, redact: Callable[[str], str], left: list[int], depth: int = 0) -> Json:
     """Canonical JSON: floats as text, nothing too deep, and no more than is kept of a text.
 
     Args:
@@ -466,18 +480,3 @@ def _plain(value: Any, redact: Redactor, left: list[int], depth: int = 0) -> Jso
     words = _clean(str(value), redact)
     left[1] -= len(words)
     return words
-
-
-def _said_no(error: BaseException) -> bool:
-    """Tell an answer of the server's from a silence."""
-    from mcp import MCPError
-
-    # -32700 to -32600: the JSON-RPC errors by which a server turns a request away before it runs.
-    return isinstance(error, MCPError) and -32700 <= error.error.code <= -32600  # noqa: PLR2004
-
-
-def _root(error: BaseException) -> BaseException:
-    """What went wrong in the first place: connections are task groups, which wrap what is raised in them."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

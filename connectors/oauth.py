@@ -250,7 +250,17 @@ def keep(note: Path, given: str, newest: str, until: datetime | None = None) -> 
         newest: The one to use from now on.
         until: When it ends, where the provider says so.
     """
-    kept = {"of": _digest(given), "refresh_token": newest, **({"until": until.isoformat()} if until else {})}
+    write_private(
+        note, {"of": _digest(given), "refresh_token": newest, **({"until": until.isoformat()} if until else {})}
+    )
+
+
+def write_private(note: Path, kept: Mapping[str, object]) -> None:
+    """Write a note whole, so that its owner alone can read it.
+
+    Raises:
+        TryLaterError: It cannot be written.
+    """
     try:
         note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         beside = note.with_suffix(".part")

@@ -14,27 +14,22 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import hashlib
-import hmac
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from connectors import oauth
-from connectors.base import ConnectorError, OutcomeUnknownError, RefusedError, TryLaterError, Workshop
+from connectors.base import OutcomeUnknownError, RefusedError, TryLaterError, Workshop
 from connectors.client import Answer, Client, Pause
+from connectors.oauth_way_back import OTHER_MACHINE, WAIT_S, Paste, WayBack
 
-WAIT_S = 600.0  # for a person to sign in; RFC 8628 and the providers give their codes about as long
 ASK_S = 5.0  # between two questions whether the code was typed, where the provider does not say (RFC 8628, 3.2)
-HEAD_MAX = 8_192  # bytes of what a browser asks of us
 PREFIXES = {name: prefix for prefix, name in oauth.ACCOUNTS.items()}  # "mail" → "MAIL"
 
 Show = Callable[[str], None]
-Paste = Callable[[], Awaitable[str]]
-"""Waits for a line that the operator pastes; never returns where nobody can."""
 
 
 @dataclass(frozen=True)
@@ -109,20 +104,22 @@ class SignIn:
             raise RefusedError(f"This provider's sign-in page is not known: set {self._prefix}_OAUTH_SIGN_IN_URL.")
         state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(64)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-        back = _WayBack(state)
-        async with await asyncio.start_server(back.answer, "127.0.0.1", 0, limit=HEAD_MAX) as server:
-            there = f"http://{self._provider.here}:{server.sockets[0].getsockname()[1]}/"
+        async with WayBack(self._provider.here) as back:
+            back.expect(state)
             asked = {
-                **self._app, "response_type": "code", "redirect_uri": there, "state": state,
+                **self._app, "response_type": "code", "redirect_uri": back.address, "state": state,
                 "code_challenge": challenge, "code_challenge_method": "S256",
                 **({"scope": self._scope} if self._scope else {}), **(self._provider.more or {}),
             }  # fmt: skip
             show(f"Open this page and sign in:\n\n  {self._page}?{urlencode(asked)}\n")
-            show(
-                "If your browser is on another machine, the last page will not load: paste its address here and press Enter."
-            )
-            code = await self._first(back.code(), self._pasted(paste, state))
-        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": there, "code_verifier": verifier}
+            show(OTHER_MACHINE)
+            code = (await back.came(paste)).code
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": back.address,
+            "code_verifier": verifier,
+        }
         return self._keep(await self._ask(self._token_url, {**form, **self._app, **self._secret}))
 
     async def by_code(self, show: Show, page: str = "") -> oauth.Lasts:
@@ -167,23 +164,6 @@ class SignIn:
 
     # ── small parts ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _first(self, *ways: Awaitable[str]) -> str:
-        tasks = [asyncio.ensure_future(way) for way in ways]
-        try:
-            done, _ = await asyncio.wait(tasks, timeout=WAIT_S, return_when=asyncio.FIRST_COMPLETED)
-            if not done:
-                raise TryLaterError("Nobody signed in within ten minutes. Nothing was changed; begin again.")
-            return next(iter(done)).result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _pasted(self, paste: Paste, state: str) -> str:
-        while True:
-            if found := _code_in(urlsplit(await paste()).query, state):
-                return found
-
     async def _ask(self, url: str, form: Mapping[str, str]) -> Mapping[str, object]:
         answer = await self._post(url, form)
         facts = oauth.facts_of(answer)
@@ -209,65 +189,6 @@ class SignIn:
         until = oauth.ends(facts, now)
         oauth.keep(oauth.note_of(self._workshop, self._prefix), self._given, token, until)
         return oauth.Lasts(oauth.ACCOUNTS[self._prefix], until, now)
-
-
-class _WayBack:
-    """A port of this machine to which the provider sends the operator back: it takes one code, with our own state."""
-
-    def __init__(self, state: str) -> None:
-        self._state = state
-        self._found: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-    async def code(self) -> str:
-        return await self._found
-
-    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            async with asyncio.timeout(10):
-                head = await reader.readuntil(b"\r\n\r\n")
-        except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
-            writer.close()
-            return
-        status, words = self._judged(head.partition(b"\r\n")[0].decode("latin-1"))
-        body = f"<!doctype html><title>Soloist</title><p>{words}".encode()
-        writer.write(
-            f"HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {len(body)}\r\n"
-            "Referrer-Policy: no-referrer\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n".encode()
-            + body
-        )
-        with contextlib.suppress(ConnectionError):
-            await writer.drain()
-        writer.close()
-
-    def _judged(self, first_line: str) -> tuple[str, str]:
-        method, _, rest = first_line.partition(" ")
-        query = urlsplit(rest.partition(" ")[0]).query
-        try:
-            found = _code_in(query, self._state) if method == "GET" else ""
-        except ConnectorError as error:
-            if not self._found.done():
-                self._found.set_exception(error)
-            return "200 OK", "Nothing was changed. You can close this page."
-        if not found:
-            return "404 Not Found", "This page waits for a sign-in that was begun by Soloist."
-        if not self._found.done():
-            self._found.set_result(found)
-        return "200 OK", "You are signed in. You can close this page."
-
-
-def _code_in(query: str, state: str) -> str:
-    """Return the code of a way back that is ours, "" when it is not.
-
-    Raises:
-        RefusedError: It is ours, and says no.
-    """
-    said = {name: values[0] for name, values in parse_qs(query).items()}
-    if not hmac.compare_digest(said.get("state", "").encode(), state.encode()):
-        return ""
-    if error := said.get("error"):
-        reason = said.get("error_description") or error
-        raise RefusedError(f"The provider did not let Soloist in: {reason[:300]}. Nothing was changed.")
-    return said.get("code", "")
 
 
 def _complaint(status: int, facts: Mapping[str, object]) -> str:
