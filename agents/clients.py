@@ -424,7 +424,8 @@ def _subscription(record: Record) -> str:
     )
     told = [part for part in (plan, price_words(amount, every), status) if part]
     since = f" since {day_words(record.data['since'])}" if record.data.get("since") else ""
-    return f"- Subscription {record.key}: {', '.join(told)}{since}"
+    ended = f" until {day_words(record.data['ended'])}" if record.data.get("ended") else ""
+    return f"- Subscription {record.key}: {', '.join(told)}{since}{ended}"
 
 
 def _everybody(desk: Desk) -> Proposal:

@@ -14,6 +14,7 @@ from agents.percept import NAME_MAX, NEED_MAX, Percept, line, memory_of, perceiv
 from agents.plan import faults, staff
 from agents.playbook import fill, for_item, playbooks
 from agents.slots import Money
+from agents.stripe_news import news
 from agents.subscription import interval
 from memory.events import Json
 
@@ -34,6 +35,8 @@ class Perception(Agent):
         if percept.kind.partition(".")[0] == "mail":
             steps: tuple[Step, ...] = (Step(id="triage", agent="support", intent="triage", why="a mail came in"),)
             return Proposal(plan=steps)
+        if percept.kind.startswith("stripe.") and (told := news(percept.kind, task.item or {}, desk)):
+            return told
         if paid := _payment(percept.kind, task.item or {}, desk):
             return paid
         book = for_item(percept.kind, playbooks(desk.playbooks))

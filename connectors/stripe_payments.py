@@ -6,7 +6,8 @@ a day; Stripe may forget keys after 24 hours, so we stop an hour before. The key
 hour a refund or a link is looked for by it, in Stripe's lists, which know what was just made (its search may be a minute behind).
 
 A webhook is believed only with its signature, and only as a hint: what counts is fetched afresh, because webhooks come
-late, twice and out of order. Register it for ``checkout.session.*``, ``charge.*``, ``customer.subscription.*``.
+late, twice and out of order. Register it for ``checkout.session.*``, ``charge.*``, ``customer.subscription.*``,
+``payout.failed``.
 
 Source: https://docs.stripe.com/api (refunds, prices, payment_links, errors, idempotent_requests),
 https://docs.stripe.com/webhooks#verify-manually, https://docs.stripe.com/currencies#zero-decimal

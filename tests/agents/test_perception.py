@@ -47,7 +47,7 @@ async def test_orders_inside_a_form_change_nothing_but_a_body() -> None:
 
 async def test_what_starts_nothing_is_told() -> None:
     item = {"customer_email": "h@globex.example"}
-    proposal = await hear(item, "A new invoice", kind="stripe.invoice.finalized")
+    proposal = await hear(item, "A new invoice", kind="stripe.review.opened")
     assert proposal.plan == ()
     assert "> A new invoice" in proposal.say
 
