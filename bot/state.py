@@ -131,7 +131,6 @@ class TaskState(msgspec.Struct, frozen=True):
     paused: frozenset[str] = frozenset()  # task 0 only
     grants: Mapping[str, Granted] = field(default_factory=dict)  # task 0 only
     grant_uses: Mapping[str, int] = field(default_factory=dict)
-    epoch: int = 0
     restored: bool = False  # it was open in a backup that was put back: what follows may have happened already
 
     def pending(self) -> Iterator[CardState]:
@@ -305,14 +304,12 @@ def with_event(state: TaskState, line: Line) -> TaskState:  # noqa: PLR0915 - a 
         case GrantUsed():
             used = state.grant_uses.get(event.grant, 0) + 1
             return replace(state, grant_uses=with_item(state.grant_uses, event.grant, used))
-        case EpochRaised():
-            return replace(state, epoch=event.epoch)
         case WokeUp(reason="answer") if state.steps.get(str(event.data.get("step"))) == "asked":
             resumed: StepStatus = "skipped" if event.data.get("skip") else "working"
             return replace(state, steps=with_item(state.steps, str(event.data["step"]), resumed))
         case WokeUp(reason="restored"):
             return replace(state, restored=True)
-        case WokeUp() | Answered() | Recorded() | Posted() | ModelCalled():
+        case WokeUp() | Answered() | Recorded() | Posted() | ModelCalled() | EpochRaised():
             return state
         case _:
             assert_never(event)

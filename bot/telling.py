@@ -202,7 +202,9 @@ def told(line: Line, actions: Mapping[str, Action]) -> Iterator[tuple[str, str]]
         case ModelCalled():
             yield (
                 f"asked {event.model} for {event.purpose}",
-                f"{event.tokens_in} + {event.tokens_out} tokens, {event.cost_usd} USD",
+                "the same was asked before; nothing was spent"
+                if event.cached
+                else f"{event.tokens_in} + {event.tokens_out} tokens, {event.cost_usd} USD",
             )
         case WokeUp():
             yield ROUSED.get(event.reason, event.reason), ""

@@ -343,7 +343,8 @@ def _markdown(newest: Mapping[tuple[str, str], Any]) -> str:
             parts.append(f"\n## {kind}")
         data = json.loads(row.data)
         parts.append(f"\n### {key} (version {row.version}, {row.at[:10]})\n")
-        parts += [f"- {name}: {value}" for name, value in data.items() if value not in ("", None, [], {})]
+        told = {name: " ".join(str(value).split()) for name, value in data.items() if value not in ("", None, [], {})}
+        parts += [f"- {name}: {value}" for name, value in told.items()]
     return "\n".join(parts) + "\n"
 
 
@@ -352,5 +353,11 @@ def _table(entries: Sequence[Any], table: Path) -> None:
         writer = csv.writer(stream)
         writer.writerow(("date", "account", "amount", "currency", "note", "task", "effect"))
         writer.writerows(
-            (row.at[:10], row.account, row.amount, row.currency, row.note, row.task, row.effect) for row in entries
+            (row.at[:10], row.account, row.amount, row.currency, _as_words(row.note), row.task, row.effect)
+            for row in entries
         )
+
+
+def _as_words(note: str) -> str:
+    """A note that no spreadsheet takes for a formula: the name of a client may have come from outside."""
+    return f"'{note}" if note.startswith(("=", "+", "-", "@", "\t", "\r")) else note

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import json
@@ -16,6 +17,7 @@ from memory import archive
 from memory.archive import MANIFEST, BackupError, backup, restore, verify
 from memory.database import Database
 from memory.log import Log
+from memory.projections import ledger, records
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -208,3 +210,29 @@ def test_when_the_folders_cannot_be_swapped_the_home_is_where_it_was(
         restore(made, home, sound)
     assert (home / "console.key").read_text() == "now console.key"
     assert beside(home) == []
+
+
+def test_an_export_gives_a_spreadsheet_no_formula_and_a_page_no_heading(tmp_path: Path) -> None:
+    name = "=HYPERLINK(1)\n# Paid"
+    with Database.open(tmp_path / "company") as database:
+        with database.engine.begin() as connection:
+            connection.execute(
+                ledger.insert(),
+                [
+                    {"effect": "1.1.1", "line": number, "task": 1, "seq": 1, "at": NOW.isoformat(), "note": note}
+                    | {"account": "assets:bank", "amount": "-10.00", "currency": "EUR"}
+                    for number, note in enumerate((name, "-1+1", "Acme, March", ""))
+                ],
+            )
+            connection.execute(
+                records.insert(),
+                {"kind": "client", "key": "x", "version": 1, "at": NOW.isoformat(), "gone": 0}
+                | {"data": json.dumps({"name": name}), "effect": "1.1.1", "task": 1},
+            )
+        folder = tmp_path / "out"
+        archive.export(database, folder)
+    with (folder / "ledger.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["note"] for row in rows] == [f"'{name}", "'-1+1", "Acme, March", ""]
+    assert {row["amount"] for row in rows} == {"-10.00"}, "what is a number stays one"
+    assert "- name: =HYPERLINK(1) # Paid\n" in (folder / "records.md").read_text()

@@ -78,7 +78,6 @@ class Click:
     thread: str
     ts: str
     trigger: str
-    response_url: str
     at_home: bool
     ours: bool
 
@@ -281,7 +280,6 @@ def click(body: dict[str, Json]) -> Click:
         thread=text_at(message, "thread_ts") or text_at(body, "container", "thread_ts"),
         ts=text_at(message, "ts") or text_at(body, "container", "message_ts"),
         trigger=text_at(body, "trigger_id"),
-        response_url=text_at(body, "response_url"),
         at_home=text_at(body, "container", "type") == "view" or text_at(body, "view", "type") == "home",
         ours=not (app and posted_by and app != posted_by),
     )

@@ -25,7 +25,6 @@ from bot.channels.base import Button, Card
 
 DATA_BYTES_MAX = 64  # core.telegram.org/bots/api#inlinekeyboardbutton
 HANDLE_BYTES_MAX = 40  # bot/channels/base.py, Button
-KEYS_PER_ROW_MAX = 8
 KEYS_MAX = 100
 LABEL_MAX = 60  # longer ones are cut by the clients themselves, in the middle of a word
 REASONS_MAX = 8  # one-tap reasons; more is a form

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 TEXT_MAX = 4096  # UTF-16 units of one message; core.telegram.org/bots/api#sendmessage
-CAPTION_MAX = 1024  # likewise of a caption; core.telegram.org/bots/api#senddocument
 ENTITIES_MAX = 75  # the platform keeps 100 and silently drops the rest, which would make links live again
 
 LAST_OF_PLANE_0 = "\uffff"  # what lies beyond takes two UTF-16 units
