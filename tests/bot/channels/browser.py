@@ -13,8 +13,11 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.counterparts.ports import free_port
+
 T = TypeVar("T")
 
+PATIENCE_S = 120  # a busy machine; usually milliseconds
 CHROMIUM = "/usr/bin/chromium"
 DRIVER = "/usr/bin/chromedriver"
 FLAGS = (
@@ -27,6 +30,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
+    "--disable-dev-shm-usage",  # a container has 64 MB there, and a page that finds it full crashes
 )
 
 
@@ -44,7 +48,7 @@ def chromium(profile: Path, *, size: tuple[int, int] = (1280, 860)) -> Iterator[
     for flag in (*FLAGS, f"--user-data-dir={profile}", f"--window-size={size[0]},{size[1]}", "--lang=en-GB"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER, env={"TZ": "UTC", "HOME": str(profile)}))
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER, port=free_port(), env={"TZ": "UTC", "HOME": str(profile)}))
     try:
         resize(driver, *size)
         driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": "UTC"})
@@ -68,7 +72,7 @@ def prefer(driver: webdriver.Chrome, **features: str) -> None:
 
 def until(driver: webdriver.Chrome, found: Callable[[webdriver.Chrome], T], what: str) -> T:
     """Wait until ``found`` gives something true, by polling the page, and return it."""
-    return WebDriverWait(driver, 8, poll_frequency=0.03, ignored_exceptions=_passing()).until(
+    return WebDriverWait(driver, PATIENCE_S, poll_frequency=0.03, ignored_exceptions=_passing()).until(
         found, f"never saw {what}"
     )
 
