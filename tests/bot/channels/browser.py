@@ -48,7 +48,9 @@ def chromium(profile: Path, *, size: tuple[int, int] = (1280, 860)) -> Iterator[
     for flag in (*FLAGS, f"--user-data-dir={profile}", f"--window-size={size[0]},{size[1]}", "--lang=en-GB"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER, port=free_port(), env={"TZ": "UTC", "HOME": str(profile)}))
+    driver = webdriver.Chrome(
+        options=options, service=Service(DRIVER, port=free_port(), env={"TZ": "UTC", "HOME": str(profile)})
+    )
     try:
         resize(driver, *size)
         driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": "UTC"})
