@@ -32,6 +32,7 @@ from connectors.base import Action, Json, Param, Role
 from memory.events import ActionCall, Actor, Attachment, CardOpened, Origin
 
 _PLACE = re.compile(r"\{(\w+)\}")
+_DIGEST = re.compile(r" \([^()]*, sha256 [0-9a-f]+…\)")  # behind a file's name
 HANDLE_BYTES = 12  # 96 bits, 16 characters: fits Telegram's 64 bytes beside locator and verb
 HANDLE_MAX = 64
 REJECT_REASONS = ("Not now", "Wrong amount", "Wrong recipient", "Wording", "Not needed")
@@ -300,9 +301,12 @@ def changes(
     old, new = facts(before, actions), facts(after, actions)
     lines = []
     old_by, new_by = _by_label(old), _by_label(new)
+    files = {row.label for row in new if row.role is Role.ATTACHMENTS}
     for label in [*old_by, *(key for key in new_by if key not in old_by)]:
         was, is_ = old_by.get(label, ""), new_by.get(label, "")
-        if was != is_:
+        if was != is_ and label in files and _DIGEST.sub("", was) == _DIGEST.sub("", is_):
+            lines.append(f"{label}: {_DIGEST.sub('', is_)}, made anew")
+        elif was != is_:
             lines.append(f"{label or 'Items'}: {was or '—'} → {is_ or '—'}")
     was_body, is_body = body_of(before, actions), body_of(after, actions)
     if was_body != is_body:

@@ -113,6 +113,13 @@ def is_heading(lines: Sequence[str], at: int) -> bool:
     return bool(lines[at].strip()) and not lines[at].startswith("- ") and (at == 0 or below.startswith("- "))
 
 
+def is_letter(message: Message) -> bool:
+    """Whether words are set like a letter: the digest, and what has a title of its own and two sections or more."""
+    lines = message.text.split("\n")
+    sections = sum(is_heading(lines, at) for at in range(1, len(lines)))
+    return message.kind == "digest" or (message.kind == "answer" and lines[1:2] == [""] and sections > 1)
+
+
 def because(reasons: Sequence[str]) -> str:
     """Return reasons as one line: each a sentence, or a part of one."""
     return " ".join(reason if reason.endswith((".", "!", "?")) else f"{reason}." for reason in reasons)

@@ -235,6 +235,16 @@ def test_what_changed_is_told_fact_by_fact() -> None:
     assert changes([mail(cc=["c@x.example"])], [mail()], ACTIONS) == ("Cc: c@x.example → —",)
 
 
+def test_a_paper_that_was_made_anew_is_told_without_two_digests() -> None:
+    first, second = ({"name": "a.pdf", "sha256": sign * 64, "size": 2048} for sign in "ab")
+    told = changes([mail(attachments=[first])], [mail(attachments=[second])], ACTIONS)
+    assert told == ("Attached: a.pdf, made anew",)
+    other = changes([mail(attachments=[first])], [mail(attachments=[{**second, "name": "b.pdf"}])], ACTIONS)
+    assert "→" in other[0]
+    words = changes([mail(subject="x (1, sha256 a…)")], [mail(subject="x (1, sha256 b…)")], ACTIONS)
+    assert "→" in words[0], "of words nothing is left out"
+
+
 def test_the_operators_words_win_over_a_draft_and_touch_nothing_else() -> None:
     calls = (pay(), mail())
     edited = overlay(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.channels import snooze
-from bot.channels.base import Button, Card, Message, Row, because, is_heading
+from bot.channels.base import Button, Card, Message, Row, because, is_heading, is_letter
 from bot.channels.slack import plain
 from bot.channels.slack.limits import (
     ACTIONS_MAX,
@@ -92,7 +92,7 @@ def sheet(card: Card) -> Sheet:
     body = plain.prose(card.body)
     on_card = plain.length(body) <= BODY_ON_CARD_MAX
     thread = () if on_card else _thread(card, body)
-    whole = [*_head(card), *_facts(card), *_text(card, body, on_card=on_card, in_file=not thread)]
+    whole = [*_head(card), *_facts(card), *_changes(card), *_text(card, body, on_card=on_card, in_file=not thread)]
     tail = [*_words(card), *_footer(card)]
     pages = _pages([*whole, *tail])
     buttons = card.buttons
@@ -120,7 +120,7 @@ def waiting(sheet_: Sheet) -> Sheet:
 
 def message(said: Message) -> tuple[Part, ...]:
     """Return words as messages; buttons stand under the last."""
-    blocks = _letter(said.text) if said.kind == "digest" else _paragraphs(said.text.split("\n"))
+    blocks = _letter(said.text) if is_letter(said) else _paragraphs(said.text.split("\n"))
     pages = _pages(blocks)
     buttons = [_button(button, number) for number, button in enumerate(said.buttons[:ACTIONS_MAX])]
     if buttons:
@@ -231,11 +231,15 @@ def _thread(card: Card, body: str) -> tuple[Part, ...]:
     return tuple(parts)
 
 
+def _changes(card: Card) -> list[Block]:
+    if not card.changes:
+        return []
+    lines = "\n".join(plain.prose(line) for line in card.changes)
+    return _labelled("What changed", plain.cut(lines, CHANGES_MAX, "\n… (shortened: the facts above are whole)"))
+
+
 def _words(card: Card) -> list[Block]:
     blocks: list[Block] = []
-    if card.changes:
-        lines = "\n".join(plain.prose(line) for line in card.changes)
-        blocks += _labelled("What changed", plain.cut(lines, CHANGES_MAX, "\n… (shortened: the facts above are whole)"))
     if card.note:
         note = plain.cut(plain.prose(card.note), WORDS_MAX, "… (shortened)")
         blocks += _labelled("The agent says (its words, not facts)", note)

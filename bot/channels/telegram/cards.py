@@ -194,7 +194,8 @@ def _rest(card: Card) -> list[Block]:
         blocks.append((Span("The agent says (its words, not facts): ", "b"), *tame(_named(card.note))))
     if card.reasons:
         blocks.append((Span("Because: ", "b"), *tame(_named(because(card.reasons)))))
-    blocks += [(Span("From memory: ", "b"), *tame(_named(source))) for source in card.sources]
+    if card.sources:
+        blocks.append((Span("From memory: ", "b"), *tame(_named("; ".join(card.sources)))))
     if card.confidence_pct:
         blocks.append((Span(f"{card.confidence_pct} % sure", "i"),))
     return blocks

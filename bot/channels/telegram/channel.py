@@ -26,7 +26,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from telegram import Update
 
-from bot.channels.base import Card, Ear, Message, NotWrittenError, UndeliverableError, is_heading
+from bot.channels.base import Card, Ear, Message, NotWrittenError, UndeliverableError, is_heading, is_letter
 from bot.channels.telegram import drafts
 from bot.channels.telegram.albums import album_of, albums
 from bot.channels.telegram.cards import CARD_MARK, DRAFT_MARK, Shown, ending, show
@@ -596,7 +596,7 @@ def _said(message: Message, sentences: Sequence[str]) -> list[str]:
     # Money is set with no-break spaces, which need no sign in our own words.
     lines = text.replace("\u00a0", " ").replace("\u202f", " ").split("\n")
     blocks = [tame(prose(f"• {line[2:]}" if line.startswith("- ") else line), commands=True) for line in lines]
-    if message.kind == "digest":
+    if is_letter(message):
         blocks = [styled(block, "b") if is_heading(lines, at) else block for at, block in enumerate(blocks)]
     if text.startswith((CARD_MARK, DRAFT_MARK)):
         blocks[0] = (Span("· "), *blocks[0])  # only cards and drafts start with their mark
