@@ -128,6 +128,7 @@ FLOORS = (
     ("librarian", "runner", "switchboard"),
     ("wiring", "mcp_server"),
     ("testing",),
+    ("commands",),
     ("cli",),
     ("__main__", "launcher"),
 )

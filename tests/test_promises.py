@@ -17,6 +17,7 @@ import agents
 import connectors
 from agents.base import Intent
 from bot import cli, conductor, policy, settings, state, wiring
+from bot.commands import EXIT_USAGE
 from bot.control import CONTROL
 from bot.testing import MORNING, PaperHouse, understanding
 from memory.events import KINDS
@@ -161,7 +162,7 @@ def test_a_command_that_is_not_there_would_be_noticed(capsys: pytest.CaptureFixt
     assert missing(["teleport"], words("README.md", "bot/README.md")) == ["teleport"]
     with pytest.raises(SystemExit) as leaving:
         cli.main(["teleport", "--help"])
-    assert leaving.value.code == cli.EXIT_USAGE
+    assert leaving.value.code == EXIT_USAGE
     capsys.readouterr()
 
 
