@@ -298,3 +298,13 @@ def test_the_operator_is_you_and_others_have_names() -> None:
 def test_decimals_are_no_floats_on_a_card() -> None:
     assert ("Amount", "1,428.00 EUR") in rows(pay("1428.00 EUR"))
     assert Decimal("1428.00") == 1428
+
+
+def test_what_two_actions_share_stands_there_once_and_what_differs_or_is_done_twice_stands_twice() -> None:
+    def memos(*calls: tuple[str, str]) -> list[str]:
+        made = [ActionCall(name=name, args={"memo": memo}) for name, memo in calls]
+        return [row.value for row in facts(made, ACTIONS)]
+
+    assert memos(("paper.send", "March"), ("paper.post", "March")) == ["March"]
+    assert memos(("paper.send", "March"), ("paper.post", "April")) == ["March", "April"]
+    assert memos(("paper.send", "March"), ("paper.send", "March")) == ["March", "March"]

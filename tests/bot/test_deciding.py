@@ -46,6 +46,7 @@ from memory.events import (
     Dropped,
     Ended,
     Failed,
+    MessageReceived,
     Origin,
     Paused,
     Place,
@@ -852,3 +853,39 @@ def test_only_what_asks_for_a_yes_and_has_a_time_runs_out() -> None:
         "too late to remind"
     )
     assert bells(expires_at=tomorrow, kind="unknown") == bells() == []
+
+
+def said_of(orders: list[Any]) -> list[str]:
+    return [event.text for event in events(orders, Said)]
+
+
+def test_a_draft_that_came_out_the_same_leaves_the_card_and_tells_what_is_new_of_it() -> None:
+    waiting = state(card=CardState(opened(reasons=("It is Monday.",))))
+    same = drafted(calls=(SEND,), card="1.1", reasons=("It is Monday.", "Anna was asked."))
+    assert said_of(gate.proposed(waiting, same, house())) == ["Card 1.1 stays as it is. Anna was asked."]
+
+
+def test_a_plan_that_is_shown_whole_below_is_announced_in_one_line() -> None:
+    steps = tuple(Step(id=name, agent="mail", intent="write_mail") for name in ("a", "b"))
+    heard = MessageReceived(text="x", actor=ADA, place=HERE)
+    words = "Two things.\n1. a\n2. b"
+    assert said_of(gate.proposed(state(heard=heard), drafted(plan=steps, say=words), house())) == ["Two things."]
+    assert said_of(gate.proposed(state(heard=heard), drafted(plan=steps[:1], say=words), house())) == [words]
+
+
+def test_where_a_plan_asks_at_a_failure_a_refused_draft_is_asked_about_and_elsewhere_it_is_told() -> None:
+    def told(on_fail: Any, **more: Any) -> list[Any]:
+        steps = (
+            Step(id="s1", agent="mail", intent="write_mail", on_fail=on_fail),
+            Step(id="s2", agent="mail", intent="x"),
+        )
+        planned = state(planned=Planned(goal="g", steps=steps, source="fixed"))
+        draft = drafted(calls=(replace(SEND, name="nobody.does"),), **more)
+        return gate.proposed(planned, draft, house(proposes={"mail": ("paper.*",)}))
+
+    asked, stopped = told("ask"), told("stop")
+    assert [type(event) for event in events(asked)] == [Proposed]
+    assert events(asked)[0].problem
+    assert not events(asked)[0].calls
+    assert said_of(stopped)
+    assert not events(stopped, Proposed)
