@@ -153,7 +153,7 @@ class Chronicle:
         lines: list[Line] = []
         given: list[tuple[str, Lasting]] = []
         replies: list[str] = []
-        tallied: list[tuple[Event, str]] = []
+        tallied: list[tuple[int, Event, str]] = []
         todo: deque[tuple[Event, str]] = deque([(event, cause)])
         while todo:
             if len(lines) >= STEPS_PER_EVENT_MAX:
@@ -188,15 +188,15 @@ class Chronicle:
             lasting = (order for order in decided if isinstance(order, Lasting))
             given += [(row.id, order) for row, order in zip(ordered.given, lasting, strict=True)]
             replies += [order.text for order in decided if isinstance(order, Reply)]
-            tallied += [(order.event, f"{task}:{seq}") for order in decided if isinstance(order, Tally)]
+            tallied += [(order.task, order.event, f"{task}:{seq}") for order in decided if isinstance(order, Tally)]
             todo.extend((order.event, f"{task}:{seq}") for order in decided if isinstance(order, Record))
         self._hold(tx, held, reserved(state))
         self.states[task] = state
         self.states.move_to_end(task)
         while len(self.states) > STATES_KEPT:
             self.states.popitem(last=False)
-        for counted, why in tallied:
-            self.advance(tx, HOUSE, counted, actor=actor, cause=why)
+        for other, counted, why in tallied:
+            self.advance(tx, other, counted, actor=actor, cause=why)
         closed = {order for line in lines for order in line.ordered.closed}
         return Outcome(task, tuple(lines), tuple(order for order in given if order[0] not in closed), tuple(replies))
 

@@ -127,9 +127,10 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
-    """Append this event to the house's own history, in the same transaction: what is counted must not be late."""
+    """Append this event to the house's own history, or another task's, in the same transaction: it must not be late."""
 
     event: Happening
+    task: int = 0  # the house
 
 
 Effect = Lasting | Record | Close | Reply | Tally

@@ -131,6 +131,7 @@ class TaskState(msgspec.Struct, frozen=True):
     paused: frozenset[str] = frozenset()  # task 0 only
     grants: Mapping[str, Granted] = field(default_factory=dict)  # task 0 only
     grant_uses: Mapping[str, int] = field(default_factory=dict)
+    yielded: frozenset[str] = frozenset()  # "card/revision/number" that a waiting card gave up to one that goes first
     restored: bool = False  # it was open in a backup that was put back: what follows may have happened already
 
     def pending(self) -> Iterator[CardState]:
@@ -307,6 +308,10 @@ def with_event(state: TaskState, line: Line) -> TaskState:  # noqa: PLR0915 - a 
         case WokeUp(reason="answer") if state.steps.get(str(event.data.get("step"))) == "asked":
             resumed: StepStatus = "skipped" if event.data.get("skip") else "working"
             return replace(state, steps=with_item(state.steps, str(event.data["step"]), resumed))
+        case WokeUp(reason="yielded"):
+            standing = state.cards.get(str(event.data.get("card")))
+            given = f"{event.data.get('card')}/{standing.opened.revision if standing else 0}/{event.data.get('number')}"
+            return replace(state, yielded=state.yielded | {given})
         case WokeUp(reason="restored"):
             return replace(state, restored=True)
         case WokeUp() | Answered() | Recorded() | Posted() | ModelCalled() | EpochRaised():
@@ -532,8 +537,10 @@ def reserved(state: TaskState) -> dict[str, str]:
         live = card.state == "pending" and card.opened.kind in {"approval", "unknown"}
         unfinished = any(effect.status not in FINAL for effect in state.of_card(key))
         if live or unfinished:
-            for call in card.opened.calls:
-                held.update((need.removeprefix("number:"), key) for need in call.needs if need.startswith("number:"))
+            needs = [need for call in card.opened.calls for need in call.needs if need.startswith("number:")]
+            names = [need.removeprefix("number:") for need in needs]
+            given = "" if unfinished else f"{key}/{card.opened.revision}"
+            held.update((name, key) for name in names if f"{given}/{name}" not in state.yielded)
     return held
 
 

@@ -328,7 +328,9 @@ class Books:
         card: str | None = self._run(reservations, _RESERVED, {"name": name}).scalar()
         return card
 
-    def next_number(self, kind: str, series: str, prefix: str = "", *, card: str = "") -> str:
+    def next_number(
+        self, kind: str, series: str, prefix: str = "", *, card: str = "", beside_waiting: bool = True
+    ) -> str:
         """Return the lowest free number of a series: neither used by a record nor reserved by a waiting card.
 
         Args:
@@ -336,6 +338,7 @@ class Books:
             series: ``"2026"``.
             prefix: ``"CN-"``.
             card: A number that this card holds counts as free: a new draft of it keeps its number.
+            beside_waiting: What cards hold that only wait for a press counts as used; else as free.
 
         Returns:
             ``"2026-0001"``, ``"CN-2026-0001"``; four digits, more when needed.
@@ -347,19 +350,24 @@ class Books:
                 records, select(records.c.key).distinct().where(records.c.kind == kind, records.c.key.startswith(head))
             )
         }
-        used |= {
-            row.name.partition(":")[2]
-            for row in self._run(
-                reservations,
-                select(reservations.c.name).where(
-                    reservations.c.name.startswith(f"{kind}:{head}"), reservations.c.card != card
-                ),
-            )
-        }
+        held = select(reservations.c.name).where(
+            reservations.c.name.startswith(f"{kind}:{head}"), reservations.c.card != card
+        )
+        if not beside_waiting:
+            self._settle(cards)
+            waiting = select(cards.c.id).where(cards.c.state == "pending", cards.c.kind == "approval")
+            held = held.where(reservations.c.card.not_in(waiting))
+        used |= {row.name.partition(":")[2] for row in self._run(reservations, held)}
         number = 1
         while f"{head}{number:04d}" in used:
             number += 1
         return f"{head}{number:04d}"
+
+    def sent_as(self, message_id: str) -> tuple[int, str] | None:
+        """Return the task that sent a mail, and its title, by the mail's Message-ID; None when none of ours is called so."""
+        query = select(effects.c.task, tasks.c.title).join(tasks, tasks.c.id == effects.c.task)
+        row = self._run(effects, query.where(effects.c.name == "mail.send", effects.c.ref == message_id)).first()
+        return (row.task, row.title) if row else None
 
     def knows_recipient(self, address: str) -> bool:
         """Whether something was sent there before, or a client's record holds the address."""

@@ -7,9 +7,12 @@ from typing import Literal
 from bot.deciding import guards, starting
 from bot.deciding.house import House
 from bot.deciding.saying import say
-from bot.effects import Delegate, Effect, Record, Reply
+from bot.effects import Delegate, Effect, Record, Reply, Tally
 from bot.state import CardState, TaskState
-from memory.events import Pressed, Settled
+from memory.events import CardOpened, Pressed, Settled, WokeUp
+
+YIELDED = "yielded"
+"""Why a task is woken whose waiting card gives its number up to one that goes out before it."""
 
 
 def approve(state: TaskState, event: Pressed, standing: CardState, house: House) -> list[Effect]:
@@ -47,10 +50,7 @@ def approve(state: TaskState, event: Pressed, standing: CardState, house: House)
         ]
     free = guards.lower_number(opened.calls, event.card, house)
     if free:
-        return [
-            Delegate(step=opened.step, edits=dict(state.edits.get(event.card, {})), card=event.card),
-            Reply(text=f"{free} has become free, and numbers leave no gap. A fresh card follows; nothing was done."),
-        ]
+        return _renumbered(state, opened, free, house)
     broken = guards.broken_limit(opened.calls, house)
     if broken:
         return [Reply(text=broken)]
@@ -66,3 +66,21 @@ def approve(state: TaskState, event: Pressed, standing: CardState, house: House)
         state, opened.calls, house, card=event.card, step=opened.step, rule=f"approved on {event.actor.platform}"
     )
     return [settled("approved", event.reason), *prepared, Reply(text="Approved.")]
+
+
+def _renumbered(state: TaskState, opened: CardOpened, free: str, house: House) -> list[Effect]:
+    """Draw the card anew with the lowest number that is not given out; who waits with that one gives it up at once."""
+    number, holder = free.partition(":")[2], house.ledgers.reserved_for(free)
+    anew = Delegate(step=opened.step, edits=dict(state.edits.get(opened.card, {})), card=opened.card)
+    if not holder or holder == opened.card:
+        text = f"{number} has become free, and numbers leave no gap. A fresh card follows; nothing was done."
+        return [anew, Reply(text=text)]
+    given = Tally(
+        task=int(holder.partition(".")[0]),
+        event=WokeUp(order="", reason=YIELDED, data={"card": holder, "number": free}),
+    )
+    text = (
+        f"Numbers leave no gap, so what goes out first gets {number}, which card {holder} waits with; that one gets another "
+        "when you press it. A fresh card follows; nothing was done."
+    )
+    return [given, anew, Reply(text=text)]

@@ -96,12 +96,16 @@ def stale(calls: Iterable[ActionCall], card: str, house: House) -> bool:
 
 
 def lower_number(calls: Iterable[ActionCall], card: str, house: House) -> str:
-    """Return a lower number of the same series that was given back since, "" when these calls leave no gap below them."""
+    """Return the lowest number of the series that is not given out (``"invoice:2026-0001"``), "" when it is these calls'.
+
+    One that another card only waits with is not given out: numbers go out in the order of the presses, so that no card that
+    is rejected or runs out later, be it next year, leaves a gap below what was issued.
+    """
     for need in (need for call in calls for need in call.needs if need.startswith("number:")):
         _, kind, number = need.split(":", 2)
-        free = house.ledgers.next_number(kind, number.rpartition("-")[0], card=card)
+        free = house.ledgers.next_number(kind, number.rpartition("-")[0], card=card, beside_waiting=False)
         if (len(free), free) < (len(number), number):
-            return free
+            return f"{kind}:{free}"
     return ""
 
 

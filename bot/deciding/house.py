@@ -53,8 +53,10 @@ class Ledgers(Protocol):
         """The card a number is held for."""
         ...
 
-    def next_number(self, kind: str, series: str, prefix: str = "", *, card: str = "") -> str:
-        """The lowest number of a series that is free, or held by this card."""
+    def next_number(
+        self, kind: str, series: str, prefix: str = "", *, card: str = "", beside_waiting: bool = True
+    ) -> str:
+        """The lowest number of a series that is free, or held by this card, or else by one that waits for a press."""
         ...
 
     def knows_recipient(self, address: str) -> bool:

@@ -70,8 +70,10 @@ class Ledgers:
     def reserved_for(self, name: str) -> str | None:
         return self.held.get(name)
 
-    def next_number(self, kind: str, series: str, prefix: str = "", *, card: str = "") -> str:
-        assert (kind, prefix, card) == ("invoice", "", "2.1")
+    def next_number(
+        self, kind: str, series: str, prefix: str = "", *, card: str = "", beside_waiting: bool = True
+    ) -> str:
+        assert (kind, prefix, card, beside_waiting) == ("invoice", "", "2.1", False)
         assert series in {"2026", "CN-2026"}
         return self.free
 
@@ -293,12 +295,12 @@ def test_what_a_draft_stands_on_is_asked_again(needs: dict[str, int], ledgers: L
 @pytest.mark.parametrize(
     ("needs", "free", "lower"),
     [
-        ("number:invoice:2026-0003", "2026-0001", "2026-0001"),
+        ("number:invoice:2026-0003", "2026-0001", "invoice:2026-0001"),
         ("number:invoice:2026-0003", "2026-0003", ""),
         ("number:invoice:2026-0003", "2026-0004", ""),
-        ("number:invoice:2026-10000", "2026-9999", "2026-9999"),
+        ("number:invoice:2026-10000", "2026-9999", "invoice:2026-9999"),
         ("number:invoice:2026-9999", "2026-10000", ""),
-        ("number:invoice:CN-2026-0002", "CN-2026-0001", "CN-2026-0001"),
+        ("number:invoice:CN-2026-0002", "CN-2026-0001", "invoice:CN-2026-0001"),
         ("client:acme", "2026-0001", ""),
     ],
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import random
 import re
 from decimal import Decimal
 
@@ -9,9 +10,10 @@ import pytest
 from beancount import loader
 from beancount.core import realization
 
+from bot.chronicle import replayed
 from bot.deciding import guards
 from bot.testing import PaperHouse
-from memory import journals
+from memory import journals, replay
 from memory.archive import export
 from tests.torture.bare import broken
 
@@ -164,6 +166,38 @@ async def test_a_number_that_is_given_back_leaves_no_gap_below_what_is_issued(ho
     assert await house.press("Approve", second) == "Approved."
     await house.later(seconds=30)
     assert issued(house) == ["2026-0001", "2026-0002"]
+
+
+async def test_numbers_go_out_in_the_order_of_the_presses_and_a_later_no_leaves_no_gap(house):
+    for each, work in enumerate(WORK[:3]):
+        await house.operator(f"invoice Acme {100 + each} for the {work}")
+    first, second, third = house.channel.cards
+    assert f"2026-0001, which card {first} waits with" in await house.press("Approve", third)
+    assert await house.press("Approve", third) == "Approved."
+    await house.later(seconds=30)
+    assert "changed since" in await house.press("Approve", first), "its number went to who was first"
+    assert "2026-0002" in await house.press("Approve", first)
+    assert await house.press("Approve", first) == "Approved."
+    await house.press("Reject", second)
+    await house.later(days=400)
+
+    assert issued(house) == ["2026-0001", "2026-0002"]
+    assert replay.compare(house.machine.database, house.machine.log, replayed) == []
+
+
+async def test_numbers_have_no_gap_at_any_moment_however_cards_are_pressed_and_rejected(house):
+    chance = random.Random(11)
+    for each, work in enumerate(WORK[:7]):
+        await house.operator(f"invoice Acme {100 + each} for the {work}")
+    while waiting := [key for key, each in house.channel.cards.items() if each.state == "pending"]:
+        some = chance.sample(waiting, min(3, len(waiting)))
+        verbs = ["Reject" if chance.random() < 0.1 else "Approve" for _ in some]
+        await asyncio.gather(*(house.press(verb, card) for verb, card in zip(verbs, some, strict=True)))
+        await house.runner.settled()
+        await house.later(seconds=30)
+        numbers = [int(each[-4:]) for each in issued(house)]
+        assert numbers == list(range(1, len(numbers) + 1)), house.transcript()
+    assert len(numbers) >= 3, house.transcript()
 
 
 async def test_twin_without_the_look_below_a_gap_is_left(house):
