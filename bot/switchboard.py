@@ -21,6 +21,8 @@ from memory.events import Actor, Origin
 if TYPE_CHECKING:
     from bot.channels import slack
 
+NO_ADDRESS = "SLACK_SIGNING_SECRET is set and SLACK_ADDRESS is not: name the host:port to listen on, too."
+
 Refused = Callable[[Actor, str], Awaitable[None]]
 """Told of everybody who was turned away: who, and what they tried."""
 
@@ -131,10 +133,13 @@ async def _examine_slack(values: Mapping[str, str], pairings: PairingsFile) -> l
     team, _, user = values["SLACK_OPERATOR"].partition(":")
     named = [slack.Person(team, user)] if team and user else []
     secret = values["SLACK_SIGNING_SECRET"] if values["SLACK_ADDRESS"] else ""
+    if values["SLACK_SIGNING_SECRET"] and not (values["SLACK_ADDRESS"] or values["SLACK_APP_TOKEN"]):
+        return [Finding(ok=False, what=f"slack: {NO_ADDRESS}")]
     checks = await slack.check(
         values["SLACK_BOT_TOKEN"],
         app_token=values["SLACK_APP_TOKEN"],
         signing_secret=secret,
+        address=values["SLACK_ADDRESS"],
         people=slack.People(named, SlackPairings(pairings)),
         base_url=values["SLACK_API_BASE"],
     )
@@ -213,8 +218,7 @@ def _slack(
         )
     except slack.NoTokenError as error:
         if values["SLACK_SIGNING_SECRET"] and not values["SLACK_ADDRESS"]:
-            hint = "SLACK_SIGNING_SECRET is set and SLACK_ADDRESS is not: name the host:port to listen on, too."
-            raise UnusableTokenError(hint) from None
+            raise UnusableTokenError(NO_ADDRESS) from None
         raise UnusableTokenError(str(error)) from None
     if code:
         board.notices.append(f"Slack: type /solo pair {code} in your workspace; whoever does is the operator.")

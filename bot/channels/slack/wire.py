@@ -110,7 +110,8 @@ def sentence(code: str, needed: str = "", *, app: bool = False) -> str:
     if code == "missing_scope":
         return (
             f"The Slack app lacks the scope {needed or '(not named)'}. Add it at api.slack.com/apps → OAuth & "
-            "Permissions → Bot Token Scopes and install the app again, or paste 'python -m bot slack manifest'."
+            "Permissions → Bot Token Scopes and install the app again, or paste what 'python -m bot slack manifest' prints "
+            "into App Manifest."
         )
     if code == "not_in_channel":
         return "Soloist is not in that Slack channel. Type /invite @Soloist there, or write to it directly."

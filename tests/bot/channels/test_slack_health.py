@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from aiohttp import web
 
 from bot.channels.slack import NoTokenError, People, Slack, check
 from bot.channels.slack.manifest import SCOPES
@@ -51,12 +52,41 @@ async def test_wrong_tokens_are_told_apart(slack) -> None:
         assert "does not start with xapp-" in (await findings(home, app_token="xoxb-1"))["app token"][1]
         assert "32 hexadecimal" in (await findings(home, app_token="", signing_secret="short"))["signing secret"][1]
         assert "connections:write" in (await findings(home, app_token=""))["way in"][1]
+        assert "a user's token" in (await findings(home, bot_token="xoxp-1"))["bot token"][1]
+        assert "belongs into SLACK_BOT_TOKEN" in (await findings(home, app_token="xoxb-1"))["app token"][1]
+        swapped = await findings(home, bot_token="xapp-1", app_token="xoxb-1")
+        assert "in each other's line" in swapped["tokens"][1]
         home.edge.fault = lambda method, _: "error:invalid_auth" if method == "auth.test" else ""
         assert "bot token (invalid_auth)" in (await findings(home))["bot token"][1]
         home.edge.fault = lambda method, _: "error:invalid_auth" if method.startswith("apps") else ""
         assert "app-level token (invalid_auth)" in (await findings(home))["app token"][1]
         home.edge.fault = lambda method, _: "drop"
         assert "No answer from Slack" in (await findings(home))["bot token"][1]
+
+
+async def test_our_own_address_is_knocked_at(slack) -> None:
+    secret = {"app_token": "", "signing_secret": SECRET}
+    async with house(slack) as home:
+        nowhere = await findings(home, **secret, address="127.0.0.1:1")
+        assert nowhere["address"] == (True, nowhere["address"][1])
+        assert "/slack/events" in nowhere["address"][1]
+        # The edge is some other program: it knows nothing of this path.
+        other = (await findings(home, **secret, address=f"127.0.0.1:{home.edge.port}"))["address"]
+        assert not other[0]
+        assert "something else answers" in other[1]
+        runner = web.AppRunner(_signed_only(), access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        ours = (await findings(home, **secret, address=f"127.0.0.1:{runner.addresses[0][1]}"))["address"]
+        await runner.cleanup()
+        assert ours[0]
+        assert "refuses what Slack has not signed" in ours[1]
+
+
+def _signed_only() -> web.Application:
+    app = web.Application()
+    app.add_routes(Slack(BOT_TOKEN, signing_secret=SECRET).routes())
+    return app
 
 
 async def test_nobody_named_and_a_wrong_clock_are_found(slack) -> None:
