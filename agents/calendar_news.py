@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from email.utils import parseaddr
 
 from agents.base import ActionCall, Agent, Choice, Desk, Proposal, Record, Task, Write
 from agents.letter import moment_words, pinned
@@ -19,12 +20,14 @@ from memory.events import Json
 class CalendarNews(Agent):
     """Hears what was done to the calendar elsewhere."""
 
-    hears = ("calendar.*",)
+    hears = ("calendar.*", "mail.answer")
     proposes = ("books.write", "books.remind")
 
     async def work(self, task: Task, desk: Desk) -> Proposal:
         """Say what changed, and propose that our books follow."""
         item = task.item or {}
+        if task.item_kind == "mail.answer":
+            return _answered(item, desk)
         title = line(str(item.get("title") or ""), NAME_MAX) or "an event without a title"
         event = str(item.get("event") or "")
         if event and (noted := next(iter(desk.records("reminder", event=event)), None)):
@@ -115,6 +118,55 @@ def _followed(said: str, summary: str, record: Record, data: Mapping[str, Json])
         client=str(record.data.get("client") or ""),
     )
     return Proposal(say=said, calls=(call,), reasons=reasons)
+
+
+_SAYS = {"accepted": "accepted", "declined": "declined", "tentative": "may come to"}
+
+
+def _answered(item: Mapping[str, Json], desk: Desk) -> Proposal:
+    """A guest's answer is told, and where it comes from; it never changes when or whether the meeting is."""
+    told = item.get("answer")
+    sender = item.get("from")
+    if not isinstance(told, dict) or not isinstance(sender, dict):
+        return Proposal()
+    record = _meeting(str(told["event"]), desk)
+    who, said = line(str(told["who"]), NAME_MAX), str(told["answer"])
+    title = str(record.data["title"]) if record else line(str(told["title"]), NAME_MAX) or "a meeting"
+    when = _when(str(record.data["start"] if record else told["start"]), desk)
+    note = line(str(told["note"]), NAME_MAX)
+    words = f"{who} {_SAYS[said]} {title}{when}.{f' They write: {note}' if note else ''}"
+    if record is None:
+        return Proposal(say=f"{words} My books hold no such meeting.")
+    guests = {parseaddr(str(each))[1].casefold() for each in record.data.get("attendees") or ()}
+    author = line(str(sender.get("address")), NAME_MAX)
+    if who.casefold() not in guests or author.casefold() != who.casefold():
+        return Proposal(say=f"{author} says: {words} That is no guest's own word.")
+    if record.data["status"] != "booked" or _for_another_time(told, record, desk):
+        return Proposal(say=f"{words} That was said of a time it no longer has.")
+    client = desk.record("client", str(record.data.get("client") or ""))
+    name = str(client.data.get("name") or client.key) if client else ""
+    choices = (
+        Choice(label="Find another time", text=f"find a time for {name}"),
+        Choice(label="Cancel it", text=f"cancel the meeting with {name}"),
+    )
+    return Proposal(say=words, choices=choices if name and said == "declined" else ())
+
+
+def _for_another_time(told: Mapping[str, Json], record: Record, desk: Desk) -> bool:
+    try:
+        meant = datetime.fromisoformat(str(told["start"]))
+    except ValueError:
+        return False
+    stands = datetime.fromisoformat(str(record.data["start"]))
+    return meant.tzinfo is not None and meant != stands.astimezone(desk.zone) and not record.data.get("repeats")
+
+
+def _when(text: str, desk: Desk) -> str:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return ""
+    return f", {moment_words(moment.astimezone(desk.zone))}" if moment.tzinfo else f", {text}"
 
 
 def _clash(title: str, item: Mapping[str, Json], desk: Desk) -> Proposal:

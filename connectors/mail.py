@@ -366,7 +366,8 @@ class Mail(Connector):
 
     async def _hand_over(self, arrived: Arrived, deliver: Deliver) -> None:
         try:
-            await deliver(self._incoming(arrived))
+            # In a thread: 20 MB take a second to be taken apart, and nobody else should wait for that.
+            await deliver(await asyncio.to_thread(self._incoming, arrived))
         except Exception as error:
             # Whatever kept it from being written, the message stays where it is and is brought again.
             raise TryLaterError(f"A message could not be written down: {error}") from error
@@ -388,11 +389,17 @@ class Mail(Connector):
             service=self.service,
             account=self.account,
             event_id=event_id,
-            kind="mail",
+            kind=self._kind(letter.facts),
             at=self._workshop.now(),
             data={**letter.facts, "attachments": kept, "folder": arrived.folder, "uid": arrived.uid},
             text=letter.text,
         )
+
+    def _kind(self, facts: Mapping[str, Json]) -> str:
+        """Return what it is: one of ours that came back, a guest's answer to an invitation, or a mail."""
+        if facts["undelivered"] and self._is_ours(str(facts["bounced"])):
+            return "mail.bounce"
+        return "mail.answer" if facts["answer"] else "mail"
 
     # ── health ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -513,11 +520,13 @@ class Mail(Connector):
 
     def _own(self, message_id: str) -> str:
         """Return the local part of a Message-ID that we made, and of no other."""
-        domain = re.escape(self.account.rpartition("@")[2])
-        ours = re.fullmatch(f"<([0-9a-f]{{32}})@{domain}>", message_id)
-        if ours is None:
+        if not self._is_ours(message_id):
             raise RefusedError(f"{message_id!r} is not a Message-ID of ours, so it is left alone.")
-        return ours[1]
+        return message_id[1:33]
+
+    def _is_ours(self, message_id: str) -> bool:
+        domain = re.escape(self.account.rpartition("@")[2])
+        return re.fullmatch(f"<[0-9a-f]{{32}}@{domain}>", message_id) is not None
 
 
 def _letter(

@@ -190,4 +190,7 @@ def _attach(mail: EmailMessage, attachment: Mapping[str, Json], files: Files) ->
     main, _, sub = kind.partition("/")
     if not re.fullmatch(r"[a-z]+/[a-z0-9.+-]+", kind) or main in {"multipart", "message"}:
         main, sub = "application", "octet-stream"
-    mail.add_attachment(content, maintype=main, subtype=sub, filename=name)
+    said = re.search(rb"(?m)^METHOD:([A-Z]+)\r?$", content) if kind == "text/calendar" else None
+    # RFC 6047, 2.4: without it a mail program shows a file, and not an invitation to be answered.
+    more = {"method": said[1].decode(), "charset": "utf-8"} if said else {}
+    mail.add_attachment(content, maintype=main, subtype=sub, filename=name, params=more)

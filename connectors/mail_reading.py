@@ -8,6 +8,8 @@ Source: RFC 5322 (format), RFC 3834 (automatic mail), RFC 2919 and 2369 (lists),
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import hashlib
 import re
 from collections.abc import Callable, Collection
@@ -18,10 +20,10 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default
 from email.utils import getaddresses, parsedate_to_datetime
-from html.parser import HTMLParser
 from typing import TypeVar
 
-from connectors.base import Json
+from connectors import mail_reports, web_text
+from connectors.base import Json, RefusedError
 
 TEXT_MAX = 200_000  # characters kept of a body
 PARTS_MAX = 60  # of one message; beyond that it is an attack on whoever reads it
@@ -31,6 +33,14 @@ RAW_MAX = 20_000  # characters of one line, before it is taken apart
 REFERENCES_MAX = 100
 
 T = TypeVar("T")
+
+_MEANT = {
+    "us-ascii": "", "ascii": "", "iso-8859-1": "cp1252", "latin-1": "cp1252", "latin1": "cp1252", "gb2312": "gb18030",
+    "gbk": "gb18030", "ks_c_5601-1987": "cp949", "euc-kr": "cp949", "shift_jis": "cp932",
+}  # fmt: skip
+"""What programs mean by a charset's name, as browsers read it (https://encoding.spec.whatwg.org/#names-and-labels)."""
+_NO_CHARSETS = frozenset({"punycode", "idna", "unicode_escape", "raw_unicode_escape"})
+"""What Python would take for one, and no mail program does."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,7 @@ def read(raw: bytes, *, ours: Collection[str] = (), whole: bool = True) -> Lette
     Returns:
         ``facts``: message_id, from {"name", "address"}, reply_to, to, cc, subject, date, in_reply_to, references,
         thread (the Message-ID it began with), auto_submitted, automatic, list, bulk, bounce, bounced (the
-        Message-ID it is about), from_ourselves, whole.
+        Message-ID it is about), undelivered and answer (see `mail_reports`), from_ourselves, whole.
     """
     mail = BytesParser(_class=EmailMessage, policy=default).parsebytes(raw)
     sender = next(iter(_people(mail, "From")), {"name": "", "address": ""})
@@ -83,6 +93,8 @@ def read(raw: bytes, *, ours: Collection[str] = (), whole: bool = True) -> Lette
         "thread": next(iter([*references, *in_reply_to, *message_id]), ""),
         **_guards(mail, sender["address"]),
         "bounced": _bounced(mail),
+        "undelivered": _try(lambda: mail_reports.undelivered(_walked(mail)), []),
+        "answer": _try(lambda: mail_reports.answer(_walked(mail)), dict[str, Json]()),
         "from_ourselves": sender["address"].lower() in ours,
         "whole": whole and not cut,
     }
@@ -118,12 +130,17 @@ def _bounced(mail: EmailMessage) -> str:
     if _try(mail.get_content_type, "") != "multipart/report":
         return ""
     inside: list[bytes] = []
-    walked: list[EmailMessage] = _try(lambda: list(mail.walk()), [])
-    for part in walked[:PARTS_MAX]:
+    for part in _walked(mail):
         kind = _try(part.get_content_type, "")
         if kind in {"message/rfc822", "text/rfc822-headers"}:
             inside += re.findall(rb"(?im)^message-id:\s*(<[^\s<>]{1,250}>)", _bytes(part))[:1]
     return inside[0].decode("ascii", "replace") if inside else ""
+
+
+def _walked(mail: EmailMessage) -> list[EmailMessage]:
+    """Return its parts, as many as are looked at."""
+    walked: list[EmailMessage] = _try(lambda: list(mail.walk()), [])
+    return walked[:PARTS_MAX]
 
 
 def _try(look: Callable[[], T], otherwise: T) -> T:
@@ -138,7 +155,7 @@ def _raw(mail: EmailMessage, name: str) -> list[str]:
     """The header's lines as they came, unfolded. The library's own parsing mangles long ones and takes its time."""
     lines: list[str] = _try(lambda: [str(value) for key, value in mail.raw_items() if key.lower() == name.lower()], [])
     cut = [line[:RAW_MAX] for line in lines[:PARTS_MAX]]
-    utf8 = [line.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for line in cut]
+    utf8 = [_text(line.encode("utf-8", "surrogateescape")) for line in cut]
     return [re.sub(r"\s+", " ", line).strip() for line in utf8]
 
 
@@ -204,35 +221,29 @@ def _bytes(part: EmailMessage) -> bytes:
 
 
 def _words(part: EmailMessage) -> str:
-    raw = _bytes(part)
-    charset = _try(lambda: part.get_content_charset() or "utf-8", "utf-8")
-    text = _try(lambda: raw.decode(charset, "replace"), "") or raw.decode("utf-8", "replace")
-    return text.replace("\r\n", "\n").replace("\x00", "")
+    charset = _try(lambda: part.get_content_charset() or "", "")
+    return _text(_bytes(part), charset).replace("\r\n", "\n").replace("\x00", "")
 
 
-class _Text(HTMLParser):
-    """What a person would read of HTML."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.words: list[str] = []
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        del attrs
-        self._hidden += tag in {"script", "style", "head", "title"}
-        if tag in {"br", "p", "div", "tr", "li", "h1", "h2", "h3"}:
-            self.words.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._hidden -= tag in {"script", "style", "head", "title"} and self._hidden > 0
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.words.append(data)
+def _text(raw: bytes, charset: str = "") -> str:
+    """Return bytes as text. Where no charset is named, or none that fits, they are UTF-8 if they can be, else Windows'."""
+    named = _MEANT.get(charset.lower(), charset)
+    if _try(lambda: codecs.lookup(named).name, "") in _NO_CHARSETS:
+        named = ""
+    for each in (named, "utf-8"):
+        with contextlib.suppress(LookupError, ValueError):
+            if each:
+                return raw.decode(each)
+    # A few broken letters in what is otherwise its charset are no reason to read it as another.
+    broken = _try(lambda: raw.decode(named, "replace"), "")
+    return broken if broken.count("\ufffd") * 20 < len(broken) else raw.decode("cp1252", "replace")
 
 
 def _without_markup(html: str) -> str:
-    reader = _Text()
-    _try(lambda: reader.feed(html[: TEXT_MAX * 5]), None)
-    return re.sub(r"\n\s*\n+", "\n\n", "".join(reader.words)).strip()
+    """Return what a person would read of HTML: what is hidden from people may be meant for a machine."""
+    if not html.strip():
+        return ""
+    try:
+        return web_text.page(html[: TEXT_MAX * 5].encode(errors="replace"), "utf-8")[1]
+    except RefusedError:
+        return ""

@@ -226,7 +226,8 @@ def test_pure_rooms_touch_nothing() -> None:
 
 
 SHARED_CONNECTOR_FILES = tuple(
-    f"connectors.{name}" for name in ("base", "client", "looking", "oauth", "oauth_sign_in", "oauth_way_back")
+    f"connectors.{name}"
+    for name in ("base", "client", "looking", "oauth", "oauth_sign_in", "oauth_way_back", "web_text")
 )
 
 

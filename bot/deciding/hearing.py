@@ -88,6 +88,10 @@ def message(state: TaskState, event: MessageReceived, house: House) -> list[Effe
 
 def item(state: TaskState, event: ItemArrived, house: House) -> list[Effect]:
     """Hand an item from outside to the agent that declared its kind; it never chooses an action."""
+    if event.kind == "mail.bounce" and (sent := house.ledgers.sent_as(str(event.data.get("bounced")))):
+        task, title = sent
+        told = WokeUp(order="", reason="notice", data={"text": f"{_came_back(event)}\nIt was sent by task {task}: {title}"})
+        return [Tell(task=task, event=told)]
     agent = next(
         (
             house.hears[pattern]
@@ -103,6 +107,17 @@ def item(state: TaskState, event: ItemArrived, house: House) -> list[Effect]:
         return [*say(state, text, kind="notice"), Record(event=Ended(how="done", summary="kept, nobody takes it"))]
     step = Step(id="s1", agent=agent, intent="item", why="it came from outside")
     return [Record(event=Planned(goal=state.title, steps=(step,), source="item"))]
+
+
+def _came_back(event: ItemArrived) -> str:
+    """Return what a server says of a mail of ours; anybody could have written that, so it is said and no more."""
+    rows = []
+    for each in event.data.get("undelivered") or ():
+        why = " ".join(filter(None, (str(each["status"]), f"“{each['reason']}”" if each["reason"] else "")))
+        late = each["action"] == "delayed"
+        what = "has not arrived yet; their server goes on trying" if late else "bounced: it did not arrive"
+        rows.append(f"Your mail to {each['address']} {what}{f' ({why})' if why else ''}.")
+    return "\n".join(rows)
 
 
 def understood(state: TaskState, event: Understood, house: House) -> list[Effect]:

@@ -87,6 +87,10 @@ class Ledgers(Protocol):
         """When the next effect may begin at its action's pace; None: now."""
         ...
 
+    def sent_as(self, message_id: str) -> tuple[int, str] | None:
+        """The task that sent a mail, and its title."""
+        ...
+
     def under_way(self, room: str, since: datetime) -> int:
         """How many effects of a room were begun since, and have not come to an end."""
         ...

@@ -124,3 +124,53 @@ async def test_a_follow_up_that_was_taken_out_is_not_told_of():
     desk.confirm(await CalendarNews().work(item("calendar.cancelled", GONE), desk))
     assert desk.record("reminder", "old").data["status"] == "cancelled"
     assert await CalendarNews().work(item("calendar.cancelled", GONE), desk) == Proposal()
+
+
+ANSWER = {
+    "from": {"name": "Anna", "address": "anna@acme.example"},
+    "answer": {
+        "event": EVENT, "who": "Anna@acme.example", "answer": "declined", "title": "Declined: Call",
+        "start": "2026-11-24T14:00:00+00:00", "note": "I am ill",
+    },
+}  # fmt: skip
+
+
+async def answered(desk, sender="anna@acme.example", **changes):
+    data = {**ANSWER, "title": "", "from": {"address": sender}, "answer": {**ANSWER["answer"], **changes}}
+    return await CalendarNews().work(item("mail.answer", data), desk)
+
+
+async def test_a_guest_who_declines_is_told_of_with_what_can_be_done(desk):
+    proposal = await answered(desk)
+    assert proposal.say.startswith("Anna@acme.example declined Call with Acme, ")
+    assert proposal.say.endswith("They write: I am ill")
+    assert [choice.text for choice in proposal.choices] == [
+        "find a time for Acme GmbH",
+        "cancel the meeting with Acme GmbH",
+    ]
+    assert proposal.calls == (), "an answer changes nothing by itself"
+
+
+async def test_a_guest_who_accepts_is_told_of(desk):
+    proposal = await answered(desk, answer="accepted", note="")
+    assert proposal.say.startswith("Anna@acme.example accepted Call with Acme, ")
+    assert proposal.choices == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"sender": "mallory@evil.example"}, "mallory@evil.example says: "),
+        ({"who": "eve@acme.example", "sender": "eve@acme.example"}, "no guest's own word"),
+        ({"event": "another@soloist"}, "My books hold no such meeting."),
+        ({"start": "2026-11-20T14:00:00+00:00"}, "a time it no longer has"),
+        ({"start": "tomorrow"}, "declined Call with Acme"),
+    ],
+)
+async def test_an_answer_that_does_not_fit_says_why(desk, changes, words):
+    assert words in (await answered(desk, **changes)).say
+
+
+async def test_an_answer_to_a_meeting_that_was_cancelled_is_told_as_late(desk):
+    desk.write(Write(kind="meeting", key="call", data={**MEETING, "status": "cancelled"}))
+    assert "no longer has" in (await answered(desk, answer="accepted")).say
