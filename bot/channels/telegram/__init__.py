@@ -1,7 +1,8 @@
 """Telegram over long polling or a webhook: the only door to python-telegram-bot.
 
-`channel` is the channel; `hearing` and `contents` what comes in, `lanes`, `doubts` and `wire` how things go out, `cards`,
-`drafts`, `presses`, `reveal` and `spans` what they look like (pure), `pairing` who the operator is, `health` what `doctor` says.
+`channel` is the channel; `hearing`, `albums` and `contents` what comes in, `lanes`, `doubts` and `wire` how things go out,
+`cards`, `drafts`, `presses`, `reveal` and `spans` what they look like (pure), `pairing` who the operator is, `health` what
+`doctor` says.
 """
 
 from bot.channels.telegram.channel import Telegram
