@@ -164,7 +164,7 @@ def record_of(given: Mapping[str, Json]) -> Record:
     """Return the record an agent wrote as JSON. Text from outside cannot become a fact or a rule, whatever it says.
 
     Raises:
-        ValueError, TypeError: It is not laid out like `memory.recollections.Record`.
+        ValueError, TypeError: It is not laid out like `memory.recollection.Record`.
     """
     values = dict(given)
     if unknown := sorted(set(values) - _FIELDS):

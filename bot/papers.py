@@ -18,7 +18,7 @@ from memory.database import StorageError
 from memory.documents import KINDS, DocumentError, read_document
 from memory.projections import Books
 from memory.recall import RecordError
-from memory.recollections import Record
+from memory.recollection import Record
 
 FOLDER = "inbox-files"
 DONE, FAILED = "done", "failed"

@@ -1,6 +1,6 @@
 """Memory in open formats: every record as one JSON object a line, and what holds as Markdown; and back.
 
-``memory.jsonl`` has the fields of `memory.recollections.Record`, times in ISO 8601, with ``id`` and what replaced it for
+``memory.jsonl`` has the fields of `memory.recollection.Record`, times in ISO 8601, with ``id`` and what replaced it for
 reading. Reading it back gives the same records; one that was forgotten since is not kept (`Memory.remember`).
 """
 
@@ -16,7 +16,8 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from memory.events import Origin
-from memory.recollections import COLUMNS, Known, Record, known
+from memory.recollection import Known, Record
+from memory.recollections import COLUMNS, known
 
 _FIELDS = [each.name for each in fields(Record) if each.name != "made_from"]
 

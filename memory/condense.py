@@ -19,7 +19,7 @@ from sqlalchemy import text
 
 from memory.events import Origin
 from memory.recall import Known, Memory, Record, Scope
-from memory.recollections import TEXT_MAX, micros
+from memory.recollection import TEXT_MAX, micros
 
 LINE_MAX = 160  # characters of one message in a timeline
 LINES_MAX = 60  # a longer thread keeps its first and last lines

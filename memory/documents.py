@@ -25,7 +25,7 @@ from pathlib import PurePath
 
 from memory.carry import NotOursError, read_record
 from memory.events import Origin
-from memory.recollections import Record
+from memory.recollection import Record
 
 PART_MAX = 1200  # characters of one record: a few paragraphs; windows and neighbours give the rest
 SIZE_MAX = 50_000_000  # bytes of one file

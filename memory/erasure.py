@@ -22,7 +22,7 @@ CHECKPOINT_TRIES = 50  # 0.1 s apart: a reader in the way is gone by then
 
 
 def scrub(database: Database, step: Callable[[str], None] = lambda _: None) -> bool:
-    """Overwrite what `memory.recollections.bury` deleted; return False when a reader kept the log open: due again.
+    """Overwrite what `memory.burial.bury` deleted; return False when a reader kept the log open: due again.
 
     Args:
         database: Where it was.

@@ -36,6 +36,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, text
 
+from memory import burial
 from memory import recollections as rows_of
 from memory.database import Database
 from memory.embed import Embedder
@@ -43,7 +44,7 @@ from memory.erasure import scrub
 from memory.events import Origin
 from memory.index import EXACT_MAX, sweep
 from memory.ranking import DEFAULT, Weights, read
-from memory.recollections import EVERYWHERE, Known, Record, RecordError, Scope, micros
+from memory.recollection import EVERYWHERE, Known, Record, RecordError, Scope, micros
 from memory.search import Hit, Mode, Search
 from memory.tombstones import TombstoneFile
 from memory.vectors import DRAIN_BATCH, Vectors
@@ -416,7 +417,7 @@ class Memory:
         with self._change:
             with self.database.read() as tx:
                 doomed = self._doomed(tx, ids, person, client)
-                numbers = rows_of.numbers_of(tx, doomed)
+                numbers = burial.numbers_of(tx, doomed)
                 key = rows_of.setting(tx, "secret")
             if not doomed:
                 return Forgotten(0)
@@ -424,7 +425,7 @@ class Memory:
             self._step("forget: list")
             TombstoneFile(self.folder).add(key, numbers)
             self._step("forget: rows")
-            self.database.write_now(lambda tx: rows_of.bury(tx, doomed, numbers))
+            self.database.write_now(lambda tx: burial.bury(tx, doomed, numbers))
             self._step("forget: index")
             self._names = None
             if self._vectors is not None:
@@ -438,10 +439,10 @@ class Memory:
     def _doomed(self, tx: Connection, ids: Sequence[int], person: str, client: str) -> list[int]:
         wanted = set(rows_of.fetch(tx, ids)) if ids else set()
         if person.strip():
-            wanted.update(rows_of.about(tx, person.strip()))
+            wanted.update(burial.about(tx, person.strip()))
         if client.strip():
             wanted.update(rows_of.in_scope(tx, Scope(client=client)).tolist())
-        return rows_of.with_what_follows(tx, wanted)
+        return burial.with_what_follows(tx, wanted)
 
     def scrub(self) -> bool:
         """Overwrite what was forgotten on disk, if that is due; False when a reader was in the way. See `erasure`."""
@@ -454,7 +455,7 @@ class Memory:
         key = self.database.write_now(lambda tx: _same_secret(tx, file))
         listed = file.numbers()
         with self.database.read() as tx:
-            buried = rows_of.tombstone_numbers(tx)
+            buried = burial.tombstone_numbers(tx)
         if missing := buried - listed:
             file.add(key, sorted(missing))
         if zombies := listed - buried:
@@ -501,5 +502,5 @@ def _same_secret(tx: Connection, file: TombstoneFile) -> bytes:
 
 
 def _bury_again(tx: Connection, numbers: Sequence[int]) -> None:
-    ids = rows_of.with_what_follows(tx, rows_of.ids_of(tx, numbers))
-    rows_of.bury(tx, ids, sorted({*numbers, *rows_of.numbers_of(tx, ids)}))
+    ids = burial.with_what_follows(tx, burial.ids_of(tx, numbers))
+    burial.bury(tx, ids, sorted({*numbers, *burial.numbers_of(tx, ids)}))

@@ -1,5 +1,7 @@
 # ruff: noqa: S608 - what is put into SQL here are integers of ours and column names; texts go in as parameters
-"""What was said and what we know, one row each: the tables under `memory.recall`, and the SQL that touches them.
+"""What was said and what we know, one row each: the tables under `memory.recall`, and the SQL that writes and finds.
+
+`memory.recollection` is one of them as a value, `memory.burial` takes them away.
 
 Six tables and one full-text index, all in the one database:
 
@@ -17,15 +19,9 @@ Every function here takes a connection inside a transaction of `memory.database.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 import secrets
-import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -47,12 +43,21 @@ from sqlalchemy import (
 
 from memory.database import metadata
 from memory.events import Origin
+from memory.recollection import (
+    EVERYWHERE,
+    TEXT_MAX,
+    Known,
+    Record,
+    RecordError,
+    Scope,
+    micros,
+    moment,
+    number,
+    scope_token,
+)
 
 SCORED_MAX = 40_000  # records scored by words for one question: 25 ms
 PASSED_MAX = 80_000  # records passed over to find those of one namespace: 13 ms
-TEXT_MAX = 20_000  # characters in one recollection: a longer document is cut into several by who reads it
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 
 recollections = Table(
     "recollections",
@@ -175,131 +180,6 @@ def _count_changes(_: MetaData, tx: Connection, **__: object) -> None:
             tx.exec_driver_sql(_COUNTED.format(name=name, what=what, row=row))
 
 
-class RecordError(ValueError):
-    """A record cannot be remembered as it stands."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"This cannot be remembered: {reason}")
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One thing to remember. Only ``text`` is needed; everything else makes it easier to find and to trust."""
-
-    text: str
-    client: str = ""  # the namespace; "" is the company's own
-    project: str = ""
-    task: str = ""
-    speaker: str = ""  # who said it, as people name them
-    thread: str = ""  # a conversation; neighbours are looked up by thread and position
-    position: int | None = None
-    at: datetime | None = None  # when it was said, aware
-    tier: str = "long-term"  # session | working | long-term
-    kind: str = "message"  # message | fact | preference | summary | document | ...
-    origin: Origin = Origin.SYSTEM  # whose words: the authority comes from here, so it must be said
-    author: str = ""  # the stable id behind ``speaker``
-    key: str = ""  # what it is about: a newer one with the same key and client replaces it ("acme/terms")
-    valid_from: datetime | None = None
-    valid_to: datetime | None = None
-    source: str = ""  # where to look it up: "mail:<id>", "12:3", a file's name
-    spans: tuple[tuple[int, int], ...] = ()  # characters in the source
-    made_from: tuple[int, ...] = ()  # ids: a summary goes when one of its sources is forgotten
-
-
-@dataclass(frozen=True, slots=True)
-class Known(Record):
-    """A record as it is kept, with its number and what became of it."""
-
-    id: int = 0
-    superseded_by: int | None = None
-    contests: int | None = None  # what it disagrees with and was not allowed to replace
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Where to look. A field that is None does not narrow; ``client`` is a wall, not a preference."""
-
-    client: str | None = None
-    shared: bool = False  # with a client: the company's own records (client "") too
-    project: str | None = None
-    task: str | None = None
-    tier: str | None = None
-    kind: str | None = None
-    speaker: str | None = None
-    thread: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-    @property
-    def clients(self) -> tuple[str, ...] | None:
-        """The namespaces that may be read; None is all of them."""
-        if self.client is None:
-            return None
-        return (self.client, "") if self.shared and self.client else (self.client,)
-
-    def narrows(self) -> bool:
-        """Return whether anything but the client narrows it: then the rows are looked up first."""
-        named = (self.project, self.task, self.tier, self.kind, self.speaker, self.thread)
-        return any(value is not None for value in named) or self.since is not None or self.until is not None
-
-    def where(self, *, of_rows: bool = False) -> tuple[str, dict[str, Any]]:
-        """Return the SQL condition over alias ``r`` and its parameters.
-
-        Args:
-            of_rows: The rows are found by their ids, and only checked: no index of what is asked here is of use.
-        """
-        parts, r = ["1 = 1"], "+r" if of_rows else "r"  # SQLite leaves a column with a plus to itself
-        values: dict[str, Any] = {}
-        if (clients := self.clients) is not None:
-            parts.append(f"{r}.client IN (" + ", ".join(f":client{n}" for n in range(len(clients))) + ")")
-            values.update({f"client{n}": client for n, client in enumerate(clients)})
-        for name in ("project", "task", "tier", "kind", "speaker", "thread"):
-            if (value := getattr(self, name)) is not None:
-                parts.append(f"{r}.{name} = :{name}")
-                values[name] = value
-        if self.since is not None:
-            parts.append("r.at >= :since")
-            values["since"] = micros(self.since)
-        if self.until is not None:
-            parts.append("r.at < :until")
-            values["until"] = micros(self.until)
-        return " AND ".join(parts), values
-
-
-EVERYWHERE = Scope()
-
-
-def micros(when: datetime | None) -> int | None:
-    """Return µs since 1970.
-
-    Raises:
-        RecordError: The time has no zone.
-    """
-    if when is None:
-        return None
-    if when.tzinfo is None:
-        raise RecordError(f"the time {when.isoformat()} has no zone. Give an aware datetime, best in UTC.")
-    return (when - EPOCH) // MICROSECOND
-
-
-def moment(value: int | None) -> datetime | None:
-    """Return the time that `micros` numbered."""
-    return None if value is None else EPOCH + value * MICROSECOND
-
-
-@lru_cache(maxsize=4096)
-def space_number(client: str) -> int:
-    """Return the namespace as 32 bits: for the index, which may err by a collision because every row is checked."""
-    return int.from_bytes(hashlib.blake2b(client.encode(), digest_size=4).digest(), "big")
-
-
-@lru_cache(maxsize=4096)
-def scope_token(client: str) -> str:
-    """Return the FTS5 token of a namespace. Digits only: the stemmer leaves them alone."""
-    digest = hashlib.blake2b(client.encode(), digest_size=8).digest()
-    return f"0{int.from_bytes(digest, 'big'):020d}"
-
-
 # ── settings ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -327,16 +207,6 @@ def secret(tx: Connection) -> bytes:
         key = secrets.token_bytes(32)
         keep_setting(tx, "secret", key)
     return key
-
-
-def number(record: Record, key: bytes) -> int:
-    """Return the number that names this record for good: the same words, place and time give the same one."""
-    parts = (
-        record.source, record.client, record.thread, str(record.position), record.kind, record.key, record.speaker,
-        str(micros(record.at)), record.text,
-    )  # fmt: skip
-    digest = hashlib.blake2b("\x00".join(parts).encode(errors="surrogatepass"), key=key, digest_size=8)
-    return int.from_bytes(digest.digest(), "big", signed=True)
 
 
 # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -444,11 +314,11 @@ def contest(tx: Connection, new: int, old: int) -> None:
 
 def keep_vectors(tx: Connection, ids: Sequence[int], rows: npt.NDArray[np.float16]) -> list[int]:
     """Take records out of the queue with their vectors; return the ids that were still there."""
-    alive = {row[0] for row in tx.exec_driver_sql(f"SELECT id FROM recollections WHERE id IN ({_listed(ids)})")}
+    alive = {row[0] for row in tx.exec_driver_sql(f"SELECT id FROM recollections WHERE id IN ({listed(ids)})")}
     done = [(id_, rows[n].tobytes()) for n, id_ in enumerate(ids) if id_ in alive]
     if done:
         tx.exec_driver_sql("INSERT OR REPLACE INTO recollection_vectors(id, vector) VALUES (?, ?)", done)
-        tx.exec_driver_sql(f"UPDATE recollections SET pending = 0 WHERE id IN ({_listed([d[0] for d in done])})")
+        tx.exec_driver_sql(f"UPDATE recollections SET pending = 0 WHERE id IN ({listed([d[0] for d in done])})")
     return [id_ for id_, _ in done]
 
 
@@ -456,91 +326,6 @@ def requeue(tx: Connection) -> None:
     """Put everything back into the queue: the vectors were another model's."""
     tx.exec_driver_sql("DELETE FROM recollection_vectors")
     tx.exec_driver_sql("UPDATE recollections SET pending = 1")
-
-
-# ── forgetting ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def with_what_follows(tx: Connection, ids: Iterable[int]) -> list[int]:
-    """Return the ids and every summary made from them, however far: a summary would tell what was forgotten."""
-    todo, found = list(ids), set(ids)
-    while todo:
-        rows = tx.exec_driver_sql(f"SELECT id FROM recollection_sources WHERE source IN ({_listed(todo)})")
-        todo = [row[0] for row in rows if row[0] not in found]
-        found.update(todo)
-    return sorted(found)
-
-
-def about(tx: Connection, name: str) -> list[int]:
-    """Return the ids of what a person said, wrote or is named in: by column, and by the words of the text.
-
-    "Dana" finds Dana Whitlock too; the caller shows what is found before anything goes. Accents and case do not count,
-    endings do: "Mark" is not found in "marked".
-    """
-    wanted = _plain_words(name)
-    if not wanted:
-        return []
-    people = tx.exec_driver_sql("SELECT speaker FROM recollections UNION SELECT author FROM recollections").fetchall()
-    meant = [row[0] for row in people if set(wanted) <= set(_plain_words(row[0]))]
-    listed = json.dumps(meant)
-    ids = tx.exec_driver_sql(
-        "SELECT id FROM recollections WHERE speaker IN (SELECT value FROM json_each(?)) "
-        "OR author IN (SELECT value FROM json_each(?))",
-        (listed, listed),
-    ).fetchall()
-    phrase = 'text : "' + name.replace('"', '""') + '"'
-    named = tx.exec_driver_sql(
-        "SELECT id, text FROM recollections WHERE id IN "
-        "(SELECT rowid FROM recollections_fts WHERE recollections_fts MATCH ?)",
-        (phrase,),
-    ).fetchall()
-    spoken = f" {' '.join(wanted)} "
-    found = {row[0] for row in ids} | {row[0] for row in named if spoken in f" {' '.join(_plain_words(row[1]))} "}
-    return sorted(found)
-
-
-def _plain_words(text_: str) -> list[str]:
-    bare = "".join(c for c in unicodedata.normalize("NFKD", text_.casefold()) if not unicodedata.combining(c))
-    return re.findall(r"[^\W_]+", bare)
-
-
-def numbers_of(tx: Connection, ids: Sequence[int]) -> list[int]:
-    """Return the numbers for the tombstones."""
-    rows = tx.exec_driver_sql(f"SELECT uid FROM recollections WHERE id IN ({_listed(ids)}) ORDER BY uid")
-    return [row[0] for row in rows]
-
-
-def ids_of(tx: Connection, numbers: Iterable[int]) -> list[int]:
-    """Return which of these numbers are alive: after a restore, those must go again."""
-    rows = tx.exec_driver_sql(
-        "SELECT id FROM recollections WHERE uid IN (SELECT value FROM json_each(?))", (json.dumps(list(numbers)),)
-    )
-    return [row[0] for row in rows]
-
-
-def bury(tx: Connection, ids: Sequence[int], numbers: Sequence[int]) -> None:
-    """Delete rows, vectors, words and links, and put up their tombstones."""
-    listed = _listed(ids)
-    tx.exec_driver_sql(
-        f"UPDATE recollections SET superseded_by = NULL, valid_to = NULL WHERE superseded_by IN ({listed})"
-    )
-    tx.exec_driver_sql(f"UPDATE recollections SET contests = NULL WHERE contests IN ({listed})")
-    tx.exec_driver_sql(f"DELETE FROM recollections WHERE id IN ({listed})")
-    tx.exec_driver_sql(f"DELETE FROM recollection_vectors WHERE id IN ({listed})")
-    tx.exec_driver_sql(f"DELETE FROM recollection_sources WHERE id IN ({listed}) OR source IN ({listed})")
-    if numbers:
-        tx.exec_driver_sql("INSERT OR IGNORE INTO recollection_tombstones(uid) VALUES (?)", [(uid,) for uid in numbers])
-    keep_setting(tx, "scrub", b"due")
-
-
-def tombstone_count(tx: Connection) -> int:
-    """Return how many were ever forgotten: an index made before the last one is not used."""
-    return int(tx.exec_driver_sql("SELECT COUNT(*) FROM recollection_tombstones").scalar() or 0)
-
-
-def tombstone_numbers(tx: Connection) -> set[int]:
-    """Return the numbers of everything forgotten."""
-    return {row[0] for row in tx.exec_driver_sql("SELECT uid FROM recollection_tombstones")}
 
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -566,7 +351,7 @@ def fetch(tx: Connection, ids: Sequence[int], scope: Scope = EVERYWHERE) -> dict
     """Return the rows of these ids that lie inside the scope. Every hit passes here: this is the wall."""
     condition, values = scope.where(of_rows=True)
     rows = tx.execute(
-        text(f"SELECT {COLUMNS} FROM recollections r WHERE r.id IN ({_listed(ids)}) AND {condition}"), values
+        text(f"SELECT {COLUMNS} FROM recollections r WHERE r.id IN ({listed(ids)}) AND {condition}"), values
     )
     return {row.id: row for row in rows.fetchall()}
 
@@ -640,7 +425,7 @@ def neighbours(tx: Connection, ids: Sequence[int], reach: int, scope: Scope) -> 
         text(
             "SELECT o.id, r.id, ABS(r.position - o.position) FROM recollections o JOIN recollections r "
             "ON r.thread = o.thread AND r.position BETWEEN o.position - :reach AND o.position + :reach "
-            f"WHERE o.id IN ({_listed(ids)}) AND o.thread != '' AND r.thread != '' AND r.id != o.id "
+            f"WHERE o.id IN ({listed(ids)}) AND o.thread != '' AND r.thread != '' AND r.id != o.id "
             f"AND {condition} ORDER BY o.id, r.id"
         ),
         values | {"reach": reach},
@@ -651,7 +436,7 @@ def neighbours(tx: Connection, ids: Sequence[int], reach: int, scope: Scope) -> 
 def vectors_of(tx: Connection, ids: Sequence[int], dims: int) -> tuple[list[int], npt.NDArray[np.float32]]:
     """Return the ids that have a vector and those vectors, float32, shape (n, dims)."""
     rows = tx.exec_driver_sql(
-        f"SELECT id, vector FROM recollection_vectors WHERE id IN ({_listed(sorted(ids))})"
+        f"SELECT id, vector FROM recollection_vectors WHERE id IN ({listed(sorted(ids))})"
     ).fetchall()
     found = [row[0] for row in rows]
     data = np.frombuffer(b"".join(row[1] for row in rows), np.float16).reshape(len(rows), dims)
@@ -672,5 +457,6 @@ def names(tx: Connection) -> list[str]:
     return sorted(found)
 
 
-def _listed(ids: Iterable[int]) -> str:
+def listed(ids: Iterable[int]) -> str:
+    """Return ids as they stand in SQL."""
     return ",".join(map(str, map(int, ids)))

@@ -18,7 +18,7 @@ from memory import recollections as rows_of
 from memory.events import Origin
 from memory.index import VectorIndex
 from memory.ranking import Evidence, Question, Weights, score
-from memory.recollections import Known, Scope, micros
+from memory.recollection import Known, Scope, micros, moment, space_number
 
 Mode = Literal["auto", "current", "history"]
 
@@ -93,7 +93,7 @@ class Search:
         if index is None or vector is None:
             return
         clients = self.scope.clients
-        spaces = None if clients is None else [rows_of.space_number(client) for client in clients]
+        spaces = None if clients is None else [space_number(client) for client in clients]
         near = index.near(vector, CANDIDATES, spaces=spaces, among=self.among)
         ids, vectors = rows_of.vectors_of(self.tx, sorted({*near.tolist(), *self.bm25}), index.dims)
         cosines = np.round((vectors @ vector).astype(float), 6)
@@ -151,9 +151,7 @@ class Search:
         """Return what a row says by itself: speaker, client, named, timely, asks, operator, as in `Evidence`."""
         question, asked = self.question, self.asked
         lowered = row.text.lower() if asked else ""
-        timely = bool(question.times) and (
-            question.holds(rows_of.moment(row.at)) or question.holds(rows_of.moment(row.valid_from))
-        )
+        timely = bool(question.times) and (question.holds(moment(row.at)) or question.holds(moment(row.valid_from)))
         return (
             bool(asked) and (row.speaker.lower() in asked or row.author.lower() in asked),
             bool(asked) and row.client.lower() in asked,

@@ -15,11 +15,13 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection
 
+from memory import burial
 from memory import recollections as rows_of
 from memory.database import Database
 from memory.embed import Embedder
 from memory.heap import give_back
 from memory.index import EXACT_MAX, Batch, Segment, Stamp, TornIndexError, VectorIndex, bits, build, sweep
+from memory.recollection import space_number
 
 DRAIN_BATCH = 256  # texts embedded between two writes
 REPLAY_BATCH = 20_000  # vectors read from the store at a time: 30 MB
@@ -107,7 +109,7 @@ class Vectors:
         index = self.index
         if index is None or not ids:
             return
-        spaces = np.array([rows_of.space_number(client) for client in clients], np.uint32)
+        spaces = np.array([space_number(client) for client in clients], np.uint32)
         index.add(np.array(ids, np.uint32), spaces, rows.astype(np.float32))
         self.changes += 1
         if index.needs_seal:
@@ -188,7 +190,7 @@ class Vectors:
         """Say what is wrong with a generation, "" when the store agrees with it."""
         with self.database.read() as tx:
             uid = tx.exec_driver_sql("SELECT uid FROM recollections WHERE id = ?", (stamp.last_id,)).scalar()
-            buried = rows_of.tombstone_count(tx)
+            buried = burial.tombstone_count(tx)
         if (stamp.embedder, stamp.dims) != (self.embedder.stamp, self.embedder.dims):
             return "it was made with another model"
         if stamp.forgotten != buried:
@@ -228,7 +230,7 @@ class Vectors:
                 len(whole),
                 last,
                 uid or 0,
-                rows_of.tombstone_count(tx),
+                burial.tombstone_count(tx),
                 tuple(id_ for id_ in waiting if id_ < last),
             )
 
@@ -279,7 +281,7 @@ def _batches(tx: Connection, dims: int, after: int, holes: Sequence[int]) -> Ite
     while rows := result.fetchmany(REPLAY_BATCH):
         for row in rows:
             if row[1] not in spaces:
-                spaces[row[1]] = rows_of.space_number(row[1])
+                spaces[row[1]] = space_number(row[1])
         vectors = np.frombuffer(b"".join(row[2] for row in rows), np.float16).reshape(len(rows), dims)
         yield (
             np.array([row[0] for row in rows], np.uint32),

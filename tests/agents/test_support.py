@@ -5,7 +5,7 @@ import pytest
 from agents.base import Proposal, Thought
 from agents.support import REPLIES_PER_THREAD_MAX, ReplyMail, Support, Triage, own_words
 from memory.events import Origin, Write
-from memory.recollections import Record as Recollection
+from memory.recollection import Record as Recollection
 from tests.agents.desk import PaperDesk, task
 from tests.agents.test_percept import MAIL
 

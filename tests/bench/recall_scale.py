@@ -28,6 +28,7 @@ from memory import embed, recollections
 from memory.database import Database
 from memory.index import Stamp, VectorIndex
 from memory.recall import Memory, Record, Scope
+from memory.recollection import space_number
 from tests.bench.company import talk
 
 BATCH = 50_000
@@ -187,7 +188,7 @@ def exactness(memory: Memory, embedder: embed.OnnxEmbedder, asked: list[str]) ->
                     merged = best[name][n] + list(zip(some[top].tolist(), places[top].tolist(), strict=True))
                     best[name][n] = sorted(merged, reverse=True)[:10]
         shares = {}
-        for name, spaces in (("all", None), ("one", [recollections.space_number("one")])):
+        for name, spaces in (("all", None), ("one", [space_number("one")])):
             hits = 0
             for n in range(len(asked)):
                 near = memory._vectors.index.near(vectors[n], 300, spaces=spaces)

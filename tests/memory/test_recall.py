@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from memory import recollections, tombstones
+from memory import burial, recollections, tombstones
 from memory.database import Database
 from memory.events import Origin
 from memory.recall import EVERYWHERE, Memory, Record, RecordError, Scope
@@ -331,7 +331,7 @@ def test_any_person_is_forgotten_however_they_are_written(memory, home, name) ->
 def test_a_plain_delete_would_have_left_bytes(memory, database, home) -> None:
     """The twin: the same rows deleted without the merge and the checkpoint."""
     ids = secrets_of(memory)
-    database.write_now(lambda tx: recollections.bury(tx, ids, []))
+    database.write_now(lambda tx: burial.bury(tx, ids, []))
     assert SECRET.lower().encode() in everything_on_disk(home).lower()
     assert memory.scrub()
     assert SECRET.lower().encode() not in everything_on_disk(home).lower()
