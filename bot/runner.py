@@ -48,7 +48,7 @@ from bot.remembering import RememberError
 from bot.staff import Catalogue, Staff
 from bot.state import TaskState
 from bot.timekeeper import Timekeeper
-from connectors.base import Action, Incoming
+from connectors.base import Action, Incoming, RefusedError
 from memory.events import (
     Actor,
     Answered,
@@ -74,6 +74,7 @@ log = logging.getLogger("soloist.runner")
 
 DRAWN = frozenset({"digest", "week", "month"})  # answers with a picture
 LAUNCH_AGAIN_S = 2.0  # an order that could not be written down is carried out again
+REFUSED_AGAIN_S = 3_600.0  # a service that does not let us in: seldom enough that it locks no account
 REFUSALS_TOLD_PER_HOUR = 3  # a stranger who presses for fun must not flood the operator
 _CARD = re.compile(r"\d{1,12}\.\d{1,6}")
 
@@ -421,11 +422,19 @@ class Runner:
             group.create_task(self._attend(name, lambda each=serve: each(self.tell)))  # type: ignore[misc]
 
     async def _attend(self, name: str, serve: Callable[[], Awaitable[None]]) -> None:
-        """The outer rim of a channel or connector: it may break, the house goes on and starts it again."""
-        pause = 1.0
+        """The outer rim of a channel or connector: it may break, the house goes on and starts it again.
+
+        One that is turned away for good is told of, and tried again so seldom that no account is locked for it.
+        """
+        pause, told = 1.0, ""
         while True:
             try:
                 await serve()
+            except RefusedError as refused:
+                if told != str(refused):
+                    told = str(refused)
+                    await self.tell(f"I hear nothing from {name} any more: {self._staff.redact(told)}")
+                await asyncio.sleep(REFUSED_AGAIN_S)
             except Exception:
                 log.exception("%s stopped; starting it again in %.0f s", name, pause)
                 await asyncio.sleep(pause)
