@@ -57,6 +57,10 @@ class Intent(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     effect: ClassVar[Risk] = Risk.READS  # the furthest it can lead to; decides how sure we must be to act
+    may: ClassVar[
+        tuple[str, ...]
+    ] = ()  # the actions an answer may hold, what it is for first; empty: all of its agent's
+    thinks: ClassVar[str] = ""  # tier of the model that may be asked for an answer; "": none ever is
     examples: ClassVar[tuple[str, ...]] = ()  # trained on
     checks: ClassVar[tuple[str, ...]] = ()  # never trained on; a lint holds every agent's to a point
     not_mine: ClassVar[tuple[str, ...]] = ()  # near, but somebody else's or nobody's
@@ -65,6 +69,12 @@ class Intent(BaseModel):
     asks: ClassVar[Mapping[str, str]] = {}  # slot → the question when it is missing
     at_once: ClassVar[bool] = False  # answered from our own books alone: asked before the task has its number
     verbatim: ClassVar[frozenset[str]] = frozenset()  # slots a model's plan may only fill with the operator's own words
+
+    @classmethod
+    def leads_to(cls, inputs: Mapping[str, Json]) -> tuple[str, ...]:
+        """Return which of `may` these slots lead to, where they decide it: a plan tells it beforehand."""
+        del inputs
+        return cls.may
 
     @classmethod
     def id(cls) -> str:

@@ -57,6 +57,7 @@ class Invoice(Intent):
     """Write an invoice, number it, send it."""
 
     effect: ClassVar[Risk] = Risk.MONEY
+    may: ClassVar[tuple[str, ...]] = ("books.issue", "mail.send")
     examples: ClassVar[tuple[str, ...]] = (
         "invoice Acme 1,200 for the March retainer, net 14",
         "bill Globex 850 EUR for the workshop",
@@ -135,6 +136,7 @@ class CancelInvoice(Intent):
     """Take an unpaid invoice back with a credit note."""
 
     effect: ClassVar[Risk] = Risk.MONEY
+    may: ClassVar[tuple[str, ...]] = ("books.issue", "mail.send")
     examples: ClassVar[tuple[str, ...]] = (
         "cancel 2026-0001",
         "cancel invoice 2026-0004",
@@ -197,6 +199,7 @@ class RecurringInvoice(Intent):
     """Write an invoice again and again; each one still comes as a card."""
 
     effect: ClassVar[Risk] = Risk.REVERSIBLE
+    may: ClassVar[tuple[str, ...]] = ("books.write",)
     examples: ClassVar[tuple[str, ...]] = (
         "invoice Acme 2,000 every month",
         "bill Globex 99 monthly for hosting",

@@ -71,6 +71,7 @@ class AddClient(Intent):
     """Put a new client on the books."""
 
     effect: ClassVar[Risk] = Risk.REVERSIBLE
+    may: ClassVar[tuple[str, ...]] = ("books.write",)
     examples: ClassVar[tuple[str, ...]] = (
         "add client Globex, billing@globex.example, 2k/month",
         "new client Initech, bill@initech.example",
@@ -212,6 +213,7 @@ class UpdateClient(Intent):
     """Change something in a client's record."""
 
     effect: ClassVar[Risk] = Risk.REVERSIBLE
+    may: ClassVar[tuple[str, ...]] = ("books.write", "calendar.strike")
     examples: ClassVar[tuple[str, ...]] = (
         "update Acme email new@acme.example",
         "change Globex's address to 5 Elm Street, Springfield",

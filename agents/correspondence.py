@@ -39,6 +39,7 @@ from agents.letter import (
 )
 from agents.phrase import said_about
 from agents.slots import ClientName, Day, Email, Moment
+from memory.events import Json
 
 _SAYS = re.compile(r"(?:\bthat\b|\bsaying\b|:)\s*(.+)$", re.IGNORECASE | re.DOTALL)
 _ABOUT = re.compile(r"\b(?:about|on|regarding|re)\b\s+(?:the |our |their )?(.+?)[.?!]?$", re.IGNORECASE)
@@ -48,6 +49,8 @@ class FollowUp(Intent):
     """Ask a client how things stand, now or at a later time."""
 
     effect: ClassVar[Risk] = Risk.OUTSIDE
+    may: ClassVar[tuple[str, ...]] = ("mail.send", "books.remind", "calendar.note")
+    thinks: ClassVar[str] = "small"
     examples: ClassVar[tuple[str, ...]] = (
         "follow up with Acme on the proposal",
         "check in with Globex",
@@ -103,11 +106,18 @@ class FollowUp(Intent):
     when: Moment | None = None
     day: Day | None = None
 
+    @classmethod
+    def leads_to(cls, inputs: Mapping[str, Json]) -> tuple[str, ...]:
+        """With a day it is a reminder, without one a letter."""
+        return ("books.remind", "calendar.note") if inputs.get("when") or inputs.get("day") else ("mail.send",)
+
 
 class WriteMail(Intent):
     """Write a mail to somebody."""
 
     effect: ClassVar[Risk] = Risk.OUTSIDE
+    may: ClassVar[tuple[str, ...]] = ("mail.send",)
+    thinks: ClassVar[str] = "small"
     examples: ClassVar[tuple[str, ...]] = (
         "write Acme that the draft will be ready on Friday",
         "email Globex: the meeting room has changed",

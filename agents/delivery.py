@@ -38,6 +38,7 @@ class PlanDelivery(Intent):
     """Plan the delivery of a project with checkpoints."""
 
     effect: ClassVar[Risk] = Risk.REVERSIBLE
+    may: ClassVar[tuple[str, ...]] = ("books.write", "books.remind", "calendar.note")
     examples: ClassVar[tuple[str, ...]] = (
         "plan the delivery for Acme",
         "set up the project plan for Globex, website, due 15 January",
@@ -95,6 +96,7 @@ class ProjectStatus(Intent):
     examples: ClassVar[tuple[str, ...]] = (
         "project status of Acme",
         "how far is the Globex project?",
+    may: ClassVar[tuple[str, ...]] = ("books.write", "calendar.strike")
         "where do we stand with Initech?",
         "which projects are late?",
         "status of all projects",

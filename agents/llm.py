@@ -18,6 +18,7 @@ Version 1.99.4 exactly: 1.82.7 and 1.82.8 were malicious, 1.102 and later break 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import logging
 import os
@@ -25,7 +26,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from typing import Any, Protocol
 
 from pydantic import BaseModel
@@ -46,6 +47,7 @@ log = logging.getLogger(__name__)
 ATTEMPTS_MAX = 3  # calls of one model for one question, before the next model is asked
 MODELS_MAX = 4  # models asked for one question: an outage must not become a tour of the world
 CALLS_AT_ONCE_MAX = 4  # backpressure: one operator does not read faster than this
+PROMPT_MAX = 6000  # tokens that a prompt with all it may be told comes to; what is reserved is counted anew each time
 MAX_TOKENS = 1000  # of an answer, when the caller says nothing
 CACHE_TTL_S = 24 * 3600.0
 
@@ -153,6 +155,20 @@ class Gateway:
             except UnpricedModelError as error:
                 found.append(str(error))
         return tuple(found)
+
+    def at_most(self, tier: str) -> str:
+        """Return what one question to a tier costs at most, in words; "" without a model, or where it is free.
+
+        The price list is looked at only once it is loaded: a plan does not wait for it, and says tokens instead.
+        """
+        candidates = self._tiers.order(tier)
+        if not candidates:
+            return ""
+        price = candidates[0].price or self._litellm.price_at_hand(candidates[0])
+        if price is None:
+            return f"{PROMPT_MAX + MAX_TOKENS:,} tokens"
+        cost = price.cost(PROMPT_MAX, MAX_TOKENS)
+        return f"{cost.quantize(Decimal('0.001'), ROUND_UP)} USD" if cost else ""
 
     def has_models(self) -> bool:
         """Return whether any model is set up: where none is, nothing need be looked up for it."""
@@ -408,16 +424,13 @@ class _Litellm:
         Raises:
             UnpricedModelError: It knows none.
         """
-        library = await self.library()
-        try:
-            info = library.get_model_info(model.route)
-        except Exception as error:  # it raises a bare Exception for a model it does not know
-            raise UnpricedModelError(model.name) from error
-        costs = [info.get("input_cost_per_token"), info.get("output_cost_per_token")]
-        if model.home_made or not all(costs):  # the same name elsewhere is another model; zero is not a price
-            raise UnpricedModelError(model.name)
-        # From its text, so that a float's tail does not enter the books.
-        return Price(*(Decimal(str(cost)) * 1_000_000 for cost in costs))
+        return _price(await self.library(), model)
+
+    def price_at_hand(self, model: Model) -> Price | None:
+        """Return litellm's price, None while it is not loaded or knows none."""
+        with contextlib.suppress(UnpricedModelError):
+            return _price(self._library, model) if self._library is not None else None
+        return None
 
     async def answers(self, attempt: _Attempt) -> AsyncGenerator[Answer]:
         """Yield the answer; while it is streamed, again and again as it grows."""
@@ -450,6 +463,18 @@ class _Litellm:
             raise
         except Exception as error:  # litellm's errors have no common base, and bugs below it look the same
             raise (broken_stream() if begun else read_failure(error)) from error
+
+
+def _price(library: Any, model: Model) -> Price:
+    try:
+        info = library.get_model_info(model.route)
+    except Exception as error:  # it raises a bare Exception for a model it does not know
+        raise UnpricedModelError(model.name) from error
+    costs = [info.get("input_cost_per_token"), info.get("output_cost_per_token")]
+    if model.home_made or not all(costs):  # the same name elsewhere is another model; zero is not a price
+        raise UnpricedModelError(model.name)
+    # From its text, so that a float's tail does not enter the books.
+    return Price(*(Decimal(str(cost)) * 1_000_000 for cost in costs))
 
 
 async def _growing(chunks: Any) -> AsyncGenerator[Answer]:

@@ -45,6 +45,7 @@ class Onboard(Intent):
     """Welcome a new client and plan the first check-ins."""
 
     effect: ClassVar[Risk] = Risk.OUTSIDE
+    thinks: ClassVar[str] = "small"
     examples: ClassVar[tuple[str, ...]] = (
         "onboard Globex",
         "start onboarding for Acme",

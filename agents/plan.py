@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -23,6 +24,7 @@ from agents.slots.written import Kind, Written
 from memory.events import Json
 
 STEPS_MAX = 12  # a plan one can still read before saying yes
+SHOWN_MAX = 160  # characters of one input in the list of steps
 TAINTED = frozenset({"money", "email", "invoice"})
 """Kinds of slots that a model may only take over from the operator's words: amounts, recipients, papers."""
 
@@ -33,13 +35,19 @@ class Duty:
 
     agent: str
     intent: type[Intent]
+    may: tuple[str, ...] = ()  # the actions that an answer to it may hold
+
+    def leads_to(self, inputs: Mapping[str, Json]) -> tuple[str, ...]:
+        """Return which of them it is about to be with these inputs, as far as that can be known before."""
+        return self.intent.leads_to(inputs) or self.may
 
 
 Staff = Mapping[str, Duty]
 
 
+@cache
 def staff() -> Staff:
-    """Return every intent there is, by id."""
+    """Return every intent there is, by id; looking through the folder is done once."""
     # Looked up when it is needed: discovering reads this folder, and this module is part of it.
     from agents import discover
 
@@ -48,7 +56,11 @@ def staff() -> Staff:
 
 def roster(agents: Mapping[str, type[Agent]]) -> Staff:
     """Return the intents of these agents by id."""
-    return {intent.id(): Duty(name, intent) for name, agent in agents.items() for intent in agent.intents}
+    return {
+        intent.id(): Duty(name, intent, intent.may or (agent.proposes if intent.effect is not Risk.READS else ()))
+        for name, agent in agents.items()
+        for intent in agent.intents
+    }
 
 
 def faults(steps: Sequence[Step], known: Staff, *, words: str | None = None) -> tuple[str, ...]:
@@ -69,8 +81,8 @@ def faults(steps: Sequence[Step], known: Staff, *, words: str | None = None) -> 
     found += [f"Two steps are called {each!r}." for each in sorted({each for each in ids if ids.count(each) > 1})]
     for step in steps:
         found += _step_faults(step, known, set(ids), words)
-    if circle := _circle(steps):
-        found.append(f"These steps wait for each other: {', '.join(circle)}.")
+    if stuck := circle(steps):
+        found.append(f"These steps wait for each other: {', '.join(stuck)}.")
     return tuple(found)
 
 
@@ -110,6 +122,18 @@ def _literal_faults(
         return
     if words is not None and kinds_of(annotation, metadata) & TAINTED and not _said(str(value), words):
         yield f"Step {step.id}, {name}: {value!r} is not what you said, and a model may not make it up."
+
+
+def unfit(step: Step, name: str) -> str:
+    """Return why a step's input cannot be what it is, in words; "" when it fits, or nobody knows the intent."""
+    duty = staff().get(step.intent)
+    if duty is None or name not in duty.intent.model_fields or reference(step.inputs[name]) is not None:
+        return ""
+    try:
+        TypeAdapter(duty.intent.model_fields[name].rebuild_annotation()).validate_python(step.inputs[name])
+    except ValidationError as error:
+        return fault(error)
+    return ""
 
 
 def kinds_of(annotation: Any, metadata: Sequence[Any] = ()) -> set[str]:
@@ -159,7 +183,7 @@ def _digits(word: str) -> str:
     return core
 
 
-def _circle(steps: Sequence[Step]) -> list[str]:
+def circle(steps: Sequence[Step]) -> list[str]:
     """Return the steps that can never start, when some wait for each other."""
     waiting = {step.id: {need for need in step.needs if need != ""} for step in steps}
     while ready := [each for each, needs in waiting.items() if not needs & set(waiting)]:
@@ -169,29 +193,42 @@ def _circle(steps: Sequence[Step]) -> list[str]:
 
 
 def told(steps: Sequence[Step]) -> str:
-    """Return a plan as the operator reads and edits it: one numbered line a step."""
+    """Return a plan as the operator reads and edits it; see `lines`."""
+    return "\n".join(lines(steps))
+
+
+def lines(steps: Sequence[Step], asks: Mapping[str, str] | None = None) -> list[str]:
+    """Return one numbered line for each step.
+
+    Args:
+        asks: Step id → whether it asks, in words, where the operator's rules were looked at; else as the plan says.
+    """
     rows = []
     for number, step in enumerate(steps, start=1):
         if "keep" in step.inputs:
             rows.append(f"{number}. keep this plan as a playbook (asks first)")
             continue
         inputs = ", ".join(
-            f"{name} from {ref[0]}" if (ref := reference(value)) else f"{name} {_shown(value)}"
+            f"{name} from {ref[0]}" if (ref := reference(value)) else f"{name} {shown_value(value)}"
             for name, value in step.inputs.items()
         )
-        gate = " (asks first)" if step.gate else ""
+        words = asks.get(step.id, "") if asks is not None else "asks first" if step.gate == "ask" else ""
+        gate = f" ({words})" if words else ""
         hangs = f", {condition_told(step.only_if)}" if step.only_if else ""
         if note := step.inputs.get("note"):
             rows.append(f"{number}. tell you: {note}{hangs}")
             continue
         rows.append(f"{number}. {step.intent.replace('_', ' ')}{': ' + inputs if inputs else ''}{gate}{hangs}")
-    return "\n".join(rows)
+    return [" ".join(row.split()) for row in rows]
 
 
-def _shown(value: Json) -> str:
-    """Return an input as people read it: a moment without its zone."""
+def shown_value(value: Json) -> str:
+    """Return an input as people read it: a moment without its zone, long words cut; the card has them whole."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) and "T" in value else None
     except ValueError:
         moment = None
-    return f"{moment:%a} {moment.day} {moment:%b %H:%M}" if moment else str(value)
+    if moment:
+        return f"{moment:%a} {moment.day} {moment:%b %H:%M}"
+    text = str(value)
+    return text if len(text) <= SHOWN_MAX else f"{text[: SHOWN_MAX - 1]}…"

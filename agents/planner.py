@@ -37,6 +37,7 @@ class MakePlan(Intent):
     """Work out the steps to a goal, show them, and go through them one card at a time."""
 
     effect: ClassVar[Risk] = Risk.OUTSIDE
+    thinks: ClassVar[str] = "large"
     examples: ClassVar[tuple[str, ...]] = (
         "make a plan for the launch",
         "Acme accepted the proposal",
@@ -170,9 +171,12 @@ def _from_playbook(book: Playbook, wish: MakePlan, task: Task, desk: Desk) -> Pr
             question = f"I know of no open proposal to {known['name']}. {question}"
         return Proposal(ask=question)
     steps, left_out = _as_before(book, filled.steps, desk)
+    steps, changed = _changed_as_before(book, steps, desk)
     said = f"Playbook {book.name}: {book.title}."
     if left_out:
         said += f" Without {', '.join(left_out)}, as you had it before."
+    if changed:
+        said += f" As you always have it: {', '.join(changed)}."
     return replace(_sound(steps, staff(), said, words=None), results={"playbook": book.name})
 
 
@@ -191,6 +195,29 @@ def _as_before(book: Playbook, steps: tuple[Step, ...], desk: Desk) -> tuple[tup
         for step in steps
         if step.id not in gone
     ), gone
+
+
+def _changed_as_before(book: Playbook, steps: tuple[Step, ...], desk: Desk) -> tuple[tuple[Step, ...], list[str]]:
+    """Let steps ask and wait as the operator always has it, as far as the plan still holds; and say which."""
+    kept = desk.record("preference", f"playbook-{book.name}")
+    ids, told = {step.id for step in steps}, []
+    for name, value in (kept.data.get("changed", {}) if kept else {}).items():
+        of, _, what = name.partition("/")
+        if of not in ids:
+            continue
+        needs = tuple(need for need in str(value).split(", ") if need in ids)
+        fresh = tuple(
+            step
+            if step.id != of
+            else structs.replace(step, gate="ask")
+            if what == "asks"
+            else structs.replace(step, needs=needs)
+            for step in steps
+        )
+        if not faults(fresh, staff()):
+            steps = fresh
+            told.append(f"{of} asks first" if what == "asks" else f"{of} after {value}")
+    return steps, told
 
 
 def _known(wish: MakePlan, task: Task, desk: Desk) -> dict[str, Json] | Proposal:

@@ -53,6 +53,7 @@ class SendProposal(Intent):
     """Draft an offer and mail it."""
 
     effect: ClassVar[Risk] = Risk.OUTSIDE
+    thinks: ClassVar[str] = "small"
     examples: ClassVar[tuple[str, ...]] = (
         "send Acme a proposal for the redesign, 4,500",
         "write an offer for Globex: three workshops, 3,600 EUR",

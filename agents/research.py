@@ -89,6 +89,7 @@ _COMMON = frozenset(
 class LookUp(Intent):
     """Find out something from notes, documents and the pages you name."""
 
+    thinks: ClassVar[str] = "small"
     examples: ClassVar[tuple[str, ...]] = (
         "look up the VAT rules for training in Austria",
         "what does https://example.com/pricing say about refunds?",
@@ -139,6 +140,7 @@ class LookUp(Intent):
 class Summarise(Intent):
     """Put a page or a text into a few sentences."""
 
+    thinks: ClassVar[str] = "small"
     examples: ClassVar[tuple[str, ...]] = (
         "summarise https://example.com/news",
         "sum up this article: https://example.org/a",

@@ -52,6 +52,7 @@ class BookMeeting(Intent):
     """Put a meeting in the calendar and invite whoever comes."""
 
     effect: ClassVar[Risk] = Risk.OUTSIDE
+    may: ClassVar[tuple[str, ...]] = ("calendar.book", "mail.send")
     examples: ClassVar[tuple[str, ...]] = (
         "book a meeting with Acme on Tuesday at 3",
         "schedule a call with Globex tomorrow at 10",
@@ -116,6 +117,7 @@ class MoveMeeting(Intent):
     """Move a meeting to another time and tell who is invited."""
 
     effect: ClassVar[Risk] = Risk.OUTSIDE
+    may: ClassVar[tuple[str, ...]] = ("calendar.move", "mail.send")
     examples: ClassVar[tuple[str, ...]] = (
         "move the meeting with Acme to Friday at 10",
         "reschedule the Globex call to tomorrow at 4",
@@ -175,6 +177,7 @@ class CancelMeeting(Intent):
     """Cancel a meeting and tell who is invited."""
 
     effect: ClassVar[Risk] = Risk.OUTSIDE
+    may: ClassVar[tuple[str, ...]] = ("calendar.cancel", "mail.send")
     examples: ClassVar[tuple[str, ...]] = (
         "cancel the meeting with Acme",
         "call off the Globex call",

@@ -51,6 +51,7 @@ class Triage(Intent):
     """Look at a mail that came in: who wrote it, what it is about, and what to answer."""
 
     effect: ClassVar[Risk] = Risk.OUTSIDE
+    thinks: ClassVar[str] = "small"
     examples: ClassVar[tuple[str, ...]] = (
         "triage my inbox",
         "go through the new mail",
@@ -109,6 +110,7 @@ class ReplyMail(Intent):
     """Answer a client's mail."""
 
     effect: ClassVar[Risk] = Risk.OUTSIDE
+    thinks: ClassVar[str] = "small"
     examples: ClassVar[tuple[str, ...]] = (
         "reply to Acme that we fix it today",
         "answer Globex: yes, Tuesday works",

@@ -36,6 +36,7 @@ class UseTool(Intent):
     """Use a tool of a server that is set up, by name."""
 
     effect: ClassVar[Risk] = Risk.OUTSIDE
+    thinks: ClassVar[str] = "small"
     examples: ClassVar[tuple[str, ...]] = (
         "use notes to add buy milk",
         "use the tool notes.add with text buy milk",

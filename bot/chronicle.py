@@ -235,6 +235,7 @@ class Chronicle:
             homes=tuple(home for channel in staff.channels.values() if (home := channel.home()) is not None),
             paused=whole.paused,
             grants=grants_in_force(whole.grants, whole.grant_uses, now),
+            thinking=staff.thinking,
         )
 
     def state(self, task: int) -> TaskState:

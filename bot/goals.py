@@ -39,8 +39,18 @@ _BACK = re.compile(
 )
 _LEAD = re.compile(r"(?P<lead>once|when|as soon as|if|unless)\s+(?P<words>\S.*)", re.IGNORECASE | re.DOTALL)
 _LIST = re.compile(r"(?P<head>[^:]{3,80}):\s*(?P<rest>\S.*,.*)", re.DOTALL)
-_THEN = re.compile(r"\s*(?:;|,?\s+(?:and\s+)?(?:then|after that|afterwards|finally)\s*,?\s+)\s*", re.IGNORECASE)
+_THEN = re.compile(
+    r"\s*(?:;|[,.]?\s+(?:and\s+)?(?:then|after that|afterwards|finally"
+    r"|(?:once|when) (?:that|this|it)(?:['’]s| is) (?:done|sent|through))\s*,?\s+)\s*",
+    re.IGNORECASE,
+)
 _LISTED = re.compile(r"\s*(?:;|,\s+(?:and\s+)?(?:then\s+)?|\s+then\s+|\s+and\s+)\s*", re.IGNORECASE)
+_ORDERED = re.compile(
+    r"^\s*(?:first(?:ly)?|to begin with)\b.*\bthen\b"
+    r"|[,;.]?\s(?:after that|afterwards|(?:once|when) (?:that|this|it)(?:['’]s| is) (?:done|sent|through))\b",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Words that say what comes before what; "and then" alone may only be how people talk."""
 _FIRST = re.compile(r"^\s*(?:first(?:ly)?|to begin with)[,:]?\s+", re.IGNORECASE)
 _TELL = re.compile(
     r"(?:tell|ping|notify|alert) me(?: (?:about|of) (?:it|that))?|let me know(?: about (?:it|that))?", re.IGNORECASE
@@ -128,6 +138,23 @@ class Goals:
         # Where nothing marks the end of the if, the reading counts whose rest is understood.
         understood = (goal for goal in ifs if '"note"' not in str(goal.slots["steps"]))
         return next(understood, ifs[0]) if ifs else self._several(text, said, alone)
+
+    def in_order(self, text: str, **scene: Any) -> Understood | None:
+        """Return the plan of words that say themselves what comes first ("first ..., then ..."), None for all others."""
+        if not _ORDERED.search(text):
+            return None
+        found = self.read(text, **scene)
+        return found if found is not None and '"needs"' in str(found.slots["steps"]) else None
+
+    def part(self, words: str, client: str, scene: Mapping[str, Any]) -> tuple[str, Mapping[str, Json]] | None:
+        """Return intent and slots of one step that is to be added to a plan about a client; None when it is none.
+
+        Args:
+            words: What the step shall do.
+            client: Whom the plan is about, "" for several or none.
+            scene: As for `bot.intents.Understanding.read`.
+        """
+        return self._reads(words.strip(" .!,"), _Read(client, {**scene, "last": ()}))
 
     # ── an if ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -223,11 +250,13 @@ class Goals:
         ways = [
             sentence.format(client=read.client, more=again.sub("", fits.groupdict().get("more") or ""))
             for pattern, sentence in _SPELLED
-            if (fits := pattern.fullmatch(plain)) is not None
+            if read.client and (fits := pattern.fullmatch(plain)) is not None
         ]
-        unnamed = not ways and read.client.casefold() not in part.casefold()
+        unnamed = bool(not ways and read.client and read.client.casefold() not in part.casefold())
         if unnamed:
             ways = [plain, f"{plain} for {read.client}", f"{plain} with {read.client}"]
+        if read.client and _THEY.search(plain):
+            ways = [_THEY.sub(read.client, plain), *ways]
         for words in ways or [plain]:
             reading = self._understanding.read(words, **read.scene)
             meant = _sure(reading)

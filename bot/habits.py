@@ -24,10 +24,12 @@ TIMES = 2  # in a row, before it is offered; refused by silence, it is offered a
 CARDS_MAX = 32  # kept as evidence
 LEFT_OUT = "left out"
 PLAYBOOK = "playbook-"
+ASKS, FIRST = "asks", "first"  # "publish/asks": the step asks before it begins
+AFTER, NOTHING = "after", "nothing"  # "publish/after": the steps it waits for, by id
 
 _LIST = re.compile(r"/?(?:list\s+|show\s+)?(?:my\s+)?habits[.?]?", re.IGNORECASE)
-_KEEP = re.compile(r"keep habit (?P<key>\S+):(?P<name>[\w-]+) = (?P<value>\S.*)", re.IGNORECASE | re.DOTALL)
-_END = re.compile(r"/?end habit (?P<key>\S+):(?P<name>[\w-]+)[.!]?", re.IGNORECASE)
+_KEEP = re.compile(r"keep habit (?P<key>\S+):(?P<name>[\w/-]+) = (?P<value>\S.*)", re.IGNORECASE | re.DOTALL)
+_END = re.compile(r"/?end habit (?P<key>\S+):(?P<name>[\w/-]+)[.!]?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -104,9 +106,20 @@ def offer(key: str, name: str, count: Mapping[str, Json], client: str) -> tuple[
 def words(key: str, name: str, value: Json, client: str) -> str:
     """Return a habit as the operator reads it: "terms net 30 in invoice for Acme GmbH"."""
     if key.startswith(PLAYBOOK):
-        return f"playbook {key.removeprefix(PLAYBOOK)} without {name}"
+        return f"playbook {key.removeprefix(PLAYBOOK)} {_of_step(name, value)}"
     intent = key.partition(":")[0].replace("_", " ")
     return f"{name.replace('_', ' ')} {value} in {intent} for {client}"
+
+
+def _of_step(name: str, value: Json) -> str:
+    """``"publish/after", "draft"`` → ``"with publish after draft"``."""
+    step, _, what = name.partition("/")
+    return f"with {step} {'asking first' if what == ASKS else f'after {value}'}" if what else f"without {step}"
+
+
+def of_playbook(kept: Mapping[str, Json]) -> dict[str, Json]:
+    """Return what is followed of a playbook, as it is counted: step → left out, step and what → value."""
+    return {**dict.fromkeys(kept.get("dropped", []), LEFT_OUT), **dict(kept.get("changed", {}))}
 
 
 def endings(kept: Iterable[tuple[str, str, str]]) -> tuple[Choice, ...]:

@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, select
 
 from agents.base import Intent
 from agents.slots import find_spans
-from bot import plans
+from bot import plans, replanning
 from bot.conversation import Conversation
 from bot.deciding.hearing import ANSWER
 from bot.goals import Goals
@@ -158,6 +158,8 @@ class WordReader:
             return reading
         planned = _PLANNED.match(text)
         wish = planned["goal"] if planned else text
+        if not planned and (goal := await asyncio.to_thread(self._goals.in_order, text, **scene)):
+            return goal
         if (planned or not reading.intent) and (goal := await asyncio.to_thread(self._goals.read, wish, **scene)):
             return goal
         if reading.doubt and self._model is not None:
@@ -220,8 +222,16 @@ class WordReader:
         found = Understood(order="", intent=ANSWER, slots=slots, confidence_pct=100, evidence=("answers a question",))
         chosen = next((choice for choice in waiting.said.choices if choice.text == text), None)
         if not waiting.step:
-            edit = plans.edited(text, plan.steps, now, self._zone)
-            return found if edit.what != "unclear" else None
+            edit = replanning.edited(text, plan.steps, now, self._zone)
+            if edit.added is None:
+                return found if edit.what != "unclear" else None
+            whom = {str(step.inputs["client"]) for step in plan.steps if isinstance(step.inputs.get("client"), str)}
+            part = await asyncio.to_thread(
+                self._goals.part, edit.added.words, next(iter(whom)) if len(whom) == 1 else "", scene
+            )
+            if part is None:
+                return found if edit.added.exact else None  # else it is a request of its own
+            return replace(found, slots={**slots, "added": {"intent": part[0], "slots": dict(part[1])}})
         if chosen is None:
             alone = await asyncio.to_thread(self._understanding.read, text, **{**scene, "last": ()})  # type: ignore[arg-type]
             if alone.intent and (alone.tier != "local" or alone.confidence_pct >= SURE_PCT):

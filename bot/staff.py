@@ -83,6 +83,7 @@ class Staff:
     live: Sequence[Channel] = ()  # channels that are a view of history: pushed after each commit, nothing is owed
     recall: Recall | None = None
     think: Think | None = None
+    thinking: Callable[[str], str] = lambda _: ""  # tier → what a question to its model costs at most, in words
     glance: Callable[[MessageReceived, datetime], Understood | None] | None = None  # a reading that need not be awaited
     remember: Callable[[Sequence[Mapping[str, Json]]], Awaitable[None]] | None = None
     playbooks: Path | None = None  # the operator's own

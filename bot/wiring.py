@@ -286,6 +286,7 @@ def _build(
         channels=board.channels if channels is None else dict(channels),
         live=live,
         think=briefing.ask,
+        thinking=gateway.at_most,
         playbooks=given.home / "playbooks",
         recall=briefing.recall,
         remember=remembering.keep,

@@ -10,6 +10,7 @@ from datetime import timedelta
 from decimal import Decimal
 from fnmatch import fnmatchcase
 
+from agents.plan import staff
 from bot import books, payees
 from bot.deciding.house import House
 from bot.payees import Payee
@@ -39,11 +40,18 @@ def absent(name: str) -> str:
     )
 
 
-def not_allowed(agent: str, calls: Iterable[ActionCall], house: House) -> str:
-    """Return why an agent may not propose these calls, in words; "" when it may."""
+def not_allowed(agent: str, calls: Iterable[ActionCall], house: House, intent: str = "") -> str:
+    """Return why an agent may not propose these calls, in words; "" when it may.
+
+    Args:
+        intent: What it was asked for: an answer holds only what that intent declares (`agents.base.Intent.may`).
+    """
+    duty = staff().get(intent)
     for call in calls:
         if call.name not in house.actions:
             return absent(call.name)
+        if duty and duty.agent == agent and not any(fnmatchcase(call.name, name) for name in duty.may):
+            return f"{intent.replace('_', ' ')} does not lead to {call.name}, so {agent} may not propose it; nothing was done."
         if not any(fnmatchcase(call.name, name) for name in house.proposes.get(agent, ())):
             return f"{agent} is not allowed to propose {call.name}; nothing was done."
         missing = [

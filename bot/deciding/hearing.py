@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from bot import absence, batch, grants, habits
-from bot.deciding import granting, learning, pausing, resting, stopping
+from bot.deciding import granting, halfway, learning, pausing, resting, stopping
 from bot.deciding.house import House
 from bot.deciding.saying import SHOWN, say
 from bot.effects import Effect, LookUp, Press, Record, Start, Tell, Understand
@@ -77,6 +77,8 @@ def message(state: TaskState, event: MessageReceived, house: House) -> list[Effe
         return [Tell(task=int(shown["card"].partition(".")[0]), event=again)]
     if (task := stopping.said(event.text)) is not None:
         return stopping.asked(state, task)
+    if (task := halfway.said(event.text)) is not None:
+        return halfway.asked(state, task)
     if habit := habits.said(event.text):
         return learning.heard(state, habit, house)
     if word := absence.said(event.text, house.now, house.zone, house.policy.digest_at):

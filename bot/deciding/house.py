@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -122,6 +122,7 @@ class House:
     homes: tuple[Place, ...] = ()  # where the operator is reached; only channels that need delivering to
     paused: frozenset[str] = frozenset()
     grants: Mapping[str, Granted] = field(default_factory=dict)
+    thinking: Callable[[str], str] = lambda _: ""  # tier → what a question to its model costs at most; "" without one
 
     def view(self) -> View:
         """Return what rendering a card needs."""

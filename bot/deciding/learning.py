@@ -21,17 +21,46 @@ def from_card(state: TaskState, event: Settled, house: House) -> list[Effect]:
     by_operator = event.how == "approved" and event.by.origin is Origin.OPERATOR
     if not by_operator or opened.kind != "approval" or opened.compensates or step is None or not client:
         return []
-    return _counted(state, habits.key_of(step.intent, client), state.edits.get(event.card, {}), event.card, house)
+    # What was changed in the plan before it ran is the operator's hand as well.
+    edits = {**_in_the_plan(state, step), **state.edits.get(event.card, {})}
+    return _counted(state, habits.key_of(step.intent, client), edits, event.card, house)
+
+
+def _in_the_plan(state: TaskState, step: Step) -> dict[str, Json]:
+    """Return the inputs of a step that the operator changed in the plan: slot → value."""
+    drafted = next((each for each in _drafted(state) if each.id == step.id), step)
+    return {
+        name: value
+        for name, value in step.inputs.items()
+        if drafted.inputs.get(name) != value and isinstance(value, str | int)
+    }
+
+
+def _drafted(state: TaskState) -> tuple[Step, ...]:
+    return next((proposed.plan for proposed in state.proposed.values() if proposed.plan), ())
 
 
 def from_plan(state: TaskState, kept: Sequence[Step], house: House) -> list[Effect]:
-    """Count the steps that the operator left out of a playbook before letting it go; offer what has become a habit."""
+    """Count what the operator changed of a playbook before letting it go; offer what has become a habit."""
     for proposed in state.proposed.values():
         if book := str(proposed.results.get("playbook") or ""):
-            gone = {step.id for step in proposed.plan} - {step.id for step in kept}
-            left_out: dict[str, Json] = dict.fromkeys(sorted(gone), habits.LEFT_OUT)
-            return _counted(state, f"{habits.PLAYBOOK}{book}", left_out, str(state.id), house)
+            return _counted(state, f"{habits.PLAYBOOK}{book}", _changed(proposed.plan, kept), str(state.id), house)
     return []
+
+
+def _changed(drafted: Sequence[Step], kept: Sequence[Step]) -> dict[str, Json]:
+    """Return what is different of a playbook: a step left out, one that asks first, one that comes after others."""
+    now = {step.id: step for step in kept}
+    known = {step.id for step in drafted}
+    found: dict[str, Json] = {step.id: habits.LEFT_OUT for step in drafted if step.id not in now}
+    for step in drafted:
+        if (other := now.get(step.id)) is None:
+            continue
+        if other.gate == "ask" and step.gate != "ask":
+            found[f"{step.id}/{habits.ASKS}"] = habits.FIRST
+        if set(other.needs) != set(step.needs) & set(now) and set(other.needs) <= known:
+            found[f"{step.id}/{habits.AFTER}"] = ", ".join(sorted(other.needs)) or habits.NOTHING
+    return found
 
 
 def _counted(state: TaskState, key: str, edits: Mapping[str, Json], ref: str, house: House) -> list[Effect]:
@@ -53,7 +82,7 @@ def _followed(key: str, house: House) -> dict[str, Json]:
     """Return what was accepted: field → value; of a playbook: step → left out."""
     if key.startswith(habits.PLAYBOOK):
         kept = house.ledgers.standing(habits.PREFERENCE, key)
-        return dict.fromkeys(kept.data.get("dropped", []), habits.LEFT_OUT) if kept else {}
+        return habits.of_playbook(kept.data) if kept else {}
     delta = house.ledgers.standing(habits.DELTA, key)
     return {name: each["value"] for name, each in delta.data["fields"].items()} if delta else {}
 
@@ -114,8 +143,7 @@ def _kept(state: TaskState, word: habits.Word, house: House) -> list[Effect]:
     if count is None or not habits.same_value(count["value"], word.value):
         return _over(state, "You have had it otherwise since, so there is no such habit. /habits lists what I follow.")
     if word.key.startswith(habits.PLAYBOOK):
-        dropped = sorted({*_followed(word.key, house), word.name})
-        write = _without(word.key, dropped)
+        write = _playbook(word.key, {**_followed(word.key, house), word.name: count["value"]})
     else:
         delta = house.ledgers.standing(habits.DELTA, word.key)
         fields = {**(delta.data["fields"] if delta else {}), word.name: count}
@@ -130,7 +158,7 @@ def _ended(state: TaskState, word: habits.Word, house: House) -> list[Effect]:
     if word.name not in followed:
         return _over(state, "There is no such habit. /habits lists what I follow.")
     if word.key.startswith(habits.PLAYBOOK):
-        write = _without(word.key, sorted(set(followed) - {word.name}))
+        write = _playbook(word.key, {name: value for name, value in followed.items() if name != word.name})
     else:
         delta = house.ledgers.standing(habits.DELTA, word.key)
         assert delta is not None
@@ -141,11 +169,15 @@ def _ended(state: TaskState, word: habits.Word, house: House) -> list[Effect]:
     return [_written(write, house), _written(count, house), *_over(state, "Ended. I draft it as before.")]
 
 
-def _without(key: str, dropped: list[str]) -> Write:
+def _playbook(key: str, followed: Mapping[str, Json]) -> Write:
+    """Return how a playbook is gone through from now on; ``dropped`` are the steps that are left out."""
     data: dict[str, Json] = {
-        "playbook": key.removeprefix(habits.PLAYBOOK), "dropped": list(dropped), "why": "you left it out",
-    }  # fmt: skip
-    return Write(kind=habits.PREFERENCE, key=key, data=data, gone=not dropped)
+        "playbook": key.removeprefix(habits.PLAYBOOK),
+        "dropped": sorted(name for name, value in followed.items() if value == habits.LEFT_OUT),
+        "changed": {name: value for name, value in sorted(followed.items()) if value != habits.LEFT_OUT},
+        "why": "you had it so",
+    }
+    return Write(kind=habits.PREFERENCE, key=key, data=data, gone=not followed)
 
 
 def _written(write: Write, house: House) -> Record:

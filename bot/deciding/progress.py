@@ -9,7 +9,7 @@ from msgspec import structs
 
 from agents.condition import fact
 from bot import plans
-from bot.deciding import conditions
+from bot.deciding import conditions, halfway
 from bot.deciding.house import House
 from bot.deciding.saying import first_line, say
 from bot.effects import Delegate, Effect, Record, Wake
@@ -86,15 +86,21 @@ def end_if_over(state: TaskState) -> list[Effect]:
     reminding = any(isinstance(order, Wake) and order.reason == "reminder" for order in state.open.values())
     if busy or ready or live or waiting or reminding or state.status in FINISHED:
         return []
+    told = halfway.ended(state)
+    return [*told, Record(event=_end(state))]
+
+
+def _end(state: TaskState) -> Ended:
+    steps = state.planned.steps if state.planned else ()
     statuses = set(state.steps.values())
     texts = [effect.text for effect in state.effects.values() if effect.status == "confirmed"]
     if any(state.steps.get(step.id) == "failed" and step.on_fail != "skip" for step in steps):
-        return [Record(event=Ended(how="failed", summary="a step failed"))]
+        return Ended(how="failed", summary="a step failed")
     if any(card.opened.kind == "shadow" for card in state.cards.values()) and not texts:
-        return [Record(event=Ended(how="done", summary="rehearsed; nothing was done"))]
+        return Ended(how="done", summary="rehearsed; nothing was done")
     if "skipped" in statuses and "done" not in statuses:
-        return [Record(event=Ended(how="cancelled", summary="left undone"))]
-    return [Record(event=Ended(how="done", summary=" ".join(texts) or state.title))]
+        return Ended(how="cancelled", summary="left undone")
+    return Ended(how="done", summary=" ".join(texts) or state.title)
 
 
 def after_failure(state: TaskState, event: Proposed, house: House) -> list[Effect]:
@@ -104,7 +110,7 @@ def after_failure(state: TaskState, event: Proposed, house: House) -> list[Effec
     steps = state.planned.steps if state.planned else ()
     if any(step.id == event.step and step.on_fail == "skip" for step in steps):
         return advance(state, house)
-    return [Record(event=Ended(how="failed", summary=first_line(event.problem)))]
+    return [*halfway.ended(state), Record(event=Ended(how="failed", summary=first_line(event.problem)))]
 
 
 def in_a_plan(state: TaskState) -> bool:

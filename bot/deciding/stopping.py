@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from bot.deciding import starting
+from bot.deciding import halfway, starting
 from bot.deciding.progress import FINISHED
 from bot.deciding.saying import say
 from bot.effects import Close, Delegate, Effect, Record, Tell, Wake
@@ -64,7 +64,8 @@ def stopped(state: TaskState, event: WokeUp) -> list[Effect]:
         for effect in _droppable(state)
     ]
     ended = Record(event=Ended(how="cancelled", summary="stopped by you"))
-    return [*closing, ended, *cards, *drops, *say(state, _words(state), kind="receipt", at=place)]
+    back = (halfway.offer(state.id),) if len(halfway.standing(state)) > 1 else ()
+    return [*closing, ended, *cards, *drops, *say(state, _words(state), choices=back, kind="receipt", at=place)]
 
 
 def _droppable(state: TaskState) -> list[str]:

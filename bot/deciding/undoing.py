@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import msgspec
+
 from bot import approvals, books
-from bot.deciding import compensating, starting
+from bot.deciding import compensating, halfway, starting
 from bot.deciding.house import House
-from bot.deciding.saying import say
+from bot.deciding.progress import FINISHED
+from bot.deciding.saying import first_line, say
 from bot.effects import Close, Effect, Record, Reply, Wake
 from bot.state import CardState, EffectState, TaskState
-from memory.events import Actor, Compensated, Confirmed, Dropped, Origin, Prepared, Pressed, fingerprint
+from memory.events import (
+    Actor,
+    Choice,
+    Compensated,
+    Confirmed,
+    Dropped,
+    Ended,
+    Origin,
+    Place,
+    Prepared,
+    Pressed,
+    WokeUp,
+    fingerprint,
+)
 
 MOVED_BY_CLOCK = frozenset({"schedule", "reminder"})
 """Records whose newer versions the clock writes: they can be taken back all the same."""
@@ -77,7 +95,63 @@ def _undo_done(state: TaskState, event: Pressed, done: list[EffectState], house:
         return compensating.ask(state, done, house)
     orders = [order for effect in reversed(done) for order in _undo_books(state, effect, house, event.actor)]
     text = " ".join(f"Taken back: {effect.text}" for effect in done)
-    return [*orders, *say(state, text, kind="receipt"), Reply(text="Taken back.")]
+    return [*orders, *_over_again(state, text), *say(state, text, kind="receipt"), Reply(text="Taken back.")]
+
+
+def _over_again(state: TaskState, text: str) -> list[Effect]:
+    """What is put back in our books begins the task anew for a moment; it is as over as it was."""
+    if state.status == "done" or state.status == "failed" or state.status == "cancelled":  # noqa: PLR1714 - types
+        return [Record(event=Ended(how=state.status, summary=first_line(text)))]
+    return []
+
+
+def taken_back(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
+    """Take back what a whole task did, the newest first: our books at once, what is outside on one card.
+
+    What nothing takes back stays and is named; an entry that something else rests on since stays with it.
+    """
+    actor, place = msgspec.convert(event.data["by"], Actor), msgspec.convert(event.data["place"], Place)
+    done = halfway.standing(state)
+    if not done or state.status not in FINISHED:
+        why = "is not over yet: “end task” stops it first" if done else "did nothing that could be taken back"
+        return say(state, f"Task {state.id} {why}. Nothing was changed.", at=place)
+    orders: list[Effect] = []
+    gone: list[EffectState] = []
+    outside: list[EffectState] = []
+    stays: list[EffectState] = []
+    for effect in reversed(done):
+        way = compensating.way_back(effect, house)
+        if way is None or _rested_on(effect, [*outside, *stays], gone, house):
+            stays.append(effect)
+        elif effect.prepared.call.name in books.REVERSIBLE:
+            orders += _undo_books(state, effect, house, actor)
+            gone.append(effect)
+        else:
+            outside.append(effect)
+    card = compensating.ask(state, outside[::-1], house) if outside else []
+    asked = [order for order in card if isinstance(order, Record)]
+    issued = [str(e.prepared.call.args.get("number")) for e in stays if e.prepared.call.name == "books.issue"]
+    credit = tuple(Choice(label=f"Credit note for {each}", text=f"cancel {each}") for each in issued)
+    words = [f"Taken back: {effect.text}" for effect in gone]
+    words += ["The card asks about what reaches outside."] if asked else []
+    words += [f"Stays: {effect.text}" for effect in stays]
+    said = say(state, "\n".join(words), choices=credit, kind="receipt", at=place)
+    return [*orders, *(_over_again(state, words[0]) if gone else []), *said, *asked]
+
+
+def _rested_on(effect: EffectState, standing: Sequence[EffectState], gone: Sequence[EffectState], house: House) -> bool:
+    """Whether what an effect wrote is needed by what stays, or was written again by somebody else since."""
+    ours = {(write.kind, write.key) for other in gone for write in other.prepared.call.writes}
+    for write in effect.prepared.call.writes:
+        if any(write.kind == "client" and other.prepared.call.client == write.key for other in standing):
+            return True
+        if any(f"{write.kind}:{write.key}" in other.prepared.call.needs for other in standing):
+            return True
+        if (write.kind, write.key) in ours or write.kind in MOVED_BY_CLOCK:
+            continue
+        if house.ledgers.newer_than(effect.prepared.effect, write.kind, write.key):
+            return True
+    return False
 
 
 def _advice(done: list[EffectState], house: House) -> str:

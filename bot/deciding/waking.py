@@ -7,6 +7,7 @@ from bot.deciding import (
     cards,
     conditions,
     fortunes,
+    halfway,
     pausing,
     planning,
     progress,
@@ -15,6 +16,7 @@ from bot.deciding import (
     saying,
     starting,
     stopping,
+    undoing,
 )
 from bot.deciding.house import House
 from bot.deciding.saying import say, show_card
@@ -54,6 +56,8 @@ def woke(state: TaskState, event: WokeUp, house: House) -> list[Effect]:
             return starting.start(effect, house)
         case stopping.STOPPED:
             return stopping.stopped(state, event)
+        case halfway.TAKEN_BACK:
+            return undoing.taken_back(state, event, house)
         case "answer":
             return planning.go_on(state, event, house)
         case "step" | conditions.REASON:

@@ -101,6 +101,9 @@ def test_an_intent_explains_itself(intent: type[Intent]) -> None:
     fields = intent.model_fields
     for slot in intent.asks:
         assert slot in fields
+    assert intent.thinks in {"", "local", "small", "large"}
+    agent = AGENTS[staff()[intent.id()].agent]
+    assert set(intent.may) <= set(agent.proposes), "an intent leads to nothing that its agent may not propose"
     for name, field in fields.items():
         assert kinds_of(field.annotation, field.metadata) <= set(SlotKind.__args__), name
         if field.is_required():
@@ -164,6 +167,9 @@ async def test_whatever_the_slots_the_proposal_is_sound(intent: type[Intent], *,
     for desk in (PaperDesk(), PaperDesk(clients={})):
         proposal = await AGENTS[duty.agent]().work(task(filled(intent, everything=everything), "do it"), desk)
         sound(proposal, AGENTS[duty.agent])
+        assert {call.name for call in proposal.calls} <= set(duty.may) or duty.may == ("mcp.*",)
+        assert set(duty.leads_to(filled(intent, everything=everything).model_dump())) <= set(duty.may)
+        assert intent.thinks or not desk.asked, f"{intent.id()} asks a model, and `thinks` does not say so"
         if proposal.calls:
             desk.confirm(proposal)
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agents.base import ActionCall, Agent, Choice, Intent, Proposal, Step, Task
-from bot import plans
+from bot import plans, replanning
 from bot.testing import PaperHouse
 from memory.projections import Books
 
@@ -33,15 +33,15 @@ STEPS = (
     ],
 )  # fmt: skip
 def test_an_answer_to_a_plan_is_read_exactly(text: str, what: str) -> None:
-    assert plans.edited(text, STEPS, NOW, BERLIN).what == what
+    assert replanning.edited(text, STEPS, NOW, BERLIN).what == what
 
 
 def test_what_another_step_rests_on_is_not_dropped_alone() -> None:
-    edit = plans.edited("drop step 1", STEPS, NOW, BERLIN)
+    edit = replanning.edited("drop step 1", STEPS, NOW, BERLIN)
     assert edit.what == "wrong"
     assert "Step 2 needs what step 1 finds" in edit.problem
-    assert [step.id for step in plans.edited("drop steps 1 and 2", STEPS, NOW, BERLIN).steps] == ["tell"]
-    assert plans.edited("drop steps 1 and 2", STEPS, NOW, BERLIN).steps[0].needs == ()
+    assert [step.id for step in replanning.edited("drop steps 1 and 2", STEPS, NOW, BERLIN).steps] == ["tell"]
+    assert replanning.edited("drop steps 1 and 2", STEPS, NOW, BERLIN).steps[0].needs == ()
 
 
 def test_a_failed_step_holds_the_next_unless_the_plan_says_skip() -> None:
