@@ -14,15 +14,26 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
+from rapidfuzz.distance import OSA
+
+from agents import claims
 from agents.base import ActionCall, Desk, Record, Task, local_day, parse_money, smallest
 from agents.directory import common_name, contact, named
-from agents.letter import WEEKDAYS as WEEKDAY_NAMES
 from agents.letter import day_words
-from agents.mentions import amounts, days, hosts, marks, number, papers, quotes
+from agents.mentions import addresses, amounts, days, hosts, marks, number, papers, quotes, sentences
+from agents.slots.amounts import ISO
 from agents.tone import Manner, manner_of, strays
 from memory.events import Json
 
-WEEKDAYS = frozenset(WEEKDAY_NAMES.values())
+WEEKDAYS = {
+    name: day
+    for names in (
+        ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+        ("Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonntag"),
+    )
+    for day, name in enumerate(names)
+}
+ALIKE = 2  # letters in which two addresses differ that a reader takes for one
 NAME_MIN = 4  # letters of a name; shorter ones are words, too
 DUE_DAYS_MAX = 366  # a later due date is a typing slip
 POSTS = frozenset({"bluesky.post", "blog.publish"})
@@ -31,20 +42,27 @@ OF_POSTS = frozenset(
 )  # what is said of letters and holds for posts, too
 TEXT_MAX = 20_000  # characters looked at
 
-_AHEAD = re.compile(r"\b(?:by|until|before|no later than)\s*(?:\w+day,? )?(?:the )?$", re.IGNORECASE)
 # ISO 13616, as it is printed; in small letters only where nothing else looks like it.
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:\s?[A-Z\d]{4}){2,7}(?:\s?[A-Z\d]{1,3})?\b|\b[a-z]{2}\d{13,32}\b")
-_GREETING = re.compile(r"\A\s*(?:hello|hi|dear|hey)\s+([^\s,!.]+)", re.IGNORECASE)
+_GREETING = re.compile(
+    r"\A\s*(?:hello|hi|dear|hey|hallo|guten (?:tag|morgen|abend)|liebe[r]?|sehr geehrte[r]?)\s+"
+    r"(?:(?:mr|mrs|ms|mx|dr|prof|herr|frau)\b\.?\s+)*(?P<name>[^\s,!.]+)",
+    re.IGNORECASE,
+)
+_EVERYBODY = frozenset({"there", "all", "team", "everyone", "everybody", "zusammen", "alle", "damen"})
 _PROMISE = re.compile(
-    r"\b(guarantee[sd]?|free of charge|at no cost|for free|discount|refund(?:ed)?|money back|compensat\w+|we promise"
-    r"|i promise|no obligation|unlimited|within \d+ (?:minutes|hours)|\d{1,3}\s?% off)\b",
+    r"\b(guarantee[sd]?|free of charge|at no (?:extra |additional |further )?(?:cost|charge)|for free|discount"
+    r"|refund(?:ed)?|money back|pay nothing|waive[sd]?|compensat\w+|we promise|i promise|no obligation|unlimited"
+    r"|within \d+ (?:minutes|hours)|\d{1,3}\s?% off"
+    r"|garantie\w*|kostenlos\w*|kostenfrei\w*|gratis|unentgeltlich\w*|umsonst|rabatt\w*|nachlass\w*|skonto"
+    r"|erstatt(?:e|en|et)|rückerstatt\w*|geld zurück|verspreche\w*|unverbindlich\w*|unbegrenzt\w*"
+    r"|innerhalb von \d+ (?:minuten|stunden))\b",
     re.IGNORECASE,
 )
 _BLANK = re.compile(
     r"\{\w+\}|\[(?:name|client|date|amount|your [^\]]*|insert [^\]]*)\]|\bTODO\b|\bXXX+\b|\blorem ipsum\b",
     re.IGNORECASE,
 )
-_DUE = re.compile(r"\bdue (?:on|by) (?:\w+day,? )?(?:the )?$", re.IGNORECASE)
 
 
 def check(calls: Sequence[ActionCall], task: Task, desk: Desk) -> tuple[str, ...]:
@@ -61,15 +79,24 @@ def check(calls: Sequence[ActionCall], task: Task, desk: Desk) -> tuple[str, ...
             found += _amounts(text, calls, task, desk)
             found += _numbers(text, calls, task, desk)
             found += _dates(text, desk)
-            found += _due_days(text, calls, desk)
+            found += claims.due(text, calls, desk)
+            found += claims.appointed(text, calls, task, desk)
+            found += claims.prices(text, call.client, task, desk)
+            found += claims.shares(text, _sources(calls, task, desk), task, desk)
             found += _names(text, call, task, desk)
+            found += _mailboxes(text, call, task, desk)
             found += _promises(text, task)
             found += _citations(text, calls, task, desk)
+            found += claims.borne(text, "\n".join(_brought(task)))
             found += _links(text, task, desk)
             found += _accounts(text, call, task, desk)
         found += _files(call, desk)
         found += _tone(call, desk)
     return tuple(dict.fromkeys(found))
+
+
+def _sources(calls: Sequence[ActionCall], task: Task, desk: Desk) -> list[str]:
+    return [*_known_texts(calls, task, desk), *_notes(calls, desk), *_brought(task)]
 
 
 def _text(call: ActionCall) -> str:
@@ -134,11 +161,39 @@ def _recipients(call: ActionCall, task: Task, desk: Desk) -> Iterator[str]:
             yield f"{address} belongs to {named(owners[0])}, but this is about {call.client}."
         elif not owners and address.casefold() not in task.text.casefold() and address.casefold() not in written:
             wrote = address.casefold() in _from(task)
-            yield f"{address} is not on the books" + (", but wrote to us." if wrote else " and you did not name it.")
+            told = ", but wrote to us." if wrote else " and you did not name it."
+            yield f"{address} is not on the books{told}{_like(address, clients)}"
+
+
+def _like(address: str, clients: Iterable[Record]) -> str:
+    """Return whose address this one could be mistaken for, as a sentence; "" for nobody's."""
+    known = [(theirs, client) for client in clients for theirs in _their(client)]
+    near = [(OSA.distance(address.casefold(), theirs, score_cutoff=ALIKE), theirs, client) for theirs, client in known]
+    found = min((each for each in near if 0 < each[0] <= ALIKE), default=None, key=lambda each: each[0])
+    return f" It looks like {found[1]} of {named(found[2])}, and is another." if found else ""
 
 
 def _addresses(call: ActionCall) -> list[str]:
     return [str(each) for key in ("to", "cc", "bcc", "attendees") for each in call.args.get(key) or ()]
+
+
+def _mailboxes(text: str, call: ActionCall, task: Task, desk: Desk) -> Iterator[str]:
+    """An address in a letter is ours, theirs, or was named: answers and money go where it says."""
+    own = desk.company.get("email", "").casefold()
+    clients = desk.records("client")
+    theirs = desk.record("client", call.client) if call.client else None
+    hosts_known = {
+        address.rpartition("@")[2] for address in (own, *(_their(theirs) if theirs else ()), *_addresses(call))
+    }
+    said = " ".join((task.text, task.guidance, task.item_text, _from(task), *_brought(task))).casefold()
+    for address in addresses(text):
+        if address in said or address.rpartition("@")[2] in hosts_known:
+            continue
+        owner = next((client for client in clients if address in _their(client)), None)
+        if owner is not None:
+            yield f"It names {address}, which belongs to {named(owner)}."
+        else:
+            yield f"It names {address}, which is nobody's here and which you did not name.{_like(address, clients)}"
 
 
 def _their(client: Record) -> set[str]:
@@ -155,9 +210,9 @@ def _greeting(call: ActionCall, desk: Desk) -> Iterator[str]:
     said = _GREETING.match(str(call.args.get("body") or ""))
     if client is None or said is None or not contact(client):
         return
-    name = said[1].casefold()
-    if name not in {part.casefold() for part in contact(client).split()} | {"there", "all", "team", "everyone"}:
-        yield f"The mail greets {said[1]}, but {named(client)}'s contact is {contact(client)}."
+    name = said["name"].casefold()
+    if name not in {part.casefold() for part in contact(client).split()} | _EVERYBODY:
+        yield f"The mail greets {said['name']}, but {named(client)}'s contact is {contact(client)}."
 
 
 # ── words ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -169,14 +224,29 @@ def _blanks(text: str) -> Iterator[str]:
 
 
 def _amounts(text: str, calls: Sequence[ActionCall], task: Task, desk: Desk) -> Iterator[str]:
-    named_here = list(amounts(text))
-    if not named_here:
+    if not any(True for _ in amounts(text)):
         return
     known = {pair for source in _known_texts(calls, task, desk) for pair in amounts(source)}
     bare = {value for source in (task.text, task.guidance) for value in _bare_numbers(source)}
-    for value, currency in named_here:
-        if (value, currency) not in known and value not in bare:
-            yield f"It names {value:,} {currency}, which is in no record of this client and not in your words."
+    notes = list(_notes(calls, desk))
+    for sentence in sentences(text):
+        for value, currency in amounts(sentence):
+            noted = (note for note in notes if (value, currency) in set(amounts(note)))
+            if (value, currency) not in known and value not in bare and not any(_about(sentence, n) for n in noted):
+                yield f"It names {value:,} {currency}, which is in no record of this client and not in your words."
+
+
+def _about(sentence: str, note: str) -> bool:
+    """Whether a sentence is about what a note is about: a day rate is no invoice's total."""
+    words = {word for word in re.findall(r"[^\W\d]{4,}", note.casefold()) if word.upper() not in ISO}
+    return any(word in sentence.casefold() for word in words)
+
+
+def _notes(calls: Sequence[ActionCall], desk: Desk) -> Iterator[str]:
+    keys = {"", *(call.client for call in calls)}
+    for note in desk.records("fact"):
+        if str(note.data.get("client") or "") in keys:
+            yield str(note.data.get("text") or "")
 
 
 def _bare_numbers(text: str) -> Iterator[Decimal]:
@@ -198,7 +268,7 @@ def _known_texts(calls: Sequence[ActionCall], task: Task, desk: Desk) -> Iterato
     for key in keys:
         if client := desk.record("client", key):
             yield from _flat(dict(client.data))
-        for kind in ("invoice", "credit", "proposal", "payment"):
+        for kind in ("invoice", "credit", "proposal", "payment", "project"):
             for record in desk.records(kind, client=key):
                 yield from _flat(dict(record.data))
                 if kind == "invoice":
@@ -242,23 +312,11 @@ def _dates(text: str, desk: Desk) -> Iterator[str]:
         if day is None:
             yield f"There is no {words}."
             continue
-        weekday = re.search(r"\b(\w+day),? (?:the )?$", before)
-        if weekday and weekday[1] in WEEKDAYS and f"{day:%A}" != weekday[1]:
+        weekday = re.search(r"\b(\w+),? (?:the |den |dem )?$", before)
+        if weekday and WEEKDAYS.get(weekday[1], day.weekday()) != day.weekday():
             yield f"{words} is a {day:%A}, not a {weekday[1]}."
-        if day < today and _AHEAD.search(before):
+        if day < today and claims.AHEAD.search(before):
             yield f"It sets a date that has passed: {words}."
-
-
-def _due_days(text: str, calls: Sequence[ActionCall], desk: Desk) -> Iterator[str]:
-    """A letter about an invoice names the day on which that invoice is due."""
-    due = {str(call.args.get("due") or "") for call in calls if call.name == "books.issue"}
-    due |= {str(record.data["due"]) for paper in papers(text) if (record := desk.record("invoice", paper))}
-    if not due - {""}:
-        return
-    for named_day in days(text, local_day(desk)):
-        if named_day.day and named_day.day.isoformat() not in due and _DUE.search(text[: named_day.start]):
-            known = " or ".join(day_words(day) for day in sorted(due - {""}))
-            yield f"It says due on {named_day.words}, and the invoice is due on {known}."
 
 
 def _names(text: str, call: ActionCall, task: Task, desk: Desk) -> Iterator[str]:
@@ -282,13 +340,15 @@ def _citations(text: str, calls: Sequence[ActionCall], task: Task, desk: Desk) -
         yield f"It cites [{mark}], and lists no such source."
     if quoted := list(quotes(text)):
         earlier = (str(call.args.get("body") or "") for call in task.earlier)
-        known = _flat_words("\n".join([*_known_texts(calls, task, desk), task.item_text, *earlier, *_material(task)]))
+        known = _flat_words("\n".join([*_known_texts(calls, task, desk), *earlier, *_brought(task)]))
         for each in quoted:
             if _flat_words(each) not in known:
                 yield f"It quotes what nobody wrote: {each[:80]!r}."
 
 
-def _material(task: Task) -> Iterator[str]:
+def _brought(task: Task) -> Iterator[str]:
+    """Yield what came in and what earlier steps found: what may be quoted and cited."""
+    yield task.item_text
     for found in task.results.values():
         yield from _flat(dict(found))
 
@@ -306,8 +366,9 @@ def _promises(text: str, task: Task) -> Iterator[str]:
 
 def _links(text: str, task: Task, desk: Desk) -> Iterator[str]:
     own = {desk.company.get("website", ""), desk.company.get("email", "").rpartition("@")[2]} - {""}
+    said = " ".join((task.text, *(found for found in _brought(task) if "://" in found))).casefold()
     for host in hosts(text):
-        if host not in task.text.casefold() and not any(host in each or host.endswith("." + each) for each in own):
+        if host not in said and not any(host in each or host.endswith("." + each) for each in own):
             yield f"It links to {host}, which is not yours and which you did not name."
 
 
@@ -334,7 +395,9 @@ def _files(call: ActionCall, desk: Desk) -> Iterable[str]:
     text = str(call.args.get("body") or "")
     if (
         call.name == "mail.send"
-        and re.search(r"\battached\b|\battachment\b", text, re.IGNORECASE)
+        and re.search(
+            r"\b(?:attached|attachment|enclosed|(?:im|als) Anhang|anbei|angehängt|beigefügt)\b", text, re.IGNORECASE
+        )
         and not call.args.get("attachments")
     ):
         yield "The mail speaks of an attachment and has none."
