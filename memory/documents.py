@@ -9,6 +9,7 @@ An export of our own (``memory.jsonl``) comes back as the records it was::
 
 from __future__ import annotations
 
+import codecs
 import csv
 import email
 import email.policy
@@ -22,6 +23,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import PurePath
+from typing import Any
 
 from memory.carry import NotOursError, read_record
 from memory.events import Origin
@@ -29,6 +31,7 @@ from memory.recollection import Record
 
 PART_MAX = 1200  # characters of one record: a few paragraphs; windows and neighbours give the rest
 SIZE_MAX = 50_000_000  # bytes of one file
+SEPARATORS = ",;\t|"  # between the columns of a table; the first where the headings hold none
 PAGES_MAX, RECORDS_MAX = 2000, 200_000
 KINDS = (".pdf", ".md", ".markdown", ".txt", ".text", ".csv", ".mbox", ".eml", ".jsonl")
 
@@ -97,6 +100,8 @@ def _checked(name: str, records: list[Record]) -> list[Record]:
 
 
 def _text(name: str, content: bytes) -> str:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # Excel's "Unicode text", and old notepads
+        return content.decode("utf-16", errors="replace")
     if b"\0" in content[:4096]:
         raise DocumentError(name, "it holds no text, whatever its ending says.")
     try:
@@ -108,17 +113,23 @@ def _text(name: str, content: bytes) -> str:
 def _pdf(name: str, content: bytes) -> list[tuple[str, str]]:
     # Half a second of imports that most houses never need.
     from pypdf import PdfReader
-    from pypdf.errors import PyPdfError
+    from pypdf.errors import DependencyError, PyPdfError
 
     # What it murmurs about a file ("EOF marker not found") names neither the file nor what to do: the error here does.
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:
         reader = PdfReader(io.BytesIO(content))
+        if reader.is_encrypted and not reader.decrypt(""):  # many are locked against printing alone, with no password
+            raise DocumentError(name, "the PDF is locked. Open it with its password, and print it to a new PDF.")
         if len(reader.pages) > PAGES_MAX:
             raise DocumentError(name, f"it has {len(reader.pages)} pages, and {PAGES_MAX} is the most.")
         pages = [page.extract_text() for page in reader.pages]
+    except DependencyError as error:
+        raise DocumentError(
+            name, f"the PDF is locked in a way that I cannot read ({error}). Print it to a new PDF."
+        ) from error
     except (PyPdfError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DocumentError(name, f"the PDF is damaged or locked ({error}). Print it to a new PDF.") from error
+        raise DocumentError(name, f"the PDF is damaged ({error}). Print it to a new PDF.") from error
     return [
         (f"page={number}", part)
         for number, page in enumerate(pages, 1)
@@ -146,24 +157,33 @@ def _paragraphs(text: str, *, headings: bool) -> Iterator[tuple[str, str]]:
 
 
 def _rows(name: str, text: str) -> list[tuple[str, str]]:
+    text, separator = _separator(text)
     try:
-        dialect: type[csv.Dialect] | str = csv.Sniffer().sniff(text[:8192], ",;\t|")
-    except csv.Error:
-        dialect = "excel"
-    try:
-        reader = csv.DictReader(io.StringIO(text), dialect=dialect)
+        reader = csv.DictReader(io.StringIO(text), delimiter=separator)
         return [
             (f"line={reader.line_num}", part)
             for row in reader
-            for part in _cut(
-                "; ".join(
-                    f"{key}: {value}" for key, value in row.items() if key and isinstance(value, str) and value.strip()
-                )
-            )
+            for part in _cut("; ".join(f"{key}: {value}" for key, value in _cells(row)))
             if part
         ]
     except csv.Error as error:
         raise DocumentError(name, f"the table is damaged: {error}.") from error
+
+
+def _separator(text: str) -> tuple[str, str]:
+    """Return a table and what parts its columns: as its own ``sep=`` line says (Excel's), else what its headings hold most of."""
+    head, _, rest = text.partition("\n")
+    if said := re.fullmatch(r"sep=(.)", head.strip("\r"), re.IGNORECASE):
+        return rest, said[1]
+    plain = re.sub(r'"[^"]*"', "", head)
+    return text, max(SEPARATORS, key=plain.count)
+
+
+def _cells(row: dict[Any, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (heading, value) of what is filled in; a row may be longer than the headings."""
+    more = row.pop(None, None) or []
+    named = [*row.items(), *((f"column {number}", value) for number, value in enumerate(more, len(row) + 1))]
+    yield from ((key, value) for key, value in named if key and isinstance(value, str) and value.strip())
 
 
 def _mails(name: str, content: bytes, at: datetime) -> Iterator[Record]:

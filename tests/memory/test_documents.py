@@ -3,6 +3,7 @@
 import io
 from datetime import UTC, datetime
 
+import pypdf
 import pytest
 
 from memory.documents import PART_MAX, DocumentError, _cut, read_document
@@ -102,6 +103,37 @@ def test_a_table_is_read_by_row_with_its_headings() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        (b"name|amount\nAcme|12\n", ["name: Acme; amount: 12"]),
+        ("name\tamount\nAcme\t12\n".encode("utf-16"), ["name: Acme; amount: 12"]),
+        (b"sep=;\r\nname;amount\r\nAcme;12\r\n", ["name: Acme; amount: 12"]),
+        ("Name;Ort\nMüller;Köln\n".encode("cp1252"), ["Name: Müller; Ort: Köln"]),
+        (
+            b"name;note\nAcme, Inc.;a, b, c\nBob, Ltd;d\n",
+            ["name: Acme, Inc.; note: a, b, c", "name: Bob, Ltd; note: d"],
+        ),
+        (b'"last, first";age\n"Doe, Jo";7\n', ["last, first: Doe, Jo; age: 7"]),
+        (b"a,b\n1,2,3,4\n5\n", ["a: 1; b: 2; column 3: 3; column 4: 4", "a: 5"]),
+        (b"a,more\n1,2,3\n", ["a: 1; more: 2; column 3: 3"]),
+        (b"note\nfirst; second\n", ["note: first; second"]),
+    ],
+)
+def test_a_table_is_read_however_its_columns_are_parted(content, rows) -> None:
+    assert [text for _, text in told(read("t.csv", content))] == rows
+
+
+@pytest.mark.parametrize(("password", "says"), [("secret", "the PDF is locked"), ("", "no words in it")])
+def test_a_locked_pdf_is_told_from_one_that_is_only_guarded_against_printing(password, says) -> None:
+    writer, out = pypdf.PdfWriter(), io.BytesIO()
+    writer.add_blank_page(200, 200)
+    writer.encrypt(password, "owner")
+    writer.write(out)
+    with pytest.raises(DocumentError, match=says):
+        read("locked.pdf", out.getvalue())
+
+
 def test_a_mail_archive_is_read_by_message_as_the_words_of_who_sent_it() -> None:
     mails = b"".join(
         b"From x@y Mon Mar  2 09:00:00 2026\nFrom: Eva <eva@fjord.example>\nSubject: Re: Offer\n"
@@ -121,7 +153,7 @@ def test_a_mail_archive_is_read_by_message_as_the_words_of_who_sent_it() -> None
     [
         ("x.exe", b"MZ", "I do not read .exe"),
         ("x", b"words", "files without an ending"),
-        ("x.pdf", b"%PDF-1.4 torn", "damaged or locked"),
+        ("x.pdf", b"%PDF-1.4 torn", "the PDF is damaged"),
         ("x.md", b"", "there are no words in it"),
         ("x.txt", b"ab\0cd", "holds no text"),
         ("x.jsonl", b'{"colour": 1}', "line 1 is no record of an export"),
