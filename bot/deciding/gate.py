@@ -103,7 +103,6 @@ def _gate(state: TaskState, event: Proposed, house: House) -> list[Effect]:
     return [Record(event=cards.drawn(state, event, calls, newcomers, worst, house))]
 
 
-def _refused(state: TaskState, event: Proposed, text: str, house: House) -> list[Effect]:
 def _asked(state: TaskState) -> list[str]:
     return [step for step, status in state.steps.items() if status == "asked" and step in state.proposed]
 
@@ -112,6 +111,7 @@ def _intent(state: TaskState, step: str) -> str:
     return next((each.intent for each in (state.planned.steps if state.planned else ()) if each.id == step), "")
 
 
+def _refused(state: TaskState, event: Proposed, text: str, house: House) -> list[Effect]:
     """Say why a draft goes no further; where the plan asks at a failure, the rest of it goes on."""
     failed = msgspec.structs.replace(event, problem=text)
     steps = state.planned.steps if state.planned else ()
