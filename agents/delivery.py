@@ -93,10 +93,10 @@ class ProjectStatus(Intent):
     """Say how far projects are, and note a checkpoint as done."""
 
     effect: ClassVar[Risk] = Risk.REVERSIBLE
+    may: ClassVar[tuple[str, ...]] = ("books.write", "calendar.strike")
     examples: ClassVar[tuple[str, ...]] = (
         "project status of Acme",
         "how far is the Globex project?",
-    may: ClassVar[tuple[str, ...]] = ("books.write", "calendar.strike")
         "where do we stand with Initech?",
         "which projects are late?",
         "status of all projects",
