@@ -113,7 +113,9 @@ def _parser() -> argparse.ArgumentParser:
         "import", carrying.take_in, "Read PDF, Markdown, text, CSV, mail archives, or an exported memory.jsonl."
     )
     importing.add_argument("path", help="a file, or a folder of files")
-    importing.add_argument("--client", default="", help="whose it is; default: found in the words")
+    importing.add_argument(
+        "--client", default="", help="whose it is, by its short name like acme; default: found in the words"
+    )
     backing = add("backup", carrying.back_up, "Write a verified backup.")
     backing.add_argument("target", nargs="?", help="file or folder; default: backups in the home folder")
     restoring = add("restore", carrying.put_back, "Put a verified backup in place of the home; the old home is kept.")

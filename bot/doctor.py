@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -60,9 +61,18 @@ def examine_home(given: Settings) -> Iterator[Finding]:
     free = shutil.disk_usage(home).free
     room = f"{free / 1024**3:.1f} GB free where {home} is"
     yield Finding(ok=free > ROOM_BYTES_MIN, what=room, remedy="" if free > ROOM_BYTES_MIN else "Free some space.")
+    yield from _readable_by_others(home)
     path = home / "soloist.db"
     if path.exists() and not given.database_url:
         yield _integrity(path)
+
+
+def _readable_by_others(home: Path) -> Iterator[Finding]:
+    """Say where letters, invoices or secrets can be read by whoever else has an account here: not broken, but worth a word."""
+    for path in (home, home / ".env"):
+        if path.exists() and stat.S_IMODE(path.stat().st_mode) & (stat.S_IRGRP | stat.S_IROTH):
+            remedy = f"If that is not meant: chmod {'700' if path.is_dir() else '600'} {path}"
+            yield Finding(ok=True, what=f"{path} can be read by other users of this machine.", remedy=remedy)
 
 
 def _can_be_made(home: Path) -> bool:

@@ -6,14 +6,25 @@ Each is a file in the home folder, made once, readable by its owner alone, and l
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from pathlib import Path
 
 from bot.settings import SettingsError
 from memory.files import write_privately
 
+NAMES = ("console.key", "mcp.key", "telegram.secret")
 BYTES = 32
 SHORTEST = 16  # characters; what is shorter was cut off, and an empty key would let everybody in
+
+
+def there(home: Path) -> list[str]:
+    """Return the secrets that this home has, to be kept out of logs and cards."""
+    found = []
+    for name in NAMES:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            found.append((home / name).read_text(encoding="ascii").strip())
+    return found
 
 
 def kept(path: Path) -> str:

@@ -405,7 +405,7 @@ def learned(database: Database) -> list[tuple[str, str]]:
 
 def redactor(given: Settings) -> Redactor:
     """Return what keeps this operator's secrets out of cards, logs and errors."""
-    return Redactor(given.secrets((*settings.HOUSE_SETTINGS, *declared_settings())))
+    return Redactor([*given.secrets((*settings.HOUSE_SETTINGS, *declared_settings())), *keys.there(given.home)])
 
 
 def models_folder() -> Path:

@@ -10,9 +10,11 @@ import pytest
 from bot import settings
 from bot.cli import main
 from bot.delegates import delegates
-from bot.keys import kept
+from bot.doctor import examine_home
+from bot.keys import NAMES, kept
 from bot.pairings import PairingsFile, unpair
 from bot.settings import Settings, SettingsError
+from bot.wiring import redactor
 from memory.events import Origin
 
 
@@ -111,3 +113,23 @@ def test_a_damaged_list_of_pairings_is_not_taken_for_nobody_yet(tmp_path: Path, 
     (tmp_path / "pairings.json").write_text(damaged, encoding="latin-1")
     with pytest.raises(SettingsError, match=r"is damaged\. Delete it, restart, and pair again"):
         PairingsFile(tmp_path / "pairings.json")
+
+
+def test_the_keys_of_the_home_are_kept_out_of_logs_and_cards(tmp_path: Path) -> None:
+    made = [kept(tmp_path / name) for name in NAMES]
+    (tmp_path / "torn.key").write_bytes(b"\xff")
+    told = redactor(given(tmp_path))(f"401 for http://127.0.0.1:8321/?key={made[0]} and {made[1]}, {made[2]}")
+    assert told == "401 for http://127.0.0.1:8321/?key=[secret] and [secret], [secret]"
+
+
+def test_the_doctor_says_which_folder_others_can_read(tmp_path: Path) -> None:
+    home = tmp_path / "company"
+    home.mkdir(mode=0o755)
+    (home / ".env").write_text("SMTP_PASSWORD=x")
+    for path, mode in ((home, 0o755), (home / ".env", 0o644)):
+        path.chmod(mode)
+    told = [str(finding) for finding in examine_home(given(home))]
+    assert sum("other users of this machine" in line for line in told) == 2
+    home.chmod(0o700)
+    (home / ".env").chmod(0o600)
+    assert not [line for line in map(str, examine_home(given(home))) if "other users" in line]
