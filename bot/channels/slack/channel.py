@@ -56,6 +56,7 @@ RETRY_S = 5.0  # between attempts to reach Slack at all
 SAID_MAX = 500  # messages that can still be edited by saying them again
 PING_S = 5.0
 TOLD_AGAIN_S = 3600.0  # a request under another secret is said once an hour: anybody can send one
+HOME_TRIES_MAX = 6  # each later than the one before, a quarter of an hour in all; the next event tries again anyway
 HOME_PAUSE_S = 2.0  # after which App Home is shown anew: the answer itself goes first
 
 
@@ -284,16 +285,21 @@ class Slack:
         operator = self.people.operator()
         return Place(channel="slack", conversation=self._hearing.known_dm(operator.user)) if operator else None
 
-    async def refresh_home(self) -> None:
-        """Show everybody who has opened App Home what it is now."""
+    async def _refresh_home(self) -> float:
+        """Show everybody who has opened App Home what it is now; return in how many seconds to try again, 0 when it is shown."""
+        wait = 0.0
         for user, team in list(self._hearing.at_home.items()):
             try:
                 await self._hearing.publish(team, user, again=False)
                 self._note("", "home")
             except RefusedError as refused:
                 self._note(str(refused), "home", mendable=True)
-            except (BusyError, DoubtfulError) as error:
+            except BusyError as busy:
+                wait = max(wait, busy.retry_after_s)
+            except DoubtfulError as error:
                 logger.warning("App Home was not refreshed: %s", error)
+                wait = max(wait, HOME_PAUSE_S)
+        return wait
 
     def home_is_old(self) -> None:
         """Something happened, so App Home may have changed: show it anew soon, once for all that comes together."""
@@ -303,11 +309,15 @@ class Slack:
             self._hearing.later(self._renew_home())
 
     async def _renew_home(self) -> None:
+        failed, wait = 0, HOME_PAUSE_S
         try:
             while self._home_changed:
-                await self._clock.sleep(HOME_PAUSE_S)
+                await self._clock.sleep(wait)
                 self._home_changed = False
-                await self.refresh_home()
+                late = await self._refresh_home()
+                failed = failed + 1 if late else 0
+                wait = max(late, HOME_PAUSE_S * 3**failed) if late else HOME_PAUSE_S
+                self._home_changed |= 0 < failed < HOME_TRIES_MAX
         finally:
             self._renewing = False
 

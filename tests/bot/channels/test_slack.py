@@ -14,6 +14,7 @@ import pytest
 
 from bot.channels.base import Button, Home, Message, UndeliverableError
 from bot.channels.slack import Person, Slack
+from bot.channels.slack.channel import HOME_TRIES_MAX
 from memory.events import Origin, Place
 from tests.bot.channels.slack_house import DELEGATE, OPERATOR, House, PaperStore, QuickClock, card, house
 from tests.counterparts.slack import ALICE, APP_TOKEN, BOB, BOT, BOT_TOKEN, GENERAL, TEAM, LocalSlack, local_slack
@@ -377,6 +378,23 @@ async def test_app_home_is_renewed_at_the_start_and_not_drawn_again_as_it_is(sla
             await home.channel.say(await place(home), Message(f"1.m{number}", "hello"))
             await quiet(home)
         assert home.edge.calls.count("views.publish") == 1
+
+
+async def test_app_home_that_slack_did_not_take_is_shown_later_and_not_tried_for_ever(slack) -> None:
+    async with house(slack, home_view=lambda: Home(money=("Open: 5",))) as home, slack.window() as window:
+        await quiet(home)
+        faults = iter(["429", "drop", "503"])
+        home.edge.fault = lambda method, _: next(faults, "") if method == "views.publish" else ""
+        home.channel._hearing._at_home_now.clear()
+        home.channel.home_is_old()
+        await window.until("home")
+        await quiet(home)
+        home.edge.fault = lambda method, _: "drop" if method == "views.publish" else ""
+        home.channel._hearing._at_home_now.clear()
+        tried = home.edge.tried.count("views.publish")
+        home.channel.home_is_old()
+        await quiet(home)
+        assert home.edge.tried.count("views.publish") - tried == HOME_TRIES_MAX
 
 
 async def test_nobody_is_paired_so_no_app_home_is_drawn(slack) -> None:

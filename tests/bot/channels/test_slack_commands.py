@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.channels.base import FIRST_COUNTS, Message, UndeliverableError
+from bot.channels.base import FIRST_COUNTS, Home, Message, UndeliverableError
 from bot.channels.slack.hearing import Hearing
 from tests.bot.channels.slack_house import House, card, house
 from tests.bot.channels.test_slack import place, quiet
@@ -103,7 +103,7 @@ async def test_what_is_no_change_of_words_is_let_pass(slack) -> None:
 )
 async def test_a_tab_that_is_switched_off_is_said_with_where_it_is_switched_on(slack, method, code, where) -> None:
     told: list[str] = []
-    async with house(slack, troubled=told.append) as home:
+    async with house(slack, troubled=told.append, home_view=Home) as home:
         home.edge.fault = lambda called, _: f"error:{code}" if called == method else ""
         with contextlib.suppress(UndeliverableError):
             await home.channel.say(await place(home), Message("1.m1", "hello"))
