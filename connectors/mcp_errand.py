@@ -31,9 +31,13 @@ class Line:
             self._signs = provider(self.server, self._kept)
         return Errand(self.server, self.redact, self._signs)
 
+    def redactor(self) -> Redactor:
+        """Return what blanks out everything that lets us in, as of now."""
+        return Redactor([*self.server.secrets, *self._kept.secrets])
+
     def redact(self, text: str) -> str:
         """Return a server's words without what lets us in."""
-        return Redactor(self._kept.secrets)(self.server.redact(text))
+        return self.redactor()(text)
 
 
 class Errand:

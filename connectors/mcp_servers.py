@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from connectors.base import Json, RefusedError, Risk, Role
-from connectors.client import Redactor
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 LEFT_OUT = "(left out)"  # stands where an answer was too long to be kept
@@ -108,10 +107,10 @@ class Server:
         return bool(self.url) and not any(name.casefold() == "authorization" for name in self.headers)
 
     @property
-    def redact(self) -> Redactor:
-        """Blanks out what the operator gave this server."""
-        given = [*self.env.values(), *self.headers.values()]
-        return Redactor([*given, *(each.partition(" ")[2] for each in given)])
+    def secrets(self) -> list[str]:
+        """What the operator gave this server, to be shown nowhere."""
+        given = [*self.env.values(), *self.headers.values(), self.oauth.get("secret", "")]
+        return [*given, *(each.partition(" ")[2] for each in given)]
 
 
 def read_servers(path: Path) -> dict[str, Server]:

@@ -7,7 +7,7 @@ very address: a server that moves is signed in to anew.
 
 In the house nobody can be asked. A token that has ended, or was turned down, is renewed with the refresh token; where that is
 turned down as well, the tools say that a sign-in is due. No token and no code leaves this machine unencrypted, and a server on
-the internet sends us to no address of the local network.
+the internet sends us to no address of the local network by its number; which names it may use, nobody checks.
 
 Source: https://modelcontextprotocol.io/specification (authorization); RFC 9728, RFC 8414, RFC 7591, RFC 7636, RFC 8707
 """
@@ -53,11 +53,7 @@ class Kept:
         """What must be shown nowhere."""
         kept = self._read()
         found = [kept.get("tokens", {}).get(name) for name in ("access_token", "refresh_token")]
-        return [
-            str(each)
-            for each in (*found, kept.get("client", {}).get("client_secret"), self._server.oauth.get("secret"))
-            if each
-        ]
+        return [str(each) for each in (*found, kept.get("client", {}).get("client_secret")) if each]
 
     def until(self) -> datetime | None:
         """Return when the access token ends, as far as the server has said so."""

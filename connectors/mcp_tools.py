@@ -40,6 +40,7 @@ import unicodedata
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -203,7 +204,7 @@ class Mcp(Connector):
                 sent = True
                 async with asyncio.timeout(CALL_S):
                     answer = await session.call_tool(tool, given)
-                return _receipt(server, tool, answer, line.redact)
+                return _receipt(server, tool, answer, line.redactor())
         except Exception as error:  # noqa: BLE001 - a server may answer anything; what matters is whether it was called
             known, words = errand.why(error), errand.words(error)
         if known is not None:
@@ -395,7 +396,7 @@ async def _list(session: Any) -> dict[str, Tool]:
         cursor = page.next_cursor
         if not cursor:
             break
-    return found
+    return dict(islice(found.items(), TOOLS_MAX))  # one page alone may hold ten thousand
 
 
 def _same(server: Server, was: Tool, now: Tool | None) -> None:

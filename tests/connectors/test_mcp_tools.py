@@ -5,6 +5,7 @@ import socket
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import uvicorn
@@ -135,6 +136,16 @@ async def test_a_megabyte_is_cut_before_it_gets_into_history(there):
         assert len(json.dumps(receipt.data)) < 4 * mcp_tools.TEXT_MAX
         assert "(left out)" in str(receipt.data["structured"]) or len(receipt.data["structured"]["result"]) < 3000
         assert len(receipt.text) < 400
+
+
+async def test_of_a_flood_of_tools_only_so_many_are_taken():
+    pages = [SimpleNamespace(name=f"tool{number}", description="", input_schema={}) for number in range(10_000)]
+
+    class Flood:
+        async def list_tools(self, *, cursor, cache_mode):
+            return SimpleNamespace(tools=pages, next_cursor="more")
+
+    assert len(await mcp_tools._list(Flood())) == mcp_tools.TOOLS_MAX
 
 
 async def test_orders_in_an_answer_are_words_and_move_no_cursor(there):
