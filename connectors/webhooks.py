@@ -132,10 +132,12 @@ class Webhooks(Connector):
             await runner.cleanup()
 
     async def _answer(self, request: web.Request, deliver: Deliver) -> web.Response:
+        source = re.fullmatch(r"/hooks/([a-z0-9_-]{1,40})", request.path)
+        if source is None or request.method != "POST" or source[1] not in {*self._secrets, *self._readers}:
+            return _no()  # before it takes a place that a body is waited for in
         async with self._room:
             body = await _body(request)
-            source = re.fullmatch(r"/hooks/([a-z0-9_-]{1,40})", request.path)
-            if body is None or source is None or request.method != "POST":
+            if body is None:
                 return _no()
             try:
                 item = await self._item(

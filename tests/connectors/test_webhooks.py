@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from connectors import webhooks_bodies as bodies
 from connectors.base import Incoming, RefusedError, TryLaterError, Workshop
-from connectors.webhooks import BODY_MAX, SHOWN_MAX, Webhooks
+from connectors.webhooks import AT_ONCE, BODY_MAX, SHOWN_MAX, Webhooks
 from connectors.webhooks_signature import TOLERANCE_S, verify
 from memory.files import FileStore
 
@@ -359,6 +359,22 @@ async def test_a_body_that_does_not_come_is_not_waited_for(hooks, inbox, monkeyp
         async with asyncio.timeout(120):
             assert b" 401 " in await reader.readline()
         writer.close()
+
+
+async def test_who_knocks_at_no_door_of_ours_holds_no_place_of_those_who_do(hooks, inbox, monkeypatch):
+    monkeypatch.setattr("connectors.webhooks.READ_S", 3600.0)
+    slow = []
+    async with listening(hooks, inbox.deliver) as http:
+        for number in range(AT_ONCE + 1):
+            reader, writer = await asyncio.open_connection("127.0.0.1", hooks.port)
+            door, way = (b"nobody", b"POST") if number % 2 else (b"forms", b"PUT")
+            writer.write(way + b" /hooks/" + door + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{")
+            slow.append((reader, writer))
+        for reader, _ in slow:
+            assert b" 401 " in await reader.readline()
+        assert (await http.post("/hooks/forms", content=FORM, headers=plain(FORM))).status_code == 200
+        for _, writer in slow:
+            writer.close()
 
 
 # ── other services' own webhooks ──────────────────────────────────────────────────────────────────────────────────
