@@ -192,7 +192,7 @@ def _slack(
     _look_like_tokens(values)
 
     async def told(refusal: slack.Refusal) -> None:
-        await refused(refusal.actor, refusal.what)
+        await refused(refusal.actor, f"tried {refusal.what}")
 
     times: dict[str, Any] = {}
     if pace is not None:

@@ -379,7 +379,7 @@ class _Tell:
 
     async def turned_away(self, actor: Actor, what: str) -> None:
         if self.runner is not None:
-            await self.runner.turned_away(actor, f"tried {what}")
+            await self.runner.turned_away(actor, what)
 
     def note(self, task: int, event: ModelCalled) -> None:
         if self.runner is not None:

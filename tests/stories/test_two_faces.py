@@ -163,7 +163,9 @@ async def test_who_is_not_on_the_list_gets_nothing_and_the_operator_is_told(ther
     await there.settled()
 
     assert (before, there.house.card().state) == ("pending", "pending")
-    assert "not on your list" in await words(telegram)
+    told = await words(telegram)
+    assert f"not on your list (slack user {BOB}) tried a message. Refused." in told
+    assert f"not on your list (telegram user {STRANGER}) wrote to the bot. Refused." in told
     for outsider in (await words(bob), await words(mallory)):
         assert all(fact not in outsider for fact in ("Acme", "1428", "invoice", "2026"))
     await there.later(hours=1)
