@@ -377,7 +377,7 @@ class Books:
         return any(lowered in _addresses(client.data) for client in self.all("client"))
 
     def heard_from(self, address: str, since: datetime) -> bool:
-        """Whether a mail from that address has come in since."""
+        """Return whether a person has written from that address since; an automatic answer is nobody's word."""
         values = {"since": since.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "address": address.casefold()}
         found = self._connection.execute(_HEARD, values).scalars()
         return any(_author(msgspec.json.decode(body)) == address.casefold() for body in found)
@@ -480,7 +480,9 @@ def _version(row: Any) -> Version:
 
 
 def _author(item: Mapping[str, Any]) -> str:
-    author = item.get("data", {}).get("from")
+    """Return whose mail it is, "" where a machine wrote it: who is out of office has not answered."""
+    data = item.get("data", {})
+    author = None if data.get("automatic") is True else data.get("from")
     return str(author.get("address") or "").casefold() if isinstance(author, dict) else ""
 
 

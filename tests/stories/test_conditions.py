@@ -77,13 +77,16 @@ async def test_what_never_comes_is_given_up_on_the_last_day(house: PaperHouse) -
     ends_well(house)
 
 
-@pytest.mark.parametrize("they", ["write", "are silent"])
+@pytest.mark.parametrize("they", ["write", "are silent", "are away"])
 async def test_who_does_not_answer_is_asked_again_and_who_does_is_not(house: PaperHouse, they: str) -> None:
     await house.operator("if Initech doesn't reply by Thursday, follow up")
     await house.operator("go")
     if they == "write":
         told = mail("Bill", "accounts@initech.example", "Hi")
         await arrives(house, "mail", "mail", told, "We are thinking about it.")
+    elif they == "are away":
+        told = mail("Bill", "accounts@initech.example", "Out of office") | {"automatic": True}
+        await arrives(house, "mail", "mail", told, "I am on holiday until Monday.")
     else:  # a mail of somebody else's that only names them
         await arrives(house, "mail", "mail", mail("X", "x@y.example", "accounts@initech.example"), "Hello")
     await house.later(days=4)
