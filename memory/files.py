@@ -21,6 +21,11 @@ def write_privately(path: Path, content: bytes) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     beside.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # without it a power cut may bring the old name back
+    finally:
+        os.close(folder)
 
 
 class FileGoneError(KeyError):
