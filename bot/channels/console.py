@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import TextIO
 
-from bot.channels.base import Card, Ear, Message, NotWrittenError, RefusedPressError
+from bot.channels.base import Card, Ear, Message, NotWrittenError, RefusedPressError, because
 from bot.terminal import one_line, shown
 from memory.events import Actor, Origin, Place
 
@@ -94,17 +94,22 @@ class Console:
 
 
 def card_lines(card: Card) -> list[str]:
-    """Return a card as plain lines: facts, text, words of the agent, rule, and what to type. Each fact is one line."""
+    """Return a card as plain lines, in the order of the phones, and what to type. Each fact is one line."""
     width = max((len(row.label) for row in card.rows), default=0)
     lines = [f"┌ [card {card.id}] {card.title}" + (f" (version {card.revision})" if card.revision > 1 else "")]
-    lines += [f"│ changed: {change}" for change in card.changes]
     lines += [f"│ {row.label:<{width}}  {row.value}" + (f"  ({row.mark})" if row.mark else "") for row in card.rows]
-    if card.body:
-        lines += ["│", *(f"│ > {line}" for line in card.body.splitlines())]
     lines += [f"│ ! {warning}" for warning in card.warnings]
-    lines += [f"│ why: {reason}" for reason in card.reasons]
+    lines += [f"│ What changed: {change}" for change in card.changes]
+    if card.body:
+        lines += ["│", *(f"│ > {line}" for line in card.body.splitlines()), "│"]
     if card.note:
-        lines.append(f"│ the agent says: {card.note}")
+        lines.append(f"│ The agent says (its words, not facts): {card.note}")
+    if card.reasons:
+        lines.append(f"│ Because: {because(card.reasons)}")
+    if card.sources:
+        lines.append(f"│ From memory: {'; '.join(card.sources)}")
+    if card.confidence_pct:
+        lines.append(f"│ {card.confidence_pct} % sure")
     lines += [f"│ {line}" for line in card.footer]
     if card.outcome:
         lines.append(f"└ {card.outcome}")
