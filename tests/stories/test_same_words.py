@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -40,7 +41,13 @@ async def answered(phone: Phone, command: str) -> list[tuple[str, tuple[str, ...
     before = len(await phone.seen())
     await phone.commands(command)
     said = (await phone.seen())[before:]
-    return [(each.text.replace("/solo ", "/"), each.labels) for each in said if each.text]
+    return [(plain(each.text), each.labels) for each in said if each.text]
+
+
+def plain(text: str) -> str:
+    """Return words without how a platform sets them: headings, bullets, air."""
+    text = re.sub(r"^\*(.+)\*$", r"\1", text.replace("/solo ", "/"), flags=re.MULTILINE)
+    return re.sub(r"\n+", "\n", text.replace("\n- ", "\n• "))
 
 
 def commands(there: Street) -> list[str]:
@@ -51,7 +58,7 @@ def commands(there: Street) -> list[str]:
 async def on_console(there: Street, command: str) -> list[str]:
     before = len(there.house.channel.said)
     await there.house.operator(command)
-    return [said.text.replace("\n- ", "\n• ") for said in there.house.channel.said[before:]]
+    return [plain(said.text) for said in there.house.channel.said[before:]]
 
 
 async def test_every_command_is_answered_with_the_same_words_everywhere(there: Street) -> None:
