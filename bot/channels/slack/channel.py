@@ -173,7 +173,7 @@ class Slack:
         Raises:
             UndeliverableError: not now, or never.
         """
-        if self._commands is not None:
+        if self._commands is not None and "/" in message.text:
             message = replace(message, text=self._commands.sub(rf"{COMMAND} \1", message.text))
         parts = blocks.message(message)
         digest = _digest(parts)
@@ -492,15 +492,17 @@ class Slack:
             ignoring_self_assistant_message_events_enabled=False,
             url_verification_enabled=False,
             attaching_function_token_enabled=False,
+            attaching_conversation_kwargs_enabled=False,
             signing_secret="",
         )
         hearing = self._hearing
 
-        async def message(body: dict[str, Any]) -> None:
-            await _ours(hearing.message(body))
-
-        async def home_opened(body: dict[str, Any]) -> None:
-            await _ours(hearing.home_opened(body))
+        async def event(body: dict[str, Any]) -> None:
+            match body["event"]["type"]:
+                case "message" | "app_mention":
+                    await _ours(hearing.message(body))
+                case "app_home_opened":
+                    await _ours(hearing.home_opened(body))
 
         async def command(body: dict[str, Any], ack: Callable[..., Awaitable[Any]]) -> None:
             await ack(text=await _ours(hearing.command(body)), response_type="ephemeral")
@@ -519,14 +521,12 @@ class Slack:
         async def failed(error: Exception) -> BoltResponse:
             return _refusal(error)
 
-        app.event("message")(message)
-        app.event("app_mention")(message)
-        app.event("app_home_opened")(home_opened)
+        # Bolt asks its listeners one after the other, so there are few, and those that somebody waits for come first.
+        app.event(re.compile(".*"))(event)
         app.command(COMMAND)(command)
         app.action(re.compile(".*"))(click)
         app.view(FORM)(submission)
         app.view_closed(re.compile(".*"))(nothing)
-        app.event(re.compile(".*"))(nothing)
         app.error(failed)
         return app
 
