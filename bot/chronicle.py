@@ -24,7 +24,7 @@ from bot.deciding.house import House
 from bot.effects import Close, Effect, Lasting, Record, Reply, Tally, Wake, pack
 from bot.policy import grants_in_force
 from bot.staff import Catalogue, Staff
-from bot.state import TaskState, believe, reserved, rows, with_event, with_orders
+from bot.state import TaskState, believe, reserved, rows, task_row, with_event, with_orders
 from memory.database import StorageError
 from memory.events import Actor, CardOpened, Event, Said
 from memory.line import GENESIS, Line, Ordered, OrderRow, stamp
@@ -60,6 +60,7 @@ class Chronicle:
         self.states: OrderedDict[int, TaskState] = OrderedDict()
         self.committed: Callable[[Outcome], None] = lambda _: None
         self.loop: asyncio.AbstractEventLoop | None = None
+        self._seen: tuple[Tx, TaskState, House] | None = None  # the house as one transaction, and its belief, saw it
         staff.database.after_rollback.append(self.states.clear)
 
     async def enter(
@@ -86,7 +87,7 @@ class Chronicle:
         event_id = writable(event_id)
 
         def work(tx: Tx) -> Outcome:
-            task, fresh = tx.admit(platform, account, event_id, self._staff.now(), tx.next_task)
+            task, fresh = tx.admit(platform, account, event_id, self._house_in(tx).now, tx.next_task)
             if not fresh:
                 return Outcome(task, fresh=False)
             outcome = self.advance(tx, task, event, actor=actor, cause=event_id)
@@ -148,7 +149,7 @@ class Chronicle:
     def advance(self, tx: Tx, task: int, event: Event, *, actor: str, cause: str) -> Outcome:
         """Append an event and all that follows from it at once. Runs in the writer thread, inside the transaction."""
         state = self.believed(tx, task)
-        house = self._house(tx)
+        house = self._house_in(tx)
         held = reserved(state)
         lines: list[Line] = []
         given: list[tuple[str, Lasting]] = []
@@ -190,6 +191,9 @@ class Chronicle:
             replies += [order.text for order in decided if isinstance(order, Reply)]
             tallied += [(order.task, order.event, f"{task}:{seq}") for order in decided if isinstance(order, Tally)]
             todo.extend((order.event, f"{task}:{seq}") for order in decided if isinstance(order, Record))
+        if lines:
+            table, row = task_row(state)
+            tx.put(BY_NAME[table], row)
         self._hold(tx, held, reserved(state))
         self.states[task] = state
         self.states.move_to_end(task)
@@ -213,6 +217,14 @@ class Chronicle:
         for name, card in after.items():
             if before.get(name) != card:
                 tx.put(reservations, {"name": name, "card": card})
+
+    def _house_in(self, tx: Tx) -> House:
+        """Return what holds for all that one transaction writes, at one time, until it changes the house itself."""
+        seen = self._seen
+        if seen is None or seen[0] is not tx or seen[1] is not self.states.get(HOUSE):
+            house = self._house(tx)
+            self._seen = seen = (tx, self.states[HOUSE], house)
+        return seen[2]
 
     def _house(self, tx: Tx) -> House:
         staff = self._staff
@@ -285,6 +297,9 @@ def replayed(lines: Iterable[Line]) -> Iterator[tuple[Table, dict[str, Any] | No
         for name, card in holds.items():
             yield reservations, {"name": name, "card": card}, (name,)
         held = holds
+    if state is not None:
+        name, row = task_row(state)
+        yield BY_NAME[name], row, (state.id,)
 
 
 class TooManyStepsError(Exception):

@@ -366,20 +366,26 @@ Row = tuple[str, dict[str, Any]]
 """Table name and row."""
 
 
-def rows(before: TaskState, after: TaskState, line: Line) -> Iterator[Row]:
-    """Yield the projection rows that this line changes. See ``memory/projections.py`` for the tables."""
-    yield (
+def task_row(state: TaskState) -> Row:
+    """Return the row of a task that has lines, as it stands after the last of them."""
+    assert state.began is not None
+    assert state.at is not None
+    return (
         "tasks",
         {
-            "id": after.id,
-            "status": after.status,
-            "title": after.title,
-            "origin": after.origin.value,
-            "began": stamp(after.began or line.at),
-            "at": stamp(line.at),
-            "seq": after.seq,
+            "id": state.id,
+            "status": state.status,
+            "title": state.title,
+            "origin": state.origin.value,
+            "began": stamp(state.began),
+            "at": stamp(state.at),
+            "seq": state.seq,
         },
     )
+
+
+def rows(before: TaskState, after: TaskState, line: Line) -> Iterator[Row]:
+    """Yield the other projection rows that this line changes. See ``memory/projections.py`` for the tables."""
     event = line.event
     match event:
         case MessageReceived():

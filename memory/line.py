@@ -21,7 +21,7 @@ GENESIS = hashlib.sha256(b"soloist/1").digest()
 @functools.lru_cache(maxsize=16)  # all lines of a unit of work have the same time
 def stamp(moment: datetime) -> str:
     """Aware time → fixed-width UTC text that sorts as time: ``2026-03-02T09:12:00.000000Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def unstamp(text: str) -> datetime:

@@ -13,12 +13,13 @@ import pytest
 from agents.base import Proposal
 from bot.approvals import Person
 from bot.channels.base import Message, NotWrittenError, RefusedPressError
-from bot.chronicle import replayed
+from bot.chronicle import Outcome, replayed
 from bot.policy import Limit, Policy, Rule
 from bot.testing import OPERATOR, PLACE, PaperChannel, PaperHouse, fails
 from connectors.base import Connector, Deliver, OutcomeUnknownError, RefusedError, TryLaterError
 from memory.database import StorageError
-from memory.events import Actor, Origin, Place, Settled
+from memory.events import Actor, Origin, Paused, Place, Said, Settled
+from memory.log import HOUSE, Tx
 from memory.replay import compare
 
 STRANGER = Actor(platform="web", user="mallory", account="local", origin=Origin.OPERATOR)
@@ -546,3 +547,30 @@ async def test_a_connection_is_closed_once_nobody_listens_on_it(tmp_path: Path) 
     async with PaperHouse(tmp_path / "home", connectors={"door": door}):
         await door.opened.wait()
     assert door.told[:2] == ["stop listening", "close"]
+
+
+async def test_what_one_transaction_writes_stands_at_one_time_and_a_pause_in_it_holds_at_once(
+    house: PaperHouse,
+) -> None:
+    chronicle = house.runner.chronicle
+
+    def work(tx: Tx) -> Outcome:
+        began = house.clock()
+        task = tx.next_task()
+        for text in ("one", "two"):
+            said = chronicle.advance(tx, task, Said(message="", text=text), actor="soloist", cause="")
+            assert said.lines[0].at == began
+            house.clock.at += timedelta(seconds=1)
+        before = chronicle._house_in(tx).paused
+        chronicle.advance(tx, HOUSE, Paused(scope="all", by=OPERATOR), actor="soloist", cause="")
+        assert (before, chronicle._house_in(tx).paused) == (frozenset(), {"all"}), (
+            "twin: the house as it was is stale now"
+        )
+        return said
+
+    await chronicle.write(work)
+    later = await chronicle.write(
+        lambda tx: chronicle.advance(tx, tx.next_task(), Said(message="", text="three"), actor="soloist", cause="")
+    )
+    assert later.lines[0].at == house.clock(), "another transaction stands at its own time"
+    assert [str(each) for each in compare(house.machine.database, house.machine.log, replayed)] == []

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from bot.effects import Delegate, LookUp, Perform, Show, Wake, pack
-from bot.state import TITLE_MAX, CardState, TaskState, apply, believe, reserved, rows, with_event
+from bot.state import TITLE_MAX, CardState, TaskState, apply, believe, reserved, rows, task_row, with_event
 from memory.events import (
     ActionCall,
     Actor,
@@ -370,10 +370,12 @@ def projected(event: Event, before: TaskState | None = None) -> dict[str, list[d
     return found
 
 
-def test_a_task_is_a_row_of_every_line() -> None:
-    (row,) = projected(MessageReceived(text="pay", actor=ADA, place=HERE))["tasks"]
+def test_a_task_is_a_row_as_it_stands_after_its_last_line() -> None:
+    table, row = task_row(after(MessageReceived(text="pay", actor=ADA, place=HERE), Said(message="7.m2", text="x")))
+    first, last = NOW + timedelta(minutes=1), NOW + timedelta(minutes=2)
+    assert table == "tasks"
     assert row == {
-        "id": 7, "status": "received", "title": "pay", "origin": "operator", "began": stamp(NOW), "at": stamp(NOW), "seq": 1,
+        "id": 7, "status": "received", "title": "pay", "origin": "operator", "began": stamp(first), "at": stamp(last), "seq": 2,
     }  # fmt: skip
 
 
