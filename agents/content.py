@@ -40,8 +40,6 @@ class WritePost(Intent):
     """Draft a post."""
 
     effect: ClassVar[Risk] = Risk.REVERSIBLE
-    may: ClassVar[tuple[str, ...]] = ("books.write",)
-    thinks: ClassVar[str] = "small"
     examples: ClassVar[tuple[str, ...]] = (
         "write a post about our new workshop",
         "draft a blog article on pricing for freelancers",
@@ -85,7 +83,6 @@ class PublishPost(Intent):
     """Publish a post that was drafted."""
 
     effect: ClassVar[Risk] = Risk.OUTSIDE
-    may: ClassVar[tuple[str, ...]] = ("bluesky.post", "blog.publish")
     examples: ClassVar[tuple[str, ...]] = (
         "publish the post",
         "post it now",
@@ -142,7 +139,6 @@ class SchedulePost(Intent):
     """Publish a post at a later time; it still asks then unless your rules let it run."""
 
     effect: ClassVar[Risk] = Risk.REVERSIBLE
-    may: ClassVar[tuple[str, ...]] = ("books.write",)
     examples: ClassVar[tuple[str, ...]] = (
         "schedule the post for Friday at 9",
         "publish the draft tomorrow at noon",
@@ -197,7 +193,6 @@ class CancelPost(Intent):
     """Stop a scheduled post, or take a published one down."""
 
     effect: ClassVar[Risk] = Risk.OUTSIDE
-    may: ClassVar[tuple[str, ...]] = ("books.write", "bluesky.delete", "blog.unpublish")
     examples: ClassVar[tuple[str, ...]] = (
         "cancel the post",
         "take the post down",
@@ -252,7 +247,6 @@ class CancelPost(Intent):
 class PostNumbers(Intent):
     """Say how posts did, and which version did better."""
 
-    may: ClassVar[tuple[str, ...]] = ("books.write",)
     examples: ClassVar[tuple[str, ...]] = (
         "how did the last post do?",
         "post statistics",
@@ -378,15 +372,18 @@ def _publish(wish: PublishPost, task: Task, desk: Desk) -> Proposal:
     text = str(post.data["variants"].get(variant) or post.data["text"]) if variant else str(post.data["text"])
     after = {**post.data, "text": text, "status": "published", "variant": variant or post.data.get("variant") or "a"}
     after["published"] = local_now(desk).isoformat()
-    write = Write(kind="post", key=post.key, data=after)
-    if post.data["channel"] == "blog":
-        args = {"slug": post.key, "title": str(post.data["title"]), "body": text}
-        call = ActionCall(name="blog.publish", args=args, writes=(write,), needs=pinned(post))
-    else:
-        args = {"text": text, "name": post.key}
-        writes = (write, _to_count(post, desk))
-        call = ActionCall(name="bluesky.post", args=args, writes=writes, needs=pinned(post))
+    going = _going_out(post.key, str(post.data["channel"]), str(post.data["title"]), text)
+    counted = () if post.data["channel"] == "blog" else (_to_count(post, desk),)
+    writes = (Write(kind="post", key=post.key, data=after), *counted)
+    call = ActionCall(name=going["name"], args=going["args"], writes=writes, needs=pinned(post))
     return Proposal(calls=(call,), results={"post": post.key}, sources=cited(post))
+
+
+def _going_out(key: str, channel: str, title: str, text: str) -> dict[str, Json]:
+    """Return what publishing a post is, as a call: a plan names it whole, so that the yes to the plan is a yes to it."""
+    if channel == "blog":
+        return {"name": "blog.publish", "args": {"slug": key, "title": title, "body": text}}
+    return {"name": "bluesky.post", "args": {"text": text, "name": key}}
 
 
 def _to_count(post: Record, desk: Desk) -> Write:
@@ -430,6 +427,7 @@ def _planned(key: str, data: Mapping[str, Json], when: datetime, summary: str) -
     schedule: dict[str, Json] = {
         "kind": "schedule", "agent": "content", "intent": "publish_post", "slots": {"post": key},
         "next": when.isoformat(), "rule": "", "text": summary,
+        "call": _going_out(key, str(data["channel"]), str(data["title"]), str(data["text"])),
     }  # fmt: skip
     return (
         Write(kind="post", key=key, data={**data, "status": "scheduled", "when": when.isoformat()}),

@@ -203,7 +203,7 @@ def facts(
     """
     rows: list[Row] = []
     said: list[tuple[str, Row]] = []
-    for call in calls:
+    for call in (*calls, *(planned for planned, _ in grants.ahead(calls))):
         action = actions.get(call.name)
         params = {param.name: param for param in action.params} if action else {}
         for name in [*params, *sorted(set(call.args) - set(params))]:
@@ -228,7 +228,7 @@ def facts(
 def body_of(calls: Sequence[ActionCall], actions: Mapping[str, Action]) -> str:
     """Return the long text that would go out, whole; several are separated and named."""
     bodies = []
-    for call in calls:
+    for call in (*calls, *(planned for planned, _ in grants.ahead(calls))):
         for param in actions[call.name].params if call.name in actions else ():
             if param.role is Role.BODY and call.args.get(param.name):
                 bodies.append(str(call.args[param.name]))

@@ -8,10 +8,10 @@ every limit counts what it lets through. A card's button "Approve all like this"
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
-from memory.events import CardOpened, Choice
+from memory.events import ActionCall, CardOpened, Choice, fingerprint
 
 DAYS = 7  # when a press says no time: those of older versions
 DAYS_MAX = 90  # what holds for longer is a rule, and belongs into policy.toml
@@ -105,6 +105,26 @@ def endings(given: Sequence[str]) -> tuple[Choice, ...]:
     """Return a button to end the grants of each card among those given."""
     cards = dict.fromkeys(key.rpartition(".g")[0] for key in given)
     return tuple(Choice(label=f"End {card}", text=f"revoke {card}") for card in list(cards)[:LISTED_MAX])
+
+
+LATE_MAX = timedelta(days=1)  # after its hour, what was planned asks again: the world may have changed
+
+
+def ahead(calls: Iterable[ActionCall]) -> list[tuple[ActionCall, datetime]]:
+    """Return what a draft plans to be done at an hour to come, with the hour: a schedule's record names the whole call."""
+    found = []
+    for call in calls:
+        for write in call.writes:
+            said, at = write.data.get("call"), write.data.get("next")
+            if write.kind == "schedule" and not write.gone and isinstance(said, dict) and isinstance(at, str):
+                planned = ActionCall(name=str(said.get("name")), args=dict(said.get("args") or {}), client=call.client)
+                found.append((planned, datetime.fromisoformat(at)))
+    return found
+
+
+def exactly(call: ActionCall) -> str:
+    """Return the digest by which a call that was planned is known again: what it does, and with what."""
+    return fingerprint(ActionCall(name=call.name, args=call.args))
 
 
 def span(days: str) -> timedelta:

@@ -316,7 +316,7 @@ class History:
         """Return what is approved in advance, with its bounds and how often it was used."""
         house = self.state(HOUSE)
         return [
-            f"{key}: {grant.action} for {grant.client}"
+            f"{key}: {grant.action} {f'for {grant.client}' if grant.client or not grant.exactly else 'as planned'}"
             + (f" up to {grant.amount_max}" if grant.amount_max else "")
             + f", {house.grant_uses.get(key, 0)} of {grant.uses_max} used, until {self._when(grant.expires_at)};"
             f" revoke {key} ends it"

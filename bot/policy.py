@@ -17,6 +17,7 @@ from typing import Any, Literal, cast, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot import payees
+from bot.grants import exactly
 from bot.payees import Payee
 from connectors.base import Action, Risk
 from memory.events import ActionCall, Granted
@@ -161,6 +162,8 @@ def judge(
         for key, grant in (grants or {}).items():
             if _granted(grant, call, together):
                 words = f"approved in advance: {grant.action} for {grant.client}; revoke {key} ends it"
+                if grant.exactly:
+                    words = f"approved when it was planned, on card {key.rpartition('.')[0]}"
                 return Verdict("do", words, grant=key)
     return verdict
 
@@ -179,6 +182,8 @@ def _fits(rule: Rule, call: ActionCall, newcomers: Sequence[str], streak: int) -
 
 
 def _granted(grant: Granted, call: ActionCall, together: Sequence[str]) -> bool:
+    if grant.exactly:
+        return grant.exactly == exactly(call)
     if grant.action != call.name or not grant.client or grant.client != call.client:
         return False
     if grant.kind and grant.kind != call.args.get("kind"):

@@ -505,6 +505,7 @@ class Granted(Event, frozen=True, kw_only=True):
     by: Actor
     together: tuple[str, ...] = ()  # the actions of the card it was given on; () in older lines: any
     kind: str = ""  # of what is issued: an invoice is no credit note
+    exactly: str = ""  # digest of the one call it is for, planned for an hour to come; nothing else counts then
 
 
 class Revoked(Event, frozen=True, kw_only=True):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+from bot import grants
 from bot.deciding import guards, starting
 from bot.deciding.house import House
 from bot.deciding.saying import say
 from bot.effects import Delegate, Effect, Record, Reply, Tally
 from bot.state import CardState, TaskState
-from memory.events import CardOpened, Pressed, Settled, WokeUp
+from memory.events import CardOpened, Granted, Origin, Pressed, Settled, WokeUp
 
 YIELDED = "yielded"
 """Why a task is woken whose waiting card gives its number up to one that goes out before it."""
@@ -65,7 +66,23 @@ def approve(state: TaskState, event: Pressed, standing: CardState, house: House)
     prepared = starting.prepare(
         state, opened.calls, house, card=event.card, step=opened.step, rule=f"approved on {event.actor.platform}"
     )
-    return [settled("approved", event.reason), *prepared, Reply(text="Approved.")]
+    return [settled("approved", event.reason), *_for_its_hour(event, opened, house), *prepared, Reply(text="Approved.")]
+
+
+def _for_its_hour(event: Pressed, opened: CardOpened, house: House) -> list[Effect]:
+    """Let the operator's yes to a plan hold at its hour: for exactly what the card showed, once, and not much later."""
+    person = house.roster.find(event.actor)
+    if person is None or person.role is not Origin.OPERATOR:
+        return []
+    return [
+        Tally(
+            event=Granted(
+                grant=f"{event.card}.p{number}", action=call.name, client=call.client, uses_max=1,
+                expires_at=at + grants.LATE_MAX, by=event.actor, exactly=grants.exactly(call),
+            )
+        )
+        for number, (call, at) in enumerate(grants.ahead(opened.calls), 1)
+    ]  # fmt: skip
 
 
 def _renumbered(state: TaskState, opened: CardOpened, free: str, house: House) -> list[Effect]:

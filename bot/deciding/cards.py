@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from bot import approvals
+from bot import approvals, grants
 from bot.agreement import Agreement
 from bot.confidence import confidence
 from bot.deciding import learning, progress, verdicts
@@ -49,7 +49,11 @@ def drawn(
         on_expiry=house.policy.on_expiry,
         say=event.say,
         no_return="; ".join(
-            dict.fromkeys(house.actions[call.name].no_return for call in calls if house.actions[call.name].no_return)
+            dict.fromkeys(
+                house.actions[call.name].no_return
+                for call in (*calls, *(planned for planned, _ in grants.ahead(calls) if planned.name in house.actions))
+                if house.actions[call.name].no_return
+            )
         ),
         confidence_pct=sure.pct,
         reasons=(*event.reasons, *learning.told(state, event, house), *sure.reasons),

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from bot import grants
 from bot.deciding import automatic, cards, guards, learning, progress, starting, verdicts
 from bot.deciding.house import House
 from bot.deciding.saying import say
@@ -27,9 +28,7 @@ def proposed(state: TaskState, event: Proposed, house: House) -> list[Effect]:
     if event.card and state.cards[event.card].state != "pending":
         return [*remember, Reply(text="The card was settled in the meantime, so this draft is put away.")]
     if event.ask:
-        # What another step of the plan has asked already is asked once; the answer goes to both.
-        again = any(state.proposed[step].ask == event.ask for step in _asked(state) if step != event.step)
-        said = [] if again else say(state, event.ask, choices=event.choices, kind="question")
+        said = say(state, event.ask, choices=event.choices, kind="question")
         if progress.in_a_plan(state):
             # The rest goes on, and the answer goes to this step.
             return [*remember, *said, *progress.advance(state, house)]
@@ -74,7 +73,7 @@ def _as_before(state: TaskState, event: Proposed, house: House) -> list[Effect]:
 def _gate(state: TaskState, event: Proposed, house: House) -> list[Effect]:
     """Every call of every proposal passes here: capability, freshness, limits, then the operator's rules."""
     calls = tuple(_with_account(call, house) for call in event.calls)
-    refusal = guards.not_allowed(event.agent, calls, house, _intent(state, event.step))
+    refusal = guards.not_allowed(event.agent, calls, house)
     if refusal:
         return _refused(state, event, refusal, house)
     if guards.stale(calls, event.card, house):
@@ -86,7 +85,7 @@ def _gate(state: TaskState, event: Proposed, house: House) -> list[Effect]:
     new = verdicts.new_payees(calls, house)
     together = [call.name for call in calls]
     each = [verdicts.verdict_on(state, call, house, newcomers, together, new) for call in calls]
-    worst = verdicts.worst(state, event, each)
+    worst = verdicts.worst(state, event, [*each, *_ahead(state, calls, house)])
     if worst.ruling == "refuse":
         return _refused(state, event, f"I will not do this: {worst.rule}.", house)
     if worst.ruling == "do" and not event.card:
@@ -103,14 +102,6 @@ def _gate(state: TaskState, event: Proposed, house: House) -> list[Effect]:
     return [Record(event=cards.drawn(state, event, calls, newcomers, worst, house))]
 
 
-def _asked(state: TaskState) -> list[str]:
-    return [step for step, status in state.steps.items() if status == "asked" and step in state.proposed]
-
-
-def _intent(state: TaskState, step: str) -> str:
-    return next((each.intent for each in (state.planned.steps if state.planned else ()) if each.id == step), "")
-
-
 def _refused(state: TaskState, event: Proposed, text: str, house: House) -> list[Effect]:
     """Say why a draft goes no further; where the plan asks at a failure, the rest of it goes on."""
     failed = msgspec.structs.replace(event, problem=text)
@@ -118,6 +109,14 @@ def _refused(state: TaskState, event: Proposed, text: str, house: House) -> list
     if not event.card and any(step.id == event.step and step.on_fail == "ask" for step in steps):
         return [Record(event=msgspec.structs.replace(failed, order="", say="", calls=(), remember=()))]
     return [*say(state, text, kind="problem"), *progress.after_failure(state, failed, house)]
+
+
+def _ahead(state: TaskState, calls: Iterable[ActionCall], house: House) -> list[Verdict]:
+    """Judge now what a draft plans for later, so that the yes is asked for while the operator is there."""
+    planned = [call for call, _ in grants.ahead(calls) if call.name in house.actions]
+    new, to = verdicts.new_payees(planned, house), verdicts.newcomers(planned, house)
+    found = [verdicts.verdict_on(state, call, house, to, [call.name], new) for call in planned]
+    return [verdict for verdict in found if verdict.ruling in {"ask", "refuse"}]
 
 
 def _counted(

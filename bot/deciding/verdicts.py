@@ -10,7 +10,7 @@ from bot.deciding.house import House
 from bot.payees import Payee
 from bot.policy import Verdict, judge
 from bot.state import TaskState
-from memory.events import ActionCall, Origin, Proposed
+from memory.events import ActionCall, HourStruck, Origin, Proposed
 
 
 def verdict_on(
@@ -35,7 +35,10 @@ def verdict_on(
         house.policy,
         newcomers=newcomers,
         new_payees=new,
-        grants=house.grants,
+        # What was approved for its hour is no leave to do it at another.
+        grants={
+            key: each for key, each in house.grants.items() if not each.exactly or isinstance(state.heard, HourStruck)
+        },
         together=together,
         streak=agreement(call, house).streak if any(rule.earned for rule in house.policy.rules) else 0,
     )

@@ -9,10 +9,14 @@ from typing import Any
 
 import pytest
 
+from bot import policy
 from bot.testing import PaperHouse
+from memory.events import Ended, Planned, Recorded, Write
+from memory.projections import Books
 from tests.counterparts.bluesky import COLLECTION as POSTS
 from tests.counterparts.bluesky import DID, HANDLE, PASSWORD, pds
 from tests.stories.company import approve, company, ends_well, lines_of, model_calls, records, weather
+from tests.torture.bare import broken
 
 WORDED = "Cakes, music and a tombola: come to our summer fair, everybody is welcome."
 
@@ -61,16 +65,22 @@ async def test_two_versions_go_out_at_two_times_are_counted_and_the_better_one_i
     async with pds() as server, company(tmp_path, "no model", environment=on_bluesky(server.url)) as house:
         await house.operator("write a Bluesky post about our new workshop")
         await house.operator("schedule the post for Friday at 9")
+        assert "Our new workshop." in house.card().body, "what goes out is on the card that plans it"
+        await approve(house)
         await house.operator("cancel the post")
         await house.later(days=6)
         assert server.repo == {}, "called off before its time"
         await house.operator("schedule both versions of the post for Friday at 9 and Monday at 10")
+        await approve(house)
+        shown = len(house.channel.cards)
         for number, (days, likes) in enumerate(((5.5, 5), (3, 9)), start=1):
             await house.later(days=days)
             server.counts = {"likeCount": likes, "repostCount": 1, "replyCount": 0, "quoteCount": 0}
-            await approve(house)
+            house.expects("unless you take it back by")
+            await house.later(seconds=20)
             await until(lambda n=number: sum(each.startswith("Posted on") for each in house.channel.words) == n, house)
             await house.restart() if likes == 5 else None
+        assert len(house.channel.cards) == shown, "the yes to the plan was the yes"
         assert texts(server) == ["Have you heard about our new workshop? Our new workshop.", "Our new workshop."]
         await house.later(days=3)
         await until(lambda: "Version b of" in house.transcript(), house)
@@ -108,3 +118,46 @@ async def test_an_answer_on_bluesky_comes_as_a_card_once_and_is_answered_below(t
         house.expects("Läuft das auch sonntags?")
         await bluesky.close()
         ends_well(house)
+
+
+async def planned(house: PaperHouse) -> None:
+    await house.operator("write a blog post about our summer fair")
+    await house.operator("schedule the post for Friday at 9")
+    assert "Our summer fair." in house.card().body
+    await approve(house)
+
+
+@pytest.mark.parametrize(
+    ("changed", "guarded", "asks"), [(False, True, False), (True, True, True), (True, False, False)],
+    ids=["as planned", "changed since", "twin: changed, and nobody looks"],
+)  # fmt: skip
+async def test_the_yes_to_a_plan_is_a_yes_to_exactly_that(
+    tmp_path: Path, *, changed: bool, guarded: bool, asks: bool
+) -> None:
+    async with company(tmp_path, "no model") as house:
+        await planned(house)
+        with house.machine.database.read() as connection:
+            (post,) = Books(connection).all("post")
+        if changed:
+            write = Write(kind="post", key=post.key, data={**post.data, "text": "Sale!"})
+            by_hand = Planned(goal="By hand", steps=(), source="test")
+            house.runner.chronicle.record(
+                [by_hand, Recorded(write=write, version=post.version + 1), Ended(how="done", summary="Changed")]
+            )
+        with broken(policy, "_granted", policy._granted if guarded else lambda *_: True):
+            await house.later(days=4)  # Friday, ten o'clock
+            await house.later(seconds=20)
+        assert any(card.state == "pending" for card in house.channel.cards.values()) is asks, house.transcript()
+        assert len(list(lines_of(tmp_path / "site"))) == (1 if asks else 2)
+
+
+async def test_the_yes_to_a_plan_is_none_for_another_hour_nor_much_later(tmp_path: Path) -> None:
+    async with company(tmp_path, "no model") as house:
+        await planned(house)
+        await house.operator("publish the post")
+        assert house.card().state == "pending", "it was approved for Friday, not for now"
+        await house.press("Reject")
+        await house.later(days=30)
+        await house.later(seconds=20)
+        assert len(list(lines_of(tmp_path / "site"))) == 1, "and who comes a month late asks again"
+        assert house.card().state == "pending"
