@@ -40,6 +40,8 @@ class WritePost(Intent):
     """Draft a post."""
 
     effect: ClassVar[Risk] = Risk.REVERSIBLE
+    may: ClassVar[tuple[str, ...]] = ("books.write",)
+    thinks: ClassVar[str] = "small"
     examples: ClassVar[tuple[str, ...]] = (
         "write a post about our new workshop",
         "draft a blog article on pricing for freelancers",
@@ -83,6 +85,7 @@ class PublishPost(Intent):
     """Publish a post that was drafted."""
 
     effect: ClassVar[Risk] = Risk.OUTSIDE
+    may: ClassVar[tuple[str, ...]] = ("bluesky.post", "blog.publish")
     examples: ClassVar[tuple[str, ...]] = (
         "publish the post",
         "post it now",
@@ -139,6 +142,7 @@ class SchedulePost(Intent):
     """Publish a post at a later time; it still asks then unless your rules let it run."""
 
     effect: ClassVar[Risk] = Risk.REVERSIBLE
+    may: ClassVar[tuple[str, ...]] = ("books.write",)
     examples: ClassVar[tuple[str, ...]] = (
         "schedule the post for Friday at 9",
         "publish the draft tomorrow at noon",
@@ -193,6 +197,7 @@ class CancelPost(Intent):
     """Stop a scheduled post, or take a published one down."""
 
     effect: ClassVar[Risk] = Risk.OUTSIDE
+    may: ClassVar[tuple[str, ...]] = ("books.write", "bluesky.delete", "blog.unpublish")
     examples: ClassVar[tuple[str, ...]] = (
         "cancel the post",
         "take the post down",
@@ -247,6 +252,7 @@ class CancelPost(Intent):
 class PostNumbers(Intent):
     """Say how posts did, and which version did better."""
 
+    may: ClassVar[tuple[str, ...]] = ("books.write",)
     examples: ClassVar[tuple[str, ...]] = (
         "how did the last post do?",
         "post statistics",

@@ -28,7 +28,9 @@ def proposed(state: TaskState, event: Proposed, house: House) -> list[Effect]:
     if event.card and state.cards[event.card].state != "pending":
         return [*remember, Reply(text="The card was settled in the meantime, so this draft is put away.")]
     if event.ask:
-        said = say(state, event.ask, choices=event.choices, kind="question")
+        # What another step of the plan has asked already is asked once; the answer goes to both.
+        again = any(state.proposed[step].ask == event.ask for step in _asked(state) if step != event.step)
+        said = [] if again else say(state, event.ask, choices=event.choices, kind="question")
         if progress.in_a_plan(state):
             # The rest goes on, and the answer goes to this step.
             return [*remember, *said, *progress.advance(state, house)]
@@ -73,7 +75,7 @@ def _as_before(state: TaskState, event: Proposed, house: House) -> list[Effect]:
 def _gate(state: TaskState, event: Proposed, house: House) -> list[Effect]:
     """Every call of every proposal passes here: capability, freshness, limits, then the operator's rules."""
     calls = tuple(_with_account(call, house) for call in event.calls)
-    refusal = guards.not_allowed(event.agent, calls, house)
+    refusal = guards.not_allowed(event.agent, calls, house, _intent(state, event.step))
     if refusal:
         return _refused(state, event, refusal, house)
     if guards.stale(calls, event.card, house):
@@ -100,6 +102,14 @@ def _gate(state: TaskState, event: Proposed, house: House) -> list[Effect]:
             ]
         worst = Verdict("ask", broken)
     return [Record(event=cards.drawn(state, event, calls, newcomers, worst, house))]
+
+
+def _asked(state: TaskState) -> list[str]:
+    return [step for step, status in state.steps.items() if status == "asked" and step in state.proposed]
+
+
+def _intent(state: TaskState, step: str) -> str:
+    return next((each.intent for each in (state.planned.steps if state.planned else ()) if each.id == step), "")
 
 
 def _refused(state: TaskState, event: Proposed, text: str, house: House) -> list[Effect]:
