@@ -343,10 +343,10 @@ class History:
                 for client in [delta.key.partition(":")[2]]
                 for name, each in delta.data["fields"].items()
             ] + [
-                (each.key, step, habits.words(each.key, step, habits.LEFT_OUT, ""), [])
+                (each.key, name, habits.words(each.key, name, value, ""), [])
                 for each in books.all(habits.PREFERENCE)
                 if each.key.startswith(habits.PLAYBOOK)
-                for step in each.data.get("dropped", [])
+                for name, value in habits.of_playbook(each.data).items()
             ]
         if not kept:
             return _answered("No habits yet. When you change drafts the same way twice, I ask whether to keep it.")

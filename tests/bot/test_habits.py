@@ -100,6 +100,7 @@ async def test_a_habit_is_listed_and_ended_and_then_asked_for_afresh(house: Pape
     house.expects("Ended. I draft it as before.")
     await house.operator("invoice Acme 60 for hosting")
     assert not any("as you always have it" in reason for reason in house.card().reasons)
+    await house.press("Reject")
     await edited_invoice(house)
     assert len(offered(house)) == 1
     await edited_invoice(house)
@@ -170,3 +171,31 @@ async def test_a_step_left_out_twice_is_offered_to_be_left_out(house: PaperHouse
     await house.press("End: playbook post without publish")
     with house.machine.database.read() as connection:
         assert Books(connection).standing("preference", "playbook-post") is None
+
+
+async def test_a_step_that_is_always_to_ask_is_offered_to_ask(house: PaperHouse) -> None:
+    for topic in ("our new service", "our other service"):
+        await house.operator(f"run the playbook post about {topic}")
+        await house.operator("please ask before step 1")
+        house.expects("Changed:\n- 1. asks before")
+        await house.operator("go")
+        await house.press("Approve")
+    await house.press("Always playbook post with draft asking first")
+    await house.operator("run the playbook post about our third service")
+    house.expects("As you always have it: draft asks first.")
+    await house.operator("drop the plan")
+    await house.operator("/habits")
+    await house.press("End: playbook post with draft asking first")
+    await house.operator("run the playbook post about our last service")
+    assert "As you always" not in house.channel.words[-2]
+
+
+async def test_an_amount_that_is_always_changed_in_the_plan_counts_as_an_edit_of_its_card(house: PaperHouse) -> None:
+    for _ in range(2):
+        await house.operator("first invoice Acme 50, then remind me on Friday to call Acme")
+        await house.operator("step 1: terms net 30")
+        await house.operator("go")
+        await house.press("Approve")
+        await house.later(seconds=20)
+        await house.press("Reject")
+    assert offered(house) == ["Always terms net 30 in invoice for Acme GmbH"]
