@@ -274,6 +274,21 @@ async def test_a_revoked_token_leaves_the_house_up_and_what_is_owed_comes_later(
                 await asyncio.sleep(0.05)
 
 
+async def test_a_token_that_one_platform_refuses_is_told_on_the_other(there: Street) -> None:
+    assert there.edge is not None
+    slack, telegram = there.phones
+    there.edge.fault = lambda method, _: "error:token_revoked" if method == "chat.postMessage" else ""
+    await there.house.runner.heard("web-1", INVOICE, WEB, CONSOLE)
+    async with asyncio.timeout(120):
+        while "Slack refuses our bot token (token_revoked)" not in await words(telegram):  # noqa: ASYNC110 - the same
+            await asyncio.sleep(0.02)
+    there.edge.fault = lambda method, _: ""
+    async with asyncio.timeout(120):
+        while not await _asked(slack, "2026-0001"):  # noqa: ASYNC110 - it comes when the platform is tried again
+            await asyncio.sleep(0.05)
+    assert (await words(telegram)).count("Slack refuses our bot token") == 1
+
+
 async def _asked(phone: Phone, words: str) -> bool:
     return any(words in each.text and "Approve" in each.labels for each in await phone.seen())
 

@@ -148,6 +148,16 @@ async def test_replays_have_no_second_effect_and_a_rotated_secret_holds_at_once_
         assert home.secret[0] != SECRET
 
 
+async def test_another_secret_is_said_once_with_where_the_right_one_is(way, caplog) -> None:
+    async with house(way.slack, port=way.port) as home:
+        for number in range(5):
+            assert (await home.post(event(f"Other{number}"), secret="f" * 32))[0] == 401
+        assert (await home.post(event("Ev1")))[0] == 200
+        told = [record.getMessage() for record in caplog.records if "SLACK_SIGNING_SECRET" in record.getMessage()]
+        assert len(told) == 1
+        assert "Basic Information → Signing Secret" in told[0]
+
+
 async def test_without_the_window_an_old_request_would_count_t14_twin(way, monkeypatch) -> None:
     monkeypatch.setattr(signature, "SIGNATURE_AGE_MAX_S", 10**9)
     async with house(way.slack, port=way.port) as home:
