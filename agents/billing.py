@@ -45,7 +45,7 @@ from agents.letter import (
     pinned,
     total_words,
 )
-from agents.slots import ClientName, Day, Email, Every, InvoiceNumber, Money, Period, Terms
+from agents.slots import ClientName, Day, Email, Every, InvoiceNumber, Money, Period, Terms, find_spans
 from agents.subscription import PAYING, price_words, recurring
 from memory.events import Json
 
@@ -353,7 +353,23 @@ async def _cancel(wish: CancelInvoice, task: Task, desk: Desk) -> Proposal:
         )
     if found.data["status"] not in bill.OPEN:
         return not_open(found)
+    if part := _named_part(found, task, desk):
+        return Proposal(
+            ask=f"I take back whole invoices, not a part: {found.key} is over {amount_words(found.data['total'])}, and you said {part}. "
+            "All of it?",
+            choices=(Choice(label=f"All of {found.key}", text=f"cancel {found.key}"),),
+        )
     return await credited(found, task, desk, status="cancelled")
+
+
+def _named_part(invoice: Record, task: Task, desk: Desk) -> str:
+    """Return a sum in the operator's words that is not the invoice's: "credit Acme 200"."""
+    sums = {parse_money(invoice.data[name])[0] for name in ("net", "total")}
+    for slot in find_spans(task.text, desk.now, desk.zone, desk.company.get("locale", "en")):
+        said = slot.value.amount if isinstance(slot.value, Money) else slot.value
+        if slot.kind in {"money", "number"} and isinstance(said, Decimal) and said not in sums:
+            return slot.text.strip()
+    return ""
 
 
 def _recurring(wish: RecurringInvoice, task: Task, desk: Desk) -> Proposal:

@@ -72,6 +72,9 @@ class PlanDelivery(Intent):
         "when is the delivery of my order?",
     )
     patterns: ClassVar[tuple[str, ...]] = (
+        "plan the {what} for {client} until {day}",
+        "plan the {what} for {client} by {day}",
+        "plan {what} for {client} until {day}",
         "plan the delivery for {client}",
         "plan the delivery of {what} for {client}",
         "plan the project for {client}",

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import math
 import re
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -31,8 +32,10 @@ from rapidfuzz.distance import OSA
 
 from agents.base import Agent, Intent, Risk
 from agents.slots import Slot, find_spans
+from agents.slots.language import codes, language
 from bot.control import CONTROL, EXACT
 from bot.reading.fit import Fitted, fit
+from bot.reading.hours import values_of
 from bot.reading.manners import bare, is_conditional, is_negated
 from bot.reading.mask import PLAIN, flags, masked
 from bot.reading.names import Directory, proper_names
@@ -42,7 +45,7 @@ from bot.reading.sayings import NOBODYS, SAYINGS
 from bot.reading.slips import SHORT, Slip, Spelling, as_typed, mended
 from bot.reading.slotkinds import WIDER, slots_of
 from bot.reading.split import PARTS_MAX, cuts, spelled_out
-from bot.reading.templates import Coded, Shelf, Template, coded, fits, templates
+from bot.reading.templates import Coded, Shelf, Template, coded, fits, forms, templates
 from memory import events
 from memory.events import Choice, Json, Understood
 
@@ -59,7 +62,7 @@ PART_SURE = 0.60  # how well each part must be understood to cut it
 PART_CLEAR, PART_SHORT = 0.45, 0.80  # the same at a clear break, and where the second part is short
 PART_SEEN = 0.35  # both parts are at least this much like requests of two kinds: then it is asked
 NO_LEADS = frozenset(
-    "the a an i we my and it that this with for in on at to from about by of or not but so just no yes ok".split()  # noqa: SIM905
+    "hat die der das den was wie in am the a an i we my and it that this with for in on at to from about by of or not but so just no yes ok".split()  # noqa: SIM905
 )
 """Words that requests begin with, and that say nothing of whether one begins here."""
 BUTTONS = 3
@@ -143,6 +146,7 @@ class Scene:
         return len(found) == 1 and found[0].kind in WIDER.get(kind, (kind,)) and not outside.strip(" ,.")
 
 
+FORMS_MAX = 6  # of one language that an intent is learned from; all of them are exact forms
 NUMBERED = frozenset({"approve", "reject", "snooze"})
 """What a slip of the finger may still press, where the card's number stands beside it."""
 
@@ -203,7 +207,8 @@ class Understanding:
             name: any(
                 re.search(r"(?:\bthat|\bto|\babout|\bon|:) \{(\w+)\}$", p)
                 and slots_of(i)[p.rpartition("{")[2][:-1]] == "text"
-                for p in i.patterns
+                and not p.endswith("{name}")
+                for p in forms(i)
             )
             for name, i in self.intents.items()
         }
@@ -224,7 +229,7 @@ class Understanding:
         self._leads = {
             bare(text).split()[0].lower().strip(",:'’")
             for intent in self.intents.values()
-            for text in (*intent.examples, *(p for p in intent.patterns if not p.startswith("{")))
+            for text in (*intent.examples, *(p for p in forms(intent) if not p.startswith("{")))
             if bare(text).split()
         } - NO_LEADS
 
@@ -301,6 +306,8 @@ class Understanding:
         """Return every sentence that an intent is learned from; never its checks."""
         intent = self.intents[name]
         told = [*intent.examples, *(spelled(intent, pattern) for pattern in intent.patterns), says(intent)]
+        for code in codes():
+            told += [spelled(intent, form) for form in _spread(language(code).said.get(name, ()))]
         return [*told, *(text for text in SAYINGS.get(name, ()) if text not in intent.checks)]
 
     def learn(self, text: str, intent: str, clients: Sequence[tuple[str, str]] = ()) -> None:
@@ -388,7 +395,7 @@ class Understanding:
         reading = self._request(text, scene)
         if not reading.intent and last and (completed := self._completed(text, last[-1], scene)):
             return completed
-        if reading.doubt in {"", "unsure"} and reading.tier == "local":
+        if reading.doubt in {"", "unsure"} and reading.tier == "local" and not is_negated(text):
             return self._put_right(text, scene, to_a_form=bool(reading.intent)) or reading
         return reading
 
@@ -532,7 +539,10 @@ class Understanding:
         if re.search(r"\b(?:yet|noch)\b", text, re.IGNORECASE):
             return False  # "don't publish anything yet" is no wish to take something back
         if (found := self._templated(text, scene)) is not None:
-            return is_negated(found[0].pattern)
+            template, words = found
+            held = [words[name] for name, kind in template.kinds.items() if kind == "text"]
+            rest = functools.reduce(lambda whole, part: whole.replace(part, ""), held, text)
+            return is_negated(template.pattern) or not is_negated(rest)  # "merk dir, dass Acme keine Anrufe mag"
         guess = self._guess(text, scene)
         return guess is not None and guess.ranked[0][0] in self._negated and guess.ranked[0][1] > NEEDED[Risk.OUTSIDE]
 
@@ -875,8 +885,12 @@ DENYING_MIN = 2  # sentences that say so, of those an intent is learned from: "G
 _DENIAL = re.compile(
     r"\b(?:not|never|(?:has|have|had|did|does|do|is|are|was|were|wo|ca|should|could|would)n['’]?t)\b", re.IGNORECASE
 )
-HOURS, NOON = (7, 21), 12  # a bare number after a day that is taken for an hour; "Friday 1" is in the afternoon
 ANSWER_WORDS_MAX = 6  # a longer message is a new request, not an answer
+
+
+def _spread(forms: Sequence[str]) -> Sequence[str]:
+    """Return at most as many forms of one language as an intent has examples, from the whole of them."""
+    return forms[:: -(-len(forms) // FORMS_MAX)] if forms else ()
 
 
 def _clients(text: str, scene: Scene) -> set[str]:
@@ -907,47 +921,6 @@ def spelled(intent: type[Intent], pattern: str) -> str:
         lambda match: "12.1" if match[1] in {"card", "task"} else PLAIN.get(kinds[match[1]], "it"),
         pattern,
     )
-
-
-def values_of(text: str, now: datetime, zone: ZoneInfo, locale: str) -> list[Slot]:
-    """Return the typed spans of a message. "now" is a word like others; "Friday 11" and "from 3 pm to 4" hold an hour."""
-    found = sorted(
-        (slot for slot in find_spans(text, now, zone, locale) if slot.value != now), key=lambda slot: slot.start
-    )
-    read: list[Slot] = []
-    for slot in found:
-        hour = _hour(slot, text)
-        before = read[-1] if read and hour else None
-        between = text[before.end : slot.start].strip().lower() if before else ""
-        day = before.value if before else None
-        if (
-            before
-            and before.kind == "day"
-            and isinstance(day, date)
-            and not between
-            and not re.search(r"\d", before.text)
-        ):
-            read[-1] = _at(before, hour, slot.end, text, zone, day)
-        elif before and before.kind == "moment" and isinstance(day, datetime) and between == "to":
-            read.append(_at(slot, hour, slot.end, text, zone, day.astimezone(zone).date()))
-        else:
-            read.append(slot)
-    return read
-
-
-def _at(slot: Slot, hour: int, end: int, text: str, zone: ZoneInfo, day: date) -> Slot:
-    moment = datetime.combine(day, time(hour), tzinfo=zone)
-    told = (*slot.assumed, f"{text[slot.start : end].strip()} read as {hour}:00 on {day.isoformat()}.")
-    return replace(slot, kind="moment", text=text[slot.start : end], end=end, value=moment, assumed=told)
-
-
-def _hour(slot: Slot, text: str) -> int:
-    """Return the hour of a working day that a bare number can be, when the phrase ends there; else 0."""
-    after = re.match(r"\s*(?:$|[.,;!?)]|(?:instead|please|pls|ok|then|and)\b)", text[slot.end :], re.IGNORECASE)
-    if slot.kind != "number" or not after or not re.fullmatch(r"\s*\d{1,2}\s*", slot.text):
-        return 0
-    said = int(slot.text)
-    return said + NOON if 0 < said < HOURS[0] else said if HOURS[0] <= said <= HOURS[1] else 0
 
 
 def sample_of(text: str, names: Directory | None = None) -> Sample:

@@ -12,7 +12,7 @@ is in ``assumed``. What can mean two things has no value and a question in ``ask
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -25,7 +25,7 @@ from agents.slots.addresses import EMAIL, INVOICE, ibans
 from agents.slots.amounts import amounts
 from agents.slots.days import MORNING, Context, plus
 from agents.slots.every import Every
-from agents.slots.language import Customs, Language, customs, language, lowered
+from agents.slots.language import Customs, Language, customs, language, lowered, spoken
 from agents.slots.money import Money
 from agents.slots.slot import Slot
 from agents.slots.terms import Terms
@@ -39,6 +39,7 @@ _NUMERIC_DATE = re.compile(
 )
 _SLASHED = re.compile(r"(?<![\w.,/-])(?P<a>\d{1,2})/(?P<b>\d{1,2})(?![\w/-]|[.,]\d)")
 _PERCENT = re.compile(r"(?<![\w.,])(\d{1,3}(?:[.,]\d{1,2})?)\s?(?:%|percent|per cent|prozent)(?!\w)", re.IGNORECASE)
+_CENT = Decimal("0.01")
 _PRODUCT_MAX = 1_000_000  # units times price; more is a typing slip
 
 
@@ -60,14 +61,16 @@ def find_spans(
         prefer: Which way bare dates point; None: as the sentence says.
     """
     text = text[:TEXT_MAX]
-    words, habits = language(locale), customs(locale)
+    said = spoken(text, locale)
+    words, habits = language(said), customs(locale if said == "en" else said)
     past = prefer == "past" or (prefer is None and re.search(words.past, text, re.IGNORECASE) is not None)
     context = Context(now.astimezone(zone), words, habits, "past" if past else "future")
-    fixed = _chosen(_exact(text, context))
+    home = [] if said == locale else _vat(text, language(locale))  # "invoice Acme 500 zzgl. MwSt"
+    fixed = _chosen([*_exact(text, context), *home])
     free = [slot for slot in _phrases(text, context) if not any(slot.overlaps(other) for other in fixed)]
     money = [slot for slot in amounts(text, words, habits) if not any(slot.overlaps(other) for other in fixed)]
     spans = sorted([*fixed, *_chosen([*free, *money], strong=_said_currency)], key=lambda slot: slot.start)
-    spans = _products(text, spans, words)
+    spans = _products(text, _shares(text, spans, words), words)
     spans = _doubts(text, spans, words)
     spans = _terms_by_day(text, spans, words)
     return _moments(text, spans, context)
@@ -106,8 +109,7 @@ def _exact(text: str, context: Context) -> Iterator[Slot]:
         yield _slot("invoice", match[0].upper().replace(" ", "-"), match)
     for match in _PERCENT.finditer(text):
         yield _slot("percent", Decimal(match[1].replace(",", ".")), match)
-    for match in context.language.vat_phrase.finditer(lowered(text)):
-        yield Slot("vat", context.language.vat[match[0]], *match.span(), text[slice(*match.span())])
+    yield from _vat(text, context.language)
     for match in _NUMERIC_DATE.finditer(text):
         if (slot := _digits_date(match, context)) is not None:
             yield slot
@@ -116,6 +118,11 @@ def _exact(text: str, context: Context) -> Iterator[Slot]:
             slot := _digits_date(match, context)
         ):
             yield slot
+
+
+def _vat(text: str, words: Language) -> Iterator[Slot]:
+    for match in words.vat_phrase.finditer(lowered(text)):
+        yield Slot("vat", words.vat[match[0]], *match.span(), text[slice(*match.span())])
 
 
 def _digits_date(match: re.Match[str], context: Context) -> Slot | None:
@@ -178,6 +185,34 @@ def _named(match: re.Match[str]) -> str:
 
 
 # ── what neighbours make of each other ────────────────────────────────────────────────────────────────────────────
+
+
+def _shares(text: str, spans: list[Slot], words: Language) -> list[Slot]:
+    """``30% of 10k`` and ``1/2 of 3000`` are what they come to, to the cent."""
+    found: list[Slot] = []
+    for slot in spans:
+        price = _price(slot)
+        share, start = _share_before(text, slot, found, words)
+        if price is None or share is None or (price.amount * share).is_nan():
+            found.append(slot)
+            continue
+        part = Money((price.amount * share).quantize(_CENT), price.currency)
+        whole = text[start : slot.end]
+        told = (*slot.assumed, f"{whole.strip()} = {part}.")
+        found = [each for each in found if each.end <= start]
+        found.append(Slot("money", part, start, slot.end, whole, told))
+    return found
+
+
+def _share_before(text: str, slot: Slot, found: Sequence[Slot], words: Language) -> tuple[Decimal | None, int]:
+    before = found[-1] if found else None
+    between = text[before.end : slot.start] if before is not None and before.kind == "percent" else ""
+    if before is not None and isinstance(before.value, Decimal) and re.fullmatch(words.part_of, between, re.IGNORECASE):
+        return before.value / 100, before.start
+    match = re.search(rf"(?<![\w.,/])(\d{{1,2}})/(\d{{1,2}}){words.part_of}$", text[: slot.start], re.IGNORECASE)
+    if match and 0 < int(match[1]) < int(match[2]):
+        return Decimal(match[1]) / Decimal(match[2]), match.start()
+    return None, 0
 
 
 def _products(text: str, spans: list[Slot], words: Language) -> list[Slot]:

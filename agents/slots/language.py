@@ -1,4 +1,4 @@
-"""What the grammar must know of a language: its words, and phrases over them. One language is one file in ``words/``.
+"""What must be known of a language: its words, phrases over them, and how requests are said. One language is one file in ``words/``.
 
 A phrase is a regular expression in which ``<weekday>``, ``<month>``, ``<unit>``, ``<n>`` (a count, in digits or
 words), ``<ord>`` (``3rd``, ``third``), ``<d>`` (a day of the month in digits) and ``<year>`` stand for this language's
@@ -8,6 +8,7 @@ words, and a space for any white space. It names a rule of `days`, `repeats` or 
 from __future__ import annotations
 
 import importlib
+import itertools
 import pkgutil
 import re
 from collections.abc import Iterable, Mapping
@@ -63,7 +64,30 @@ class Language:
     vat: Mapping[str, str]  # phrase → "plus" | "included" | "none"
     phrases: tuple[tuple[str, str], ...]
     feasts: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # "christmas eve" → (12, 24); fixed days only
-    sentences: Mapping[str, str] = field(default_factory=dict)
+    part_of: str = r"\s+of\s+(?:the\s+)?"  # regex between a share and a sum: "30% of 10k"
+    content: str = ""  # regex of what somebody's words follow, which may hold anything: "dass"
+    articles: str = ""  # regex of what stands before a thing's name: "der|die|das"
+    common: frozenset[str] = frozenset()  # small words that no other language here has: by them a message is known
+    before: str = ""  # regex of what is said before a request: "bitte|kannst du"
+    after: str = ""  # regex of what is said after one
+    never: str = ""  # regex of what turns a request round, wherever it stands: "nicht"
+    asking: str = ""  # regex of how a question begins that wants to know and turns nothing round: "wer|was"
+    condition: str = ""  # regex of what begins an if: "wenn|falls"
+    small: tuple[str, ...] = ()  # words before a value that the value may have taken into itself: "am", "um"
+    requests: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Intent → how it is said, as patterns with ``{slot}``; ``[a|b]`` is either, ``[a|]`` may be left out."""
+
+    @cached_property
+    def marks(self) -> frozenset[str]:
+        """Return the words by which a message is known to be in this language: its own, and those of time."""
+        timely = {word for table in (self.months, self.weekdays, self.units, self.day_words) for word in table}
+        return self.common | {word for word in timely if len(word) > 2 and word not in self.shy}  # noqa: PLR2004 - "so"
+
+    @cached_property
+    def said(self) -> Mapping[str, tuple[str, ...]]:
+        """Return `requests` with every choice spelled out."""
+        return {intent: tuple(dict.fromkeys(spelled for phrase in phrases for spelled in _spelled(phrase)))
+                for intent, phrases in self.requests.items()}  # fmt: skip
 
     @cached_property
     def compiled(self) -> tuple[tuple[str, re.Pattern[str]], ...]:
@@ -137,6 +161,11 @@ class Language:
         return int(digits[0]) if digits else self.ordinals[text.lower()]
 
 
+def _spelled(phrase: str) -> Iterable[str]:
+    parts = [part.split("|") for part in re.split(r"\[([^\]]*)\]", phrase)]
+    return (re.sub(r"\s+", " ", "".join(chosen)).strip() for chosen in itertools.product(*parts))
+
+
 def _any(words: Iterable[str]) -> str:
     return "(?:" + "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)) + ")"
 
@@ -192,3 +221,23 @@ def language(locale: str) -> Language:
     code = re.split(r"[_-]", locale)[0].lower()
     found: Language = importlib.import_module(f"agents.slots.words.{code if code in codes() else 'en'}").LANGUAGE
     return found
+
+
+@cache
+def _marks(code: str) -> frozenset[str]:
+    """Return the words that only one language has."""
+    others = (language(other).marks for other in codes() if other != code)
+    return language(code).marks - frozenset().union(*others)
+
+
+def spoken(text: str, locale: str) -> str:
+    """Return the locale by which a message is read: the operator's own, or of the language it is plainly written in.
+
+    English goes with the operator's numbers and order of day and month: a German who writes "invoice Acme 1.200,50" writes
+    numbers as at home. Another language brings its own.
+    """
+    own = re.split(r"[_-]", locale)[0].lower()
+    words = set(re.findall(r"[^\W\d_]+", text.lower()))
+    counts = {code: len(words & _marks(code)) for code in codes()}
+    best = max(counts, key=lambda code: (counts[code], code == own))
+    return locale if best == own or counts[best] <= counts.get(own, 0) else best

@@ -92,7 +92,9 @@ def item(state: TaskState, event: ItemArrived, house: House) -> list[Effect]:
     """Hand an item from outside to the agent that declared its kind; it never chooses an action."""
     if event.kind == "mail.bounce" and (sent := house.ledgers.sent_as(str(event.data.get("bounced")))):
         task, title = sent
-        told = WokeUp(order="", reason="notice", data={"text": f"{_came_back(event)}\nIt was sent by task {task}: {title}"})
+        told = WokeUp(
+            order="", reason="notice", data={"text": f"{_came_back(event)}\nIt was sent by task {task}: {title}"}
+        )
         return [Tell(task=task, event=told)]
     agent = next(
         (
@@ -136,7 +138,7 @@ def understood(state: TaskState, event: Understood, house: House) -> list[Effect
         said = say(state, "Only the operator can say that. You can ask, draft, and decide what was left to you.")
         return [*more, *said, Record(event=Ended(how="done", summary="not a delegate's to say"))]
     if event.intent in {"pause", "resume"}:
-        return [*more, *pausing.asked(state, event)]
+        return [*more, *pausing.asked(state, event, house)]
     if event.intent in PRESSES:
         card = str(event.slots.get("card") or event.slots.get("task") or "")
         until = datetime.fromisoformat(str(event.slots["until"])) if event.slots.get("until") else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bot.deciding import starting
 from bot.deciding.house import SOLOIST, House
 from bot.deciding.saying import say
@@ -9,23 +11,53 @@ from bot.effects import Effect, Record, Reply, Rouse, Tell
 from bot.state import TaskState
 from memory.events import Ended, Paused, Resumed, Understood
 
+CALLED: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        ("", "everything", "it", "it all", "alles", "work", "sending", "all sending", "the house"), ("all",)
+    ),
+    **dict.fromkeys(
+        ("mails", "email", "emails", "e-mail", "e-mails", "outgoing mail", "outgoing mails", "letters"), ("mail",)
+    ),
+    **dict.fromkeys(("post", "posts", "posting", "publishing", "social"), ("bluesky", "blog")),
+    **dict.fromkeys(("meetings", "bookings", "invitations"), ("calendar",)),
+    **dict.fromkeys(("refunds", "payment links"), ("stripe",)),
+}
+"""What operators call the services that can be stopped by themselves."""
 
-def asked(state: TaskState, event: Understood) -> list[Effect]:
-    """Stop or go on, as the operator said it; the house's own history takes it down."""
-    scope = str(event.slots.get("scope") or "all")
+
+def asked(state: TaskState, event: Understood, house: House) -> list[Effect]:
+    """Stop or go on, as the operator said it; the house's own history takes it down.
+
+    What is no service and no action of ours is asked about: "Initech is stopped" would be a promise that nobody keeps.
+    """
+    said = str(event.slots.get("scope") or "all")
+    found = scopes(said, house)
     actor = state.actor or SOLOIST
+    if not found:
+        services = ", ".join(sorted({name.partition(".")[0] for name in house.actions} - {"books"}))
+        text = f"I cannot stop {said!r} by itself, so nothing is stopped. I can stop everything (/pause), or one of: {services}."
+        return [*say(state, text), Record(event=Ended(how="done", summary=f"{said} is nothing that can be stopped"))]
+    scope = " and ".join(found)
     if event.intent == "pause":
-        text, told = _words(scope), Paused(scope=scope, by=actor)
         return [
-            Tell(task=0, event=told),
-            *say(state, text),
+            *(Tell(task=0, event=Paused(scope=each, by=actor)) for each in found),
+            *say(state, _words(scope)),
             Record(event=Ended(how="done", summary=f"paused {scope}")),
         ]
     return [
-        Tell(task=0, event=Resumed(scope=scope, by=actor)),
+        *(Tell(task=0, event=Resumed(scope=each, by=actor)) for each in found),
         *say(state, "Going on. What stood still starts now."),
         Record(event=Ended(how="done", summary=f"resumed {scope}")),
     ]
+
+
+def scopes(said: str, house: House) -> tuple[str, ...]:
+    """Return what an emergency stop covers by the operator's word for it; nothing where it is no name of ours."""
+    name = said.casefold().removeprefix("the ").removeprefix("all ").strip() if said != "all" else said
+    known = {"all", *house.actions, *(action.partition(".")[0] for action in house.actions)}
+    if name in known:
+        return (name,)
+    return tuple(each for each in CALLED.get(name, ()) if each in known)
 
 
 def _words(scope: str) -> str:

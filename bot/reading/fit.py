@@ -11,9 +11,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from agents.base import Intent
+from agents.base import Intent, Risk
 from agents.slots import Money, Period, Slot, Span, Terms, morning_of
+from agents.slots.language import codes, language
 from agents.slots.terms import DAYS_MAX
+from bot.reading.hours import is_lone
 from bot.reading.names import proper_names
 from bot.reading.slotkinds import WIDER, choices_of, slots_of
 from memory.events import Json
@@ -36,6 +38,10 @@ _PAPER = re.compile(
     re.IGNORECASE,
 )
 """The paper that is asked for, before what it is about: "an invoice for the logo"."""
+_JOINTS = "|".join(re.escape(word) for code in codes() for word in language(code).small) or "(?!)"
+_ARTICLE = re.compile(
+    rf"^(?:{'|'.join(filter(None, (language(code).articles for code in codes()))) or '(?!)'})\s+(?=\S)", re.IGNORECASE
+)
 _PRICES = frozenset({"money", "number", "terms"})
 _LISTED = _PRICES | {"email", "url", "vat", "every"}
 _LEFT_OVER = re.compile(r"\s+(?:starting|beginning|due|from|by|on|until|for|at|to|with|of)$", re.IGNORECASE)
@@ -101,8 +107,11 @@ def fit(
     """
     ordered = sorted(spans, key=lambda slot: slot.start)
     times = tuple(slot for slot in ordered if slot.kind in _TIMES)
-    work = _Work(intent, text, ordered, zone, currency, now.astimezone(zone).date(), tuple(ordered), times)
     kinds = slots_of(intent)
+    # "for March" says what is billed, not when it is to be paid
+    held = [words for slot, words in (said or {}).items() if kinds.get(slot) == "text"]
+    free = [slot for slot in ordered if slot.kind != "period" or not any(_holds(words, slot) for words in held)]
+    work = _Work(intent, text, free, zone, currency, now.astimezone(zone).date(), tuple(ordered), times)
     given = _homed(kinds, said or {}, times)
     for exactly in (True, False):
         for name, kind in kinds.items():
@@ -119,6 +128,10 @@ def fit(
         elif kind == "text":
             _words(work, name, given.get(name))
     return _checked(work)
+
+
+def _holds(words: str, slot: Slot) -> bool:
+    return any(part and part.strip() in words for part in _spellings(slot))
 
 
 def _homed(kinds: dict[str, str], said: dict[str, str], times: Sequence[Slot]) -> dict[str, str]:
@@ -147,7 +160,7 @@ def _typed(work: _Work, name: str, wider: Sequence[str], said: str | None) -> No
         listed = " or ".join(slot.text.strip() for slot in found[:3])
         work.question(name, f"Which amount is it: {listed}?")
         return
-    slot = _best(work, name, found)
+    slot = _with_day(work, kind, _best(work, name, found))
     work.spans = [other for other in work.spans if other.start != slot.start]
     if slot.value is None:
         work.question(name, slot.ask)
@@ -212,12 +225,19 @@ def _candidates(work: _Work, kind: str, kinds: Sequence[str], said: str | None) 
         }:  # "next week" has a first day; "the March retainer" is no date
             found = [slot for slot in found if isinstance(slot.value, Period) and slot.value.first > work.today]
         if wider == "terms" and kind == "day":
-            found = [slot for slot in found if isinstance(slot.value, Terms) and slot.value.day]
+            found = [
+                slot for slot in found if isinstance(slot.value, Terms) and (slot.value.day or _is_month_end(slot))
+            ]
             if "terms" in slots_of(work.intent).values():
                 found = []
         if found:
             return found
     return []
+
+
+def _is_month_end(slot: Slot) -> bool:
+    """Whether it is a bare "eom", which is a day where nothing is to be paid."""
+    return slot.text.strip().lower() == "eom"
 
 
 _COUNTED = re.compile(
@@ -229,6 +249,8 @@ _NUMBERED = re.compile(
 _STREET = re.compile(
     r"\w*(?:street|road|lane|avenue|square|strasse|straße|str\.|weg|platz|allee|gasse)\s*$", re.IGNORECASE
 )
+_POSTCODE = re.compile(r"\d{4,5}\s+[A-ZÄÖÜ]\w+")
+_TOWN = re.compile(r"(?:,|\d|\bin|\bto|\baddress\b.*)\s*$")
 _SINCE = re.compile(r"\bsince\b", re.IGNORECASE)
 _CLOSING = re.compile(r"\b(?:best|cheers|regards|wishes|thanks|love|yours|sincerely)\b,?\s*$", re.IGNORECASE)
 _FOR_WHOM = re.compile(
@@ -242,6 +264,8 @@ _SO_FAR = re.compile(r"\s*,?\s*so far\b", re.IGNORECASE)
 def _is_bare_value(work: _Work, slot: Slot, kind: str) -> bool:
     """Whether a plain number can be an amount, or an invoice's number; "3 licences" and "phase 2" are neither."""
     before, after = work.text[: slot.start], work.text[slot.end :]
+    if _STREET.search(before) or (_POSTCODE.match(slot.text.strip() + after) and _TOWN.search(before)):
+        return False
     if kind == "invoice":
         return re.search(r"(?:invoice|inv|bill|no\.?|nr\.?|number|#)\s*$", before, re.IGNORECASE) is not None
     if kind == "int":
@@ -262,6 +286,18 @@ def _best(work: _Work, name: str, found: list[Slot]) -> Slot:
     return found[0]
 
 
+def _with_day(work: _Work, kind: str, slot: Slot) -> Slot:
+    """Put an hour and a day together that stand apart in a request for a meeting: "3pm meeting with Bob on Tuesday"."""
+    days = [each for each in work.spans if each.kind == "day" and isinstance(each.value, date)]
+    if kind != "moment" or work.intent.effect is not Risk.OUTSIDE or len(days) != 1 or not is_lone(slot):
+        return slot
+    assert isinstance(slot.value, datetime)
+    assert isinstance(days[0].value, date)
+    clock = slot.value.astimezone(work.zone).time()
+    work.spans = [each for each in work.spans if each is not days[0]]
+    return replace(slot, value=datetime.combine(days[0].value, clock, tzinfo=work.zone), assumed=())
+
+
 def _converted(slot: Slot, kind: str, work: _Work) -> tuple[Json, list[str]]:
     value = slot.value
     if kind == "money":
@@ -275,8 +311,8 @@ def _converted(slot: Slot, kind: str, work: _Work) -> tuple[Json, list[str]]:
             return value.astimezone(work.zone).date().isoformat(), []
         if isinstance(value, Period):
             return value.first.isoformat(), [f"{slot.text.strip()} read as {value.first.isoformat()}."]
-        if isinstance(value, Terms) and value.day is not None:
-            return value.day.isoformat(), []
+        if isinstance(value, Terms):
+            return value.due(work.today).isoformat(), []
     if kind == "moment" and isinstance(value, date | Period):
         if isinstance(value, datetime):
             return value.isoformat(), []
@@ -326,6 +362,8 @@ def _words(work: _Work, name: str, said: str | None) -> None:
         text = (quoted[1] or quoted[2]) if quoted else ""
         text = text or (_own(work, name) if required else "") or (_thing(work) if name == "what" else "")
         text = text or _LEFT_OVER.sub("", _rest(work, required=required))
+    if name == "what" and "money" in slots_of(work.intent).values():
+        text = _ARTICLE.sub("", text.strip(_EDGES))  # "den März" and "die Beratung" stand on no invoice so
     if text.strip(_EDGES):
         work.slots[name] = text.strip(_EDGES)
 
@@ -349,13 +387,14 @@ def _own(work: _Work, name: str) -> str:
 def _rest(work: _Work, *, required: bool) -> str:
     """What is left of the request without its first words and the times at its edges."""
     text = work.text
-    for slot in sorted(work.times, key=lambda slot: slot.start, reverse=True):
+    timed = _TIMES & set(slots_of(work.intent).values())
+    for slot in sorted(work.times if timed or not required else (), key=lambda slot: slot.start, reverse=True):
         before, after = text[: slot.start], text[slot.end :]
         if not after.strip(_EDGES) or len(before.split()) <= _LEAD_WORDS:  # "remind me on Friday to"
             text = f"{before.rstrip(' ,')} {after.lstrip(' ,')}".strip()
     for match in _FOR_WORDS.finditer(text):
-        if not required and _is_price(work, match[1]):
-            continue  # "a website for 4,000": for how much, not for what
+        if not required and (_is_price(work, match[1]) or _in_price(work, match[0] + match[1].split()[0])):
+            continue  # "a website for 4,000", "30% of 10k": for how much, not for what
         words = match[1].strip() if required else _clause(work, match[1])
         if words:
             return words
@@ -376,8 +415,13 @@ def _thing(work: _Work) -> str:
     else:
         return ""
     words = _PAPER.sub("", re.sub(r"^['’]s\b", "", words).strip(_EDGES)).strip(_EDGES)
-    words = re.sub(r"(?:\b(?:for|at|over|of|is|=)|[,:;-])\s*$", "", words, flags=re.IGNORECASE).strip(_EDGES)
-    return "" if _NO_THING.search(words) else words
+    words = re.sub(rf"(?:\b(?:for|at|over|of|is|=|{_JOINTS})|[,:;-])\s*$", "", words, flags=re.IGNORECASE).strip(_EDGES)
+    is_time = any(slot.text.strip() == words for slot in work.times)
+    return "" if is_time or _NO_THING.search(words) else words
+
+
+def _in_price(work: _Work, words: str) -> bool:
+    return any(slot.kind in _PRICES and words in slot.text for slot in work.values)
 
 
 def _is_price(work: _Work, words: str) -> bool:

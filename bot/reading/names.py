@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz, process
 
 from agents.slots import Slot
+from agents.slots.language import codes, language
 
 SLIP_PCT = 86  # rapidfuzz ratio from which a word is a slip of a name, for masking only
 SLIP_LETTERS_MIN = 5  # shorter words are too close to everything
@@ -77,8 +78,17 @@ _CAPITALS = (
     "april may june july august september october november december q1 q2 q3 q4 can could please what who when where "
     "how why is are do does did the a an let send write invoice bill book remind show give tell"
 )
-CAPITAL_WORDS = frozenset(_CAPITALS.split())
-"""Words that are written with a capital and are nobody's name."""
+CAPITAL_WORDS = frozenset(_CAPITALS.split()).union(
+    *(language(code).marks for code in codes() if code != "en"),
+    (
+        word
+        for code in codes()
+        for forms in language(code).said.values()
+        for form in forms
+        for word in re.findall(r"\w+", form)
+    ),
+)
+"""Words that are written with a capital and are nobody's name: in German every noun is."""
 
 
 def proper_names(text: str, taken: Sequence[Slot] = ()) -> list[Slot]:

@@ -69,7 +69,13 @@ class Spelling:
         said_of_time = {word for table in tables for word in table}
         right = {word for table in tables for word in table if not _is_slip(word, table)}
         times = {word for word in right if len(word) >= TIME_MIN and " " not in word}
-        known |= said_of_time | {word for each in languages for table in (each.numbers, each.units) for word in table}
+        small = {word for each in languages for word in each.common if len(word) >= SHORT}
+        keys |= small  # "keine" is no slip of "meine", and a slip of it is near to both
+        known |= (
+            small
+            | said_of_time
+            | {word for each in languages for table in (each.numbers, each.units) for word in table}
+        )
         return cls(tuple(sorted(word for word in keys if len(word) >= SHORT)), frozenset(known), tuple(sorted(times)))
 
     def slips_of_time(self, text: str) -> list[Slip]:

@@ -13,6 +13,7 @@ from functools import cached_property
 
 from agents.base import Intent
 from agents.slots import Slot
+from agents.slots.language import codes, language
 from bot.reading.mask import KINDS
 from bot.reading.slotkinds import WIDER, kind_of, slots_of
 
@@ -25,9 +26,14 @@ _NO_NAME = re.compile(
     r"|(?:has|have|did|does|was|were|is|are|wo|ca)n['’]?t)\b|[?:;,]",
     re.IGNORECASE,
 )
+_NO_NAMES = frozenset().union(*(language(code).common for code in codes() if code != "en"))
+"""Small words of other languages: a name does not begin with one."""
 _SLOT = re.compile(r"\{(\w+)\}")
 _TOUCHING = re.compile(r"\{(\w+)\} \{(\w+)\}")
-_SMALL = r"(?:on|at|by|for|in|until|till|from|since|every|over|of)"  # words that a value may have taken into itself
+_JOINTS = sorted({word for code in codes() for word in language(code).small}, key=len, reverse=True)
+_SMALL = rf"(?:{'|'.join(['on|at|by|for|in|until|till|from|since|every|over|of', *_JOINTS])})"
+"""Words before a value that the value may have taken into itself."""
+_FOR = re.compile(r"(?:for|für)\s+", re.IGNORECASE)
 _FIRST = 0xE000  # private use: no message holds these, see `coded`
 _CODES = {kind: chr(_FIRST + number) for number, kind in enumerate(KINDS)}
 _CODE = re.compile(f"[{''.join(_CODES.values())}]")
@@ -51,8 +57,10 @@ def coded(text: str, spans: Sequence[Slot]) -> Coded:
     clean = _CODE.sub(" ", text)
     parts, values, end = [], [], 0
     for slot in sorted(spans, key=lambda slot: slot.start):
-        parts += [clean[end : slot.start], _CODES[slot.kind]]
-        values.append(slot.text)
+        lead = _FOR.match(slot.text) if slot.kind == "period" else None
+        said = lead[0] if lead else ""  # "for March" is also what something is for
+        parts += [clean[end : slot.start], said, _CODES[slot.kind]]
+        values.append(slot.text.removeprefix(said))
         end = slot.end
     return Coded("".join([*parts, clean[end:]]), tuple(values))
 
@@ -82,15 +90,21 @@ class Template:
         )
 
 
+def forms(intent: type[Intent]) -> tuple[str, ...]:
+    """Return the patterns of an intent: those that it declares, and how it is said in each language there is a file for."""
+    others = (form for code in codes() for form in language(code).said.get(intent.id(), ()))
+    return tuple(dict.fromkeys((*intent.patterns, *others)))
+
+
 def templates(intents: Iterable[type[Intent]]) -> list[Template]:
-    """Return every declared pattern, the most specific first.
+    """Return every pattern, the most specific first.
 
     Raises:
         ValueError: A pattern names a slot that its intent does not have.
     """
     found = []
     for intent in intents:
-        for pattern in intent.patterns:
+        for pattern in forms(intent):
             names = _SLOT.findall(pattern)
             unknown = [name for name in names if name not in intent.model_fields]
             if unknown:
@@ -170,7 +184,9 @@ def fits(template: Template, message: Coded) -> dict[str, str] | None:
         if name in {"card", "task"} and not CARD.fullmatch(re.sub(r"^(?:card|task)\s+", "", said)):
             return None
         if template.kinds[name] == "client" and (
-            not 1 <= len(said.split()) <= WORDS_OF_NAME_MAX or _NO_NAME.search(said)
+            not 1 <= len(said.split()) <= WORDS_OF_NAME_MAX
+            or _NO_NAME.search(said)
+            or not _NO_NAMES.isdisjoint(said.lower().split())
         ):
             return None
     return words
@@ -186,7 +202,12 @@ def _runs_together(template: Template, words: Mapping[str, str], text: str, matc
 
 
 _TIMES = frozenset(_CODES[kind] for kind in ("day", "moment", "every", "period"))
-_CONTENT = re.compile(r"(?:\bthat|:|\bbecause|\bfyi|\bnow on|\bforget|\bmemory|\babout|\bto)\s*$", re.IGNORECASE)
+_CONTENT = re.compile(
+    r"(?:\bthat|:|\bbecause|\bfyi|\bnow on|\bforget|\bmemory|\babout|\bto"
+    + "".join(rf"|\b(?:{each})" for each in (language(code).content for code in codes()) if each)
+    + r")\s*$",
+    re.IGNORECASE,
+)
 
 
 def _holds_values(template: Template, name: str, match: re.Match[str]) -> bool:
@@ -202,4 +223,5 @@ def _holds_values(template: Template, name: str, match: re.Match[str]) -> bool:
         and "client" not in template.kinds.values()
         and "client" in slots_of(template.intent).values()
     )
-    return words[-1] in _TIMES or names
+    is_what = name == "what" and "period" not in slots_of(template.intent).values() and words[-1] == _CODES["period"]
+    return (words[-1] in _TIMES and not is_what) or names

@@ -76,3 +76,14 @@ async def test_a_recurring_invoice_is_a_schedule_that_asks_each_time() -> None:
     assert schedule["slots"]["amount"] == "2000.00 EUR"
     first = await answered(desk, Invoice(**schedule["slots"]))
     assert first.calls[0].args["lines"][0]["text"] == "Retainer November 2026"
+
+
+async def test_a_part_of_an_invoice_is_not_taken_back_as_the_whole() -> None:
+    desk = PaperDesk()
+    desk.confirm(await answered(desk, Invoice(client="Acme", amount=Money.read("1200.00 EUR"), what="Retainer")))
+
+    asked = await answered(desk, CancelInvoice(client="Acme"), "credit Acme 200")
+    assert not asked.calls
+    assert "whole invoices, not a part: 2026-0001 is over 1,428.00 EUR, and you said 200" in asked.ask
+    for said in ("credit Acme 1,428", "credit Acme the 1,200", "cancel the invoice to Acme"):
+        assert (await answered(desk, CancelInvoice(client="Acme"), said)).calls, said

@@ -233,3 +233,33 @@ def test_a_recurrence_keeps_the_wall_clock_over_the_change_to_summer_time() -> N
 
     assert after == datetime(2027, 3, 28, 9, 0, tzinfo=ZONE)
     assert after.utcoffset() == timedelta(hours=2)
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [
+        ("30% of 10k", "3000.00"), ("1/2 of 3000", "1500.00"), ("1/3 of 1000 euros", "333.33 EUR"), ("10 percent of the 1,200", "120.00"),
+        ("30 % von 10.000 Euro", "3000.00 EUR"),
+    ],
+)  # fmt: skip
+def test_a_share_of_a_sum_is_what_it_comes_to_and_says_so(said: str, value: str) -> None:
+    [slot] = [slot for slot in find_spans(f"Acme {said}", NOW, ZONE, "en") if slot.kind == "money"]
+
+    assert (str(slot.value), slot.text) == (value, said)
+    assert f"{said} = {value}." in slot.assumed
+
+
+def test_a_discount_and_a_page_are_no_share_of_a_sum() -> None:
+    for said in ("10% off 2000", "page 3/4 for 200", "2026/1 of 300"):
+        assert not any("=" in told for slot in find_spans(said, NOW, ZONE, "en") for told in slot.assumed), said
+
+
+def test_a_reminder_about_what_was_paid_lies_ahead() -> None:
+    [friday] = [
+        slot.value
+        for slot in find_spans("remind me friday to check if they paid", NOW, ZONE, "en")
+        if slot.kind == "day"
+    ]
+    assert friday == date(2026, 11, 20)
+    [friday] = [slot.value for slot in find_spans("they paid on friday", NOW, ZONE, "en") if slot.kind == "day"]
+    assert friday == date(2026, 11, 13)

@@ -787,9 +787,25 @@ def test_a_limit_is_asked_before_what_failed_is_tried_again_and_not_before_what_
 
 def test_the_stop_stands_in_history_with_whoever_said_it() -> None:
     for intent, kind in (("pause", Paused), ("resume", Resumed)):
-        orders = pausing.asked(state(actor=ADA), Understood(order="o", intent=intent, tier="command"))
+        orders = pausing.asked(state(actor=ADA), Understood(order="o", intent=intent, tier="command"), house())
         told: Any = next(order.event for order in orders if isinstance(order, Tell))
         assert (type(told), told.scope, told.by) == (kind, "all", ADA)
+
+
+@pytest.mark.parametrize(
+    ("said", "stopped"),
+    [
+        ("mails", ["mail"]), ("all mails", ["mail"]), ("mail.send", ["mail.send"]), ("everything", ["all"]), ("", ["all"]),
+        ("the initech one", []), ("initech", []),
+    ],
+)  # fmt: skip
+def test_a_stop_covers_what_its_words_name_and_promises_nothing_else(said: str, stopped: list[str]) -> None:
+    orders = pausing.asked(state(actor=ADA), Understood(order="o", intent="pause", slots={"scope": said}), house())
+
+    assert [
+        order.event.scope for order in orders if isinstance(order, Tell) and isinstance(order.event, Paused)
+    ] == stopped
+    assert ("nothing is stopped" in str(orders)) is not bool(stopped)
 
 
 def test_a_schedule_whose_next_date_moved_is_taken_back_and_one_that_was_changed_is_not() -> None:

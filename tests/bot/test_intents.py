@@ -279,9 +279,9 @@ def test_what_comes_again_can_be_stopped_in_words(understanding: Understanding, 
 def test_what_is_not_so_is_no_news_that_it_is(understanding: Understanding, monkeypatch: pytest.MonkeyPatch) -> None:
     """ "Acme hasn't paid" must not become a payment, however much the words are like one."""
     assert read(understanding, "Acme hasn't paid").intent != "mark_paid"
-    assert read(understanding, "Acme hasnt paid the bill").intent != "mark_paid"
+    assert read(understanding, "Acme hasnt paid 2026-0004").intent != "mark_paid"
     monkeypatch.setattr("bot.intents._DENIAL", re.compile("(?!)"))
-    assert read(understanding, "Acme hasnt paid the bill").intent == "mark_paid"
+    assert read(understanding, "Acme hasnt paid 2026-0004").intent == "mark_paid"
 
 
 @pytest.mark.parametrize(

@@ -115,9 +115,15 @@ LANGUAGE = Language(
         "evening": (19, 0),
         "night": (20, 0),
     },
+    common=frozenset(
+        (
+            "the and for of to with on at from by is are it my our your we you he she they what when who how which that this "
+            "please send invoice bill remind meeting tell show list all about again paid write call book make give can not have has"
+        ).split()
+    ),
     shy=frozenset({"may", "march", "mar", "sat", "sun", "mon", "wed", "second", "dec", "jan"}),
     shy_before=r"(?:\b(?:in|for|since|during|of|until|till|by|on|from|to|next|last|this|every|each|and|through)\s|\d(?:st|nd|rd|th)?\s|[,/-]\s?)$",
-    past=r"\b(?:paid|came in|received|arrived|was|were|did|didn't|got|sent|settled|landed|happened|went|made|earned|billed|bought)\b",
+    past=r"^(?![\s\S]*\bremind(?:er)?\b)[\s\S]*?\b(?:paid|came in|received|arrived|was|were|did|didn't|got|sent|settled|landed|happened|went|made|earned|billed|bought)\b",
     join=r"[\s,]*(?:at|on|by|around|@|from|,|-)?\s*(?:the\s+)?",
     feasts={
         "christmas eve": (12, 24),

@@ -212,7 +212,12 @@ def test_a_name_inside_a_thing_is_part_of_it_and_at_its_edge_is_not(text: str, t
 
 
 def test_numbers_that_no_slot_wants_are_a_question_and_no_crash() -> None:
-    assert "Which" in fitted(Bill, "Acme moved to Baker Street 5, 10115 Berlin").ask
+    assert "Which" in fitted(Bill, "bill Acme 5 maybe 7 for it").ask
+
+
+def test_a_house_and_a_post_code_are_no_amounts() -> None:
+    for said in ("Acme moved to Baker Street 5, 10115 Berlin", "Acme zieht um: Hafenstr. 5, 20457 Hamburg"):
+        assert fitted(Bill, said).slots == {"client": "Acme"}
 
 
 def test_somebodys_mail_names_somebody() -> None:
