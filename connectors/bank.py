@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import re
 from collections.abc import Mapping
 from datetime import date
@@ -41,6 +40,7 @@ from connectors.base import (
     Workshop,
     action,
 )
+from connectors.durable import write_whole
 
 FOREVER = 10 * 365 * 24 * 3600.0  # the note that an order was written stays
 FOLDER, WITHDRAWN = Path("outbox/bank"), "withdrawn"
@@ -204,15 +204,15 @@ class Bank(Connector):
             )
         else:
             content = xml(order)
-            _write_whole(path, content)
-        _write_whole(note, b"")
+            write_whole(path, content)
+        write_whole(note, b"")
         return content
 
     def _receipt(self, path: Path, content: bytes, order: Order) -> Receipt:
         message_id, account, amount = read(content)
         picture = code(order)
         image = path.with_suffix(".png")
-        _write_whole(image, picture)
+        write_whole(image, picture)
         later = f" on {order.day}" if order.day > self._workshop.now().date() else ""
         once = " The code holds no day: scanned, it is paid at once." if later else ""
         data: dict[str, Json] = {
@@ -270,19 +270,3 @@ def _sum(amount: str) -> Decimal:
     if not (value.is_finite() and LEAST <= value <= MOST and value == value.quantize(LEAST)):
         raise RefusedError(f"{amount} cannot be transferred: between {LEAST} and {MOST} EUR, in whole cents.")
     return value.quantize(LEAST)
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that after a power cut it is there whole, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    with beside.open("wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    beside.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

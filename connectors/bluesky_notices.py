@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 
 from connectors.base import Deliver, Incoming, Json, TryLaterError
 from connectors.client import Pause
+from connectors.durable import keep_note
 from connectors.looking import keep_looking
 
 PAGES_MAX = 20  # of 50: what a thousand people said at once is no conversation any more
@@ -108,16 +108,7 @@ class Notices:
             return ""  # never looked, or the note is damaged: then this look is the first
 
     def _keep(self, until: str) -> None:
-        try:
-            self._note.parent.mkdir(parents=True, exist_ok=True)
-            beside = self._note.with_suffix(".part")
-            with beside.open("w", encoding="utf-8") as out:
-                json.dump({"until": until}, out)
-                out.flush()
-                os.fsync(out.fileno())
-            beside.replace(self._note)
-        except OSError as error:
-            raise TryLaterError(f"{self._note} cannot be written ({error.strerror}). Make room for it.") from None
+        keep_note(self._note, {"until": until})
 
 
 def _whole(notice: Any) -> bool:

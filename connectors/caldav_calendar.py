@@ -13,11 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
-import tempfile
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -45,6 +42,7 @@ from connectors.caldav_collection import Collection
 from connectors.caldav_events import Meeting
 from connectors.caldav_watch import Watch
 from connectors.client import Client, Pause
+from connectors.durable import write_whole
 from connectors.oauth import Bearer
 from connectors.oauth import settings as oauth_settings
 
@@ -559,13 +557,7 @@ class Calendar(Connector):
     def _keep_copy(self, key: str, content: bytes) -> str:
         digest = self._workshop.files.put(content)
         path = self._workshop.home / "calendar" / events.digest(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-            stream.write(digest)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).replace(path)
+        write_whole(path, digest.encode())
         return digest
 
 

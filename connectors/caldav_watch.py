@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -20,6 +19,7 @@ from connectors.base import Deliver, Incoming, TryLaterError
 from connectors.caldav_changes import Change, Entry, Look, changes, look
 from connectors.caldav_collection import Collection
 from connectors.client import Pause
+from connectors.durable import keep_note
 from connectors.looking import keep_looking
 
 AHEAD = timedelta(days=90)
@@ -124,16 +124,7 @@ class Watch:
             }
             for each in seen.entries.values()
         ]  # fmt: skip
-        try:
-            self._note.parent.mkdir(parents=True, exist_ok=True)
-            beside = self._note.with_suffix(".part")
-            with beside.open("w", encoding="utf-8") as out:
-                json.dump({"until": seen.until.isoformat(), "events": rows}, out)
-                out.flush()
-                os.fsync(out.fileno())
-            beside.replace(self._note)
-        except OSError as error:
-            raise TryLaterError(f"{self._note} cannot be written ({error.strerror}). Make room for it.") from None
+        keep_note(self._note, {"until": seen.until.isoformat(), "events": rows})
 
 
 def _entries(rows: list[dict[str, object]]) -> Iterator[Entry]:

@@ -51,8 +51,9 @@ from connectors.base import (
     action,
 )
 from connectors.client import Breaker, Monotonic, Pause
+from connectors.durable import write_whole
 from connectors.mail_delivery import Server, deliver, greet
-from connectors.mail_folders import Account, Arrived, Bookmark, write_whole
+from connectors.mail_folders import Account, Arrived, Bookmark
 from connectors.mail_message import Letter, Message, address, compose
 from connectors.oauth import Bearer
 

@@ -16,7 +16,6 @@ import contextlib
 import imaplib
 import io
 import json
-import os
 import re
 import socket
 import ssl
@@ -34,6 +33,7 @@ from imap_tools.errors import ImapToolsError, MailboxLoginError
 
 from connectors.base import ConnectorError, Health, RefusedError, TryLaterError
 from connectors.client import Redactor
+from connectors.durable import write_whole
 from connectors.oauth import Bearer, oauthbearer
 
 IDLE_S = 240.0  # RFC 2177 allows 29 minutes; many routers forget a quiet connection after five
@@ -269,22 +269,6 @@ class Bookmark:
         except (OSError, ValueError):
             return {}
         return notes if isinstance(notes, dict) else {}
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that after a power cut it is there whole, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    with beside.open("wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    beside.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 # ── one folder ────────────────────────────────────────────────────────────────────────────────────────────────────

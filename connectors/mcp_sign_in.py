@@ -25,6 +25,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from connectors import oauth
 from connectors.base import RefusedError, TryLaterError, Workshop
+from connectors.durable import keep_note
 from connectors.mcp_servers import LOOPBACK, Server
 from connectors.oauth_sign_in import Show
 from connectors.oauth_way_back import OTHER_MACHINE, Paste, WayBack
@@ -118,7 +119,7 @@ class Kept:
         if self._new is not None:
             self._new = whole
         if "tokens" in whole:
-            oauth.write_private(self._note, whole)
+            keep_note(self._note, whole)
 
 
 def provider(server: Server, kept: Kept, *, show: Any = None, back: Any = None, address: str = NOBODY) -> Any:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,6 +26,7 @@ from urllib.parse import urlsplit
 
 from connectors.base import OutcomeUnknownError, RefusedError, Setting, TryLaterError, Workshop
 from connectors.client import Answer, Client, Pause, Redactor
+from connectors.durable import keep_note
 
 EARLY = timedelta(seconds=60)  # a token that ends while a call is under way is no good
 LASTS_S = 3_600  # where the provider does not say (RFC 6749, 5.1 only recommends that it does)
@@ -250,25 +250,4 @@ def keep(note: Path, given: str, newest: str, until: datetime | None = None) -> 
         newest: The one to use from now on.
         until: When it ends, where the provider says so.
     """
-    write_private(
-        note, {"of": _digest(given), "refresh_token": newest, **({"until": until.isoformat()} if until else {})}
-    )
-
-
-def write_private(note: Path, kept: Mapping[str, object]) -> None:
-    """Write a note whole, so that its owner alone can read it.
-
-    Raises:
-        TryLaterError: It cannot be written.
-    """
-    try:
-        note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        beside = note.with_suffix(".part")
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
-            json.dump(kept, out)
-            out.flush()
-            os.fsync(out.fileno())
-        beside.replace(note)
-    except OSError as error:
-        # The token at hand works until the next start; then the operator has to sign in, and this says why.
-        raise TryLaterError(f"{note} cannot be written ({error.strerror}). Make room for it.") from None
+    keep_note(note, {"of": _digest(given), "refresh_token": newest, **({"until": until.isoformat()} if until else {})})

@@ -230,7 +230,7 @@ def test_pure_rooms_touch_nothing() -> None:
 
 SHARED_CONNECTOR_FILES = tuple(
     f"connectors.{name}"
-    for name in ("base", "client", "looking", "oauth", "oauth_sign_in", "oauth_way_back", "web_text")
+    for name in ("base", "client", "durable", "looking", "oauth", "oauth_sign_in", "oauth_way_back", "web_text")
 )
 
 
