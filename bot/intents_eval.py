@@ -24,6 +24,8 @@ from bot.reading.router import ANY, NOBODY, Embedder, Guess, Router, Sample
 from bot.reading.score import REFUSED_SHARE, auroc
 
 OUT_OF_SCOPE = "oos"
+OUTSIDE = frozenset({"oos", "oos_oos", "ood", "out_of_scope", "out-of-scope"})
+"""What sets call it that belongs to none of their intents."""
 TOP = 3
 TIMED_MAX = 500  # sentences that are timed one by one; the others go in batches
 BATCH = 128
@@ -82,28 +84,38 @@ class LabelledFileError(Exception):
     """A file of labelled sentences cannot be read; the message says which line."""
 
 
-def labelled(path: Path) -> list[tuple[str, str]]:
-    """Return (text, intent) of a file of JSON lines; empty lines are skipped.
+def labelled(path: Path, tell: Tell = lambda _: None) -> list[tuple[str, str]]:
+    """Return (text, intent) of a file of JSON lines; a mark at its beginning is no line.
+
+    Lines without anything, and lines whose text is empty, are left out; how many is told.
 
     Raises:
         LabelledFileError: The file is missing, empty, or a line is not ``{"text", "intent"}``.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        content = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise LabelledFileError(f"{path} cannot be read: {error}. Give a UTF-8 file of JSON lines.") from error
-    pairs = []
-    for number, line in enumerate(lines, 1):
+    pairs, silent = [], 0
+    for number, line in enumerate(content.split("\n"), 1):  # a line separator inside of a text ends no line
         if not line.strip():
             continue
         try:
             row = json.loads(line)
             text, intent = row["text"], row["intent"]
         except (json.JSONDecodeError, TypeError, KeyError) as error:
-            raise LabelledFileError(f'{path}, line {number}: not {{"text": ..., "intent": ...}} ({error}).') from error
-        if not isinstance(text, str) or not isinstance(intent, str) or not text.strip() or not intent:
-            raise LabelledFileError(f"{path}, line {number}: text and intent must be words, not empty.")
-        pairs.append((text, intent))
+            told = "it is a whole JSON array; write one object a line" if line.lstrip().startswith("[") else error
+            raise LabelledFileError(f'{path}, line {number}: not {{"text": ..., "intent": ...}} ({told}).') from error
+        intent = str(intent) if isinstance(intent, int) and not isinstance(intent, bool) else intent
+        intent = OUT_OF_SCOPE if isinstance(intent, str) and intent.strip().casefold() in OUTSIDE else intent
+        if not isinstance(text, str) or not isinstance(intent, str) or not intent.strip():
+            raise LabelledFileError(f"{path}, line {number}: text and intent must be words, and intent not empty.")
+        if text.strip():
+            pairs.append((text, intent.strip()))
+        else:
+            silent += 1
+    if silent:
+        tell(f"{path}: {silent} {'line' if silent == 1 else 'lines'} without a text left out")
     if not pairs:
         raise LabelledFileError(f"{path} holds no sentence.")
     return pairs
@@ -226,8 +238,8 @@ def main(argv: Sequence[str] | None = None, *, model: Path | None = None) -> int
     parser.add_argument("--quiet", action="store_true", help="no progress on the error stream")
     args = parser.parse_args(argv)
     try:
-        train, test = labelled(args.train), labelled(args.test)
         tell = (lambda _: None) if args.quiet else _progress()
+        train, test = labelled(args.train, tell), labelled(args.test, tell)
         figures = evaluate(train, test, _embedder(args.model), compare=args.compare, tell=tell)
     except (LabelledFileError, ValueError) as error:
         sys.stderr.write(f"{error}\n")

@@ -84,6 +84,7 @@ def _solved(rows: Any, owners: Owners, classes: int, setting: Setting) -> Any:
             tol=TOLERANCE / classes,
         )
     with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The number of unique classes")  # one example an intent is what was given
         if big:  # it is stopped early on purpose
             warnings.simplefilter("ignore")
         return model.fit(rows, owners)

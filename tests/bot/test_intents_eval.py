@@ -118,8 +118,10 @@ def test_without_a_model_in_its_folder_words_alone_are_measured(
         ("", "no sentence"),
         ("{", "line 1"),
         ('{"text": "a"}', "line 1"),
-        ('{"text": "", "intent": "x"}', "line 1"),
+        ('{"text": "", "intent": "x"}', "no sentence"),
+        ('{"text": "a", "intent": " "}', "line 1"),
         ("[1]", "line 1"),
+        ('[{"text": "a", "intent": "x"}]', "whole JSON array"),
         ('{"text": 5, "intent": "x"}', "line 1"),
     ],
 )
@@ -140,3 +142,25 @@ def test_one_class_is_refused(tmp_path: Path) -> None:
     one = file_of(tmp_path / "one", TRAIN[:3])
 
     assert intents_eval.main(["--train", str(one), "--test", str(one)]) == 2
+
+
+def test_a_file_as_other_programs_write_it_is_read(tmp_path: Path) -> None:
+    """A mark at the beginning, two bytes at each end of line, a line separator inside of a text, numbers as labels."""
+    rows = [
+        {"text": "open it\u2028now", "intent": 1},
+        {"text": " ", "intent": "x"},
+        {"text": "shut it", "intent": "out_of_scope"},
+    ]
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    (tmp_path / "odd").write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode() + b"\r\n\r\n")
+    told: list[str] = []
+
+    assert labelled(tmp_path / "odd", told.append) == [("open it\u2028now", "1"), ("shut it", "oos")]
+    assert [each.rpartition(": ")[2] for each in told] == ["1 line without a text left out"]
+
+
+def test_one_example_an_intent_is_learned_without_a_warning() -> None:
+    train = [(f"{verb} the lamp", verb) for verb in ("light", "dim", "sell", "paint", "break", "wash", "hang", "buy")]
+
+    figures = evaluate(train, [(f"please {text}", intent) for text, intent in train], None)
+    assert figures.accuracy == 1.0
