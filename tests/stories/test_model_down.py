@@ -107,6 +107,38 @@ async def test_a_budget_that_runs_low_is_told_and_one_that_is_used_up_ends_in_th
 
 
 @pytest.mark.parametrize("_", [pytest.param("", marks=node)])
+async def test_a_plan_tells_what_its_steps_may_cost_and_ends_well_when_the_budget_does_not_last(
+    tmp_path: Path, _: str
+) -> None:
+    home_ = tmp_path / "home"
+    home_.mkdir()
+    (home_ / "policy.toml").write_text('[models]\nday = "0.01 USD"\n')
+    plan = "first send Acme a proposal for the website, 4,500 EUR, then write Acme that the files are online"
+    with ModelServer.started() as server:
+        server.says("", "Hello Anna,\n\nThe files are online.\n\nBest regards\nNora Lind\nLind Studio",
+                    usage={"prompt_tokens": 22000, "completion_tokens": 500, "total_tokens": 22500})  # fmt: skip
+        async with home(tmp_path, server) as house:
+            await house.operator(plan)
+            assert house.channel.words[-1].count("no way back · model up to 7,000 tokens") == 2, house.transcript()
+            await house.operator("go")
+            await house.press("Approve")
+            await house.later(seconds=20)
+            (why,) = [reason for reason in house.card().reasons if reason.startswith("Worded from my template.")]
+            assert "The model budget for today does not allow another call" in why
+            assert len(model_calls(house)) == 1
+            await house.operator("/approvals")
+            assert house.card().id in house.channel.words[-1], "the operator's own commands ask no budget"
+            await house.press("Approve")
+            await house.later(seconds=20)
+            assert len(house.outbox()) == 2
+            ends_well(house)
+            assert house.machine.gateway is not None
+            assert house.machine.gateway.at_most("small").endswith(" USD"), "the price list is loaded by now"
+            assert house.machine.gateway.at_most("local") == ""
+            await house.machine.gateway.close()
+
+
+@pytest.mark.parametrize("_", [pytest.param("", marks=node)])
 async def test_a_week_in_which_nobody_asks_is_a_week_without_a_call(tmp_path: Path, _: str) -> None:
     with ModelServer.started() as server:
         async with home(tmp_path, server) as house:
