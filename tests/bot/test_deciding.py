@@ -905,3 +905,21 @@ def test_where_a_plan_asks_at_a_failure_a_refused_draft_is_asked_about_and_elsew
     assert not events(asked)[0].calls
     assert said_of(stopped)
     assert not events(stopped, Proposed)
+
+
+class Numbers(Ledgers):
+    """Books in which a lower number was given back since the card was drawn."""
+
+    def next_number(self, kind: str, series: str, **_: object) -> str:
+        return "2026-0001"
+
+
+def test_a_yes_to_a_number_above_one_that_became_free_draws_a_fresh_card() -> None:
+    def pressed(number: str) -> list[Any]:
+        call = replace(SEND, needs={f"number:invoice:{number}": 0})
+        return press("approve", CardState(opened(call)), there=house(ledgers=Numbers()))
+
+    drawn = pressed("2026-0002")
+    assert reply(drawn).startswith("2026-0001 has become free")
+    assert kinds(drawn) == [Delegate, Reply]
+    assert "has become free" not in reply(pressed("2026-0001"))
