@@ -13,7 +13,7 @@ from functools import cached_property
 
 from agents.base import Intent
 from agents.slots import Slot
-from agents.slots.language import codes, language
+from agents.slots.language import codes, language, lowered
 from bot.reading.mask import KINDS
 from bot.reading.slotkinds import WIDER, kind_of, slots_of
 
@@ -80,6 +80,12 @@ class Template:
         return len(_SLOT.sub("", self.pattern).split()), len(self.kinds)
 
     @cached_property
+    def word(self) -> str:
+        """A word that no message of this form is without, "" where there is none."""
+        words = re.findall(r"[a-z]{3,}", _SLOT.sub(" ", self.pattern).lower())
+        return max((word for word in words if not re.fullmatch(_SMALL, word)), key=len, default="")
+
+    @cached_property
     def is_loose(self) -> bool:
         """Whether it takes words that could be anything: "schedule {topic} for {when}"."""
         return any(
@@ -144,7 +150,7 @@ LEAD = 2  # letters: enough to leave nine of ten patterns aside
 
 @dataclass(frozen=True)
 class Shelf:
-    """Patterns by the letters that they must begin with, so that a message is held against few of them."""
+    """Patterns by the letters that they must begin with and a word they hold, so that a message is held against few of them."""
 
     by_lead: Mapping[str, tuple[Template, ...]]
     others: tuple[Template, ...]  # what any message may fit
@@ -159,9 +165,10 @@ class Shelf:
         }
         return cls(shelves, shelves[""])
 
-    def might_fit(self, message: Coded) -> tuple[Template, ...]:
+    def might_fit(self, message: Coded) -> list[Template]:
         """Return every pattern that the message may have the form of, the most specific first."""
-        return self.by_lead.get(message.text[:LEAD].casefold(), self.others)
+        said = lowered(message.text)
+        return [template for template in self.by_lead.get(said[:LEAD], self.others) if template.word in said]
 
 
 def _lead(template: Template) -> str:

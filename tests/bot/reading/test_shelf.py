@@ -11,13 +11,13 @@ from agents import discover
 from agents.slots import find_spans
 from agents.slots.language import language, lowered
 from bot.intents import Understanding, _example_scene
-from bot.reading.templates import Shelf, fits
+from bot.reading.templates import Shelf, fits, forms
 
 UNDERSTANDING = Understanding.of(dict(discover()))
 SAID = [
     said
     for intent in UNDERSTANDING.intents.values()
-    for text in (*intent.examples, *intent.checks, *intent.patterns)
+    for text in (*intent.examples, *intent.checks, *forms(intent))
     for said in (text, text.upper(), text.replace("{", "").replace("}", ""))
 ]
 
