@@ -8,6 +8,7 @@ again until it is acknowledged, over a socket to the harness (``kill.py``).
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import json
 import os
 import random
@@ -31,6 +32,7 @@ from bot.executor import Executor
 from bot.testing import PaperAgent, PaperProvider, PaperReader, PaperService
 from connectors.base import AT_ONCE, Json, OutcomeUnknownError, Receipt
 from memory.events import Actor, Place
+from memory.line import stamp
 from memory.log import Tx
 from memory.projections import Books
 
@@ -144,7 +146,7 @@ async def live(plan: dict[str, Any]) -> None:
         actions = machine.runner.catalogue.actions
         actions["mail.send"] = replace(actions["mail.send"], rate_per_minute=plan["pace"])
     async with asyncio.TaskGroup() as group:
-        if plan.get("die") == "queue":
+        if plan.get("die") in {"queue", "peace"}:
             group.create_task(_die_in_the_queue(machine, plan["wishes"], now))
         elif plan.get("die") in {"places", "over"}:
             taken = AT_ONCE if plan["die"] == "places" else 0
@@ -153,13 +155,17 @@ async def live(plan: dict[str, Any]) -> None:
 
 
 async def _die_in_the_queue(machine: wiring.Machine, wishes: int, now: Callable[[], datetime]) -> None:
-    """Die once everything was let through and nothing is on its way: all that is left waits for its turn."""
+    """Die once everything was let through and nothing is on its way or about to be: all that is left waits for its turn."""
+    busy = (
+        "SELECT 1 FROM effects WHERE status = 'sending' UNION ALL "
+        "SELECT 1 FROM orders WHERE kind IN ('Perform', 'Wake') AND due <= ?"
+    )
     while True:
         await asyncio.sleep(0.05)
-        with machine.database.read() as connection:
-            found = [status for (status,) in connection.exec_driver_sql("SELECT status FROM effects")]
-        due = machine.log.next_due(now())
-        if len(found) == wishes and "sending" not in found and (due is None or due > now()):
+        with machine.database.read() as connection:  # of one moment: what is begun meanwhile is in one of the two
+            (found,) = connection.exec_driver_sql("SELECT count(*) FROM effects").one()
+            begun = connection.exec_driver_sql(busy, (stamp(now()),)).first()
+        if found >= wishes and begun is None:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -222,6 +228,7 @@ def main() -> None:
         if not child:
             log = os.open(plan["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             os.dup2(log, 2)
+            faulthandler.enable()  # to the log: a crash of the interpreter says where
             try:
                 asyncio.run(live(plan))
             except BaseException as error:  # the harness reads it

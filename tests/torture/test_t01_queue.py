@@ -38,7 +38,7 @@ async def test_killed_in_the_queue_every_mail_leaves_once_and_nobody_is_asked(tm
     assert verdict.faults == []
     assert not verdict.unknown
     assert verdict.effects == {"mail": MAILS}
-    assert verdict.points == {"queue": LIVES, "idle": 1}, "each life was killed where it was meant to be"
+    assert verdict.points == {"queue": LIVES, "peace": 1}, "each life was killed where it was meant to be"
 
 
 async def test_twin_that_says_sending_before_it_waits_has_to_ask(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ async def test_killed_with_every_place_taken_only_those_that_had_one_are_asked_a
     assert verdict.faults == []
     assert verdict.unknown == {"mail": AT_ONCE}
     assert verdict.effects == {"mail": MAILS_AT_ONCE - AT_ONCE}, "the server kept none of those it did not answer"
-    assert verdict.points == {"places": 1, "over": 1, "idle": 1}
+    assert verdict.points == {"places": 1, "over": 1, "peace": 1}
 
 
 async def test_twin_that_begins_what_has_no_place_has_to_ask_about_it(tmp_path: Path) -> None:
