@@ -102,7 +102,7 @@ _LINE = {"text": "Work", "quantity": "1", "unit_price": "5.00 EUR", "total": "5.
 _EXAMPLES: dict[Role, Json] = {
     Role.RECIPIENTS: ["anna@acme.example", "bob@acme.example"], Role.AMOUNT: "5.00 EUR",
     Role.WHEN: "2026-04-01T10:00:00+02:00", Role.SUBJECT: "Hello", Role.BODY: "Hello Anna", Role.ATTACHMENTS: [_FILE],
-    Role.LINES: [_LINE], Role.REFERENCE: "ch_9", Role.DETAIL: "detail", Role.PLUMBING: "plumbing",
+    Role.LINES: [_LINE], Role.REFERENCE: "ch_9", Role.DETAIL: "detail", Role.PLUMBING: "plumbing", Role.PAYEE: "Printer <DE89370400440532013000>",
 }  # fmt: skip
 
 
