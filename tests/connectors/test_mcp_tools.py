@@ -251,11 +251,11 @@ async def over_http(ledger):
     listener.bind(("127.0.0.1", 0))
     app = notes(ledger).streamable_http_app()
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="on", timeout_graceful_shutdown=1))
-    async with asyncio.TaskGroup() as group:
-        group.create_task(server.serve(sockets=[listener]))
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
-        server.should_exit = True
-    listener.close()
+    with listener:  # closed also when the test fails, or another test is told of it
+        async with asyncio.TaskGroup() as group:
+            group.create_task(server.serve(sockets=[listener]))
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
+            server.should_exit = True
 
 
 async def test_a_server_over_http_is_used_the_same_way(there):

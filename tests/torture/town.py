@@ -205,11 +205,11 @@ async def _noted(ledger: Path, gun: Gun) -> AsyncIterator[str]:
     listener.bind(("127.0.0.1", 0))
     app = notes(ledger, hook=hook).streamable_http_app()
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="on", timeout_graceful_shutdown=1))
-    async with asyncio.TaskGroup() as group:
-        group.create_task(server.serve(sockets=[listener]))
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
-        server.should_exit = True
-    listener.close()
+    with listener:  # closed also when the test fails, or another test is told of it
+        async with asyncio.TaskGroup() as group:
+            group.create_task(server.serve(sockets=[listener]))
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
+            server.should_exit = True
 
 
 @contextlib.asynccontextmanager
