@@ -291,6 +291,8 @@ class Remembering:
                 self.problem = str(error)
             return False
         self.problem = ""
+        if self.memory.unscrubbed:
+            await asyncio.to_thread(self.memory.scrub)
         await self._hear()
         if self._condensed != self._now().date():
             self._condensed = self._now().date()

@@ -15,7 +15,7 @@ from sqlalchemy import (
     Connection,
 )
 
-from memory.recollections import keep_setting, listed
+from memory.recollections import listed, scrub_due
 
 
 def with_what_follows(tx: Connection, ids: Iterable[int]) -> list[int]:
@@ -87,7 +87,7 @@ def bury(tx: Connection, ids: Sequence[int], numbers: Sequence[int]) -> None:
     tx.exec_driver_sql(f"DELETE FROM recollection_sources WHERE id IN ({gone}) OR source IN ({gone})")
     if numbers:
         tx.exec_driver_sql("INSERT OR IGNORE INTO recollection_tombstones(uid) VALUES (?)", [(uid,) for uid in numbers])
-    keep_setting(tx, "scrub", b"due")
+    scrub_due(tx)
 
 
 def tombstone_count(tx: Connection) -> int:

@@ -23,13 +23,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from memory.database import Database
 from memory.files import write_privately
 from memory.line import SEAL_BYTES, seal
 from memory.log import Tx, events, inbox, orders
 from memory.projections import ledger
+from memory.recollections import scrub_due
 
 MARK = "[forgotten]"
 WORDS_MIN = 4  # of a sentence that is taken for somebody's own
@@ -255,10 +256,7 @@ def again(tx: Tx, kept: Sequence[dict[str, Any]]) -> set[int]:
 
 def spent_pages(tx: Tx) -> None:
     """Mark that bytes of before may still lie in the files, so that the next scrub sees to them."""
-    tx.connection.execute(text("DELETE FROM recollection_settings WHERE name = 'scrub'"))
-    tx.connection.execute(
-        text("INSERT INTO recollection_settings(name, value) VALUES ('scrub', :due)"), {"due": b"due"}
-    )
+    scrub_due(tx.connection)
 
 
 class ErasedFile:

@@ -28,27 +28,32 @@ def scrub(database: Database, step: Callable[[str], None] = lambda _: None) -> b
         database: Where it was.
         step: Called before each step; tests kill the process there.
     """
-    with database.read() as tx:
-        if not rows_of.setting(tx, "scrub"):
-            return True
-    step("scrub: merge")
-    pages = -MERGE_PAGES  # the first one gathers all segments, the others go on with it
-    while database.write_now(partial(_merge, pages=pages)):
-        pages = MERGE_PAGES
-    database.write_now(_optimize)
-    step("scrub: checkpoint")
-    if not _checkpoint(database):
-        return False
-    database.write_now(_scrubbed)
+    while mark := _due(database):
+        step("scrub: merge")
+        pages = -MERGE_PAGES  # the first one gathers all segments, the others go on with it
+        while database.write_now(partial(_merge, pages=pages)):
+            pages = MERGE_PAGES
+        database.write_now(_optimize)
+        step("scrub: checkpoint")
+        if not _checkpoint(database):
+            return False
+        step("scrub: done")
+        database.write_now(partial(_scrubbed, mark=mark))
     return True
+
+
+def _due(database: Database) -> bytes:
+    with database.read() as tx:
+        return rows_of.setting(tx, "scrub")
 
 
 def _optimize(tx: Connection) -> None:
     tx.exec_driver_sql("INSERT INTO recollections_fts(recollections_fts) VALUES ('optimize')")
 
 
-def _scrubbed(tx: Connection) -> None:
-    tx.exec_driver_sql("DELETE FROM recollection_settings WHERE name = 'scrub'")
+def _scrubbed(tx: Connection, mark: bytes) -> None:
+    # Only what was due when this scrub began: pages that were spent meanwhile are another mark, and another round.
+    tx.exec_driver_sql("DELETE FROM recollection_settings WHERE name = 'scrub' AND value = ?", (mark,))
 
 
 def _merge(tx: Connection, pages: int) -> bool:

@@ -97,6 +97,7 @@ class Memory:
         self._exact_max = exact_max
         self.folder = folder
         self.weights = weights
+        self.unscrubbed = False  # a reader was in the way of the last scrub
         self._step = step  # called before each step that a kill may hit; tests kill the process there
         self._names: list[str] | None = None
         self._vectors: Vectors | None = None
@@ -433,7 +434,7 @@ class Memory:
             else:
                 sweep(self.folder / "index", None)
         done = self.scrub()
-        note = "" if done else "A reader was in the way: the last bytes are overwritten at the next start."
+        note = "" if done else "A reader was in the way: the last bytes are overwritten as soon as it is gone."
         return Forgotten(len(doomed), tuple(doomed), done, note)
 
     def _doomed(self, tx: Connection, ids: Sequence[int], person: str, client: str) -> list[int]:
@@ -446,7 +447,8 @@ class Memory:
 
     def scrub(self) -> bool:
         """Overwrite what was forgotten on disk, if that is due; False when a reader was in the way. See `erasure`."""
-        return scrub(self.database, self._step)
+        self.unscrubbed = not scrub(self.database, self._step)
+        return not self.unscrubbed
 
     def _mend(self) -> None:
         """Finish what a kill left, and let what was forgotten go again if a restored backup brought it back."""

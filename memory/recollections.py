@@ -194,6 +194,15 @@ def keep_setting(tx: Connection, name: str, value: bytes) -> None:
     tx.exec_driver_sql("INSERT OR REPLACE INTO recollection_settings(name, value) VALUES (?, ?)", (name, value))
 
 
+def scrub_due(tx: Connection) -> None:
+    """Mark that bytes of before may still lie in the files. The mark is another one each time: see `erasure.scrub`."""
+    tx.execute(text("DELETE FROM recollection_settings WHERE name = 'scrub'"))
+    tx.execute(
+        text("INSERT INTO recollection_settings(name, value) VALUES ('scrub', :mark)"),
+        {"mark": secrets.token_bytes(8)},
+    )
+
+
 def change_count(tx: Connection, clients: Iterable[str]) -> int:
     """Return how often these namespaces changed so far: an answer from them is old once this is another number."""
     tokens = json.dumps([scope_token(client) for client in clients])

@@ -201,7 +201,7 @@ def state(memory):
 def test_nothing_is_lost_and_nothing_comes_back_whatever_step_is_the_last(tmp_path) -> None:
     steps = steps_of_a_day(tmp_path / "whole")
     assert {"add: write", "add: committed", "queue: embedded", "queue: committed", "seal: centre", "write", "rename", "swap",
-            "sweep", "forget: list", "forget: rows", "forget: index", "scrub: merge", "scrub: checkpoint",
+            "sweep", "forget: list", "forget: rows", "forget: index", "scrub: merge", "scrub: checkpoint", "scrub: done",
             "rebuild: built"} == set(steps)  # fmt: skip
     # The adds are alike: of each kind of step the first, the last and one in the middle.
     turns = set()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from memory import burial, recollections, tombstones
 from memory.database import Database
+from memory.erasure import scrub
 from memory.events import Origin
 from memory.recall import EVERYWHERE, Memory, Record, RecordError, Scope
 from tests.memory.paper_embedder import PaperEmbedder
@@ -334,6 +335,34 @@ def test_a_plain_delete_would_have_left_bytes(memory, database, home) -> None:
     database.write_now(lambda tx: burial.bury(tx, ids, []))
     assert SECRET.lower().encode() in everything_on_disk(home).lower()
     assert memory.scrub()
+    assert SECRET.lower().encode() not in everything_on_disk(home).lower()
+
+
+def test_what_is_deleted_while_a_scrub_ends_is_scrubbed_as_well(memory, database, home) -> None:
+    """Two may forget at once: the one that ends first takes only its own mark away."""
+    ids = secrets_of(memory)
+    database.write_now(lambda tx: burial.bury(tx, ids[:1], []))
+    later = [ids[1:]]
+
+    def meanwhile(step: str) -> None:
+        if step == "scrub: done" and later:
+            several = later.pop()
+            database.write_now(lambda tx: burial.bury(tx, several, []))
+
+    assert scrub(database, meanwhile)
+    assert not later
+    assert SECRET.lower().encode() not in everything_on_disk(home).lower()
+
+
+def test_a_scrub_that_a_reader_stopped_is_due_until_it_is_done(memory, database, home, monkeypatch) -> None:
+    monkeypatch.setattr("memory.erasure.CHECKPOINT_TRIES", 1)
+    ids = secrets_of(memory)
+    with database.read() as reading:
+        reading.exec_driver_sql("SELECT count(*) FROM recollections").scalar()
+        memory.forget(ids)
+        assert memory.unscrubbed
+    assert memory.scrub()
+    assert not memory.unscrubbed
     assert SECRET.lower().encode() not in everything_on_disk(home).lower()
 
 
