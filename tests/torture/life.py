@@ -23,6 +23,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection
+
 from bot import settings, wiring
 from bot.approvals import Person
 from bot.channels.base import Card, Ear, Message, NotWrittenError, RefusedPressError
@@ -160,13 +162,21 @@ async def _die_in_the_queue(machine: wiring.Machine, wishes: int, now: Callable[
         "SELECT 1 FROM effects WHERE status = 'sending' UNION ALL "
         "SELECT 1 FROM orders WHERE kind IN ('Perform', 'Wake') AND due <= ?"
     )
+
+    def idle(connection: Connection) -> bool:
+        (found,) = connection.exec_driver_sql("SELECT count(*) FROM effects").one()
+        return found >= wishes and connection.exec_driver_sql(busy, (stamp(now()),)).first() is None
+
+    def die(connection: Connection) -> None:
+        if idle(connection):
+            os.kill(os.getpid(), signal.SIGKILL)
+
     while True:
         await asyncio.sleep(0.05)
-        with machine.database.read() as connection:  # of one moment: what is begun meanwhile is in one of the two
-            (found,) = connection.exec_driver_sql("SELECT count(*) FROM effects").one()
-            begun = connection.exec_driver_sql(busy, (stamp(now()),)).first()
-        if found >= wishes and begun is None:
-            os.kill(os.getpid(), signal.SIGKILL)
+        with machine.database.read() as connection:
+            quiet = idle(connection)
+        if quiet:  # looked at once more as the only writer: nothing can begin between the look and the end
+            await asyncio.to_thread(machine.database.write_now, die)
 
 
 async def _die_with_places_taken(machine: wiring.Machine, wishes: int, taken: int) -> None:
