@@ -274,8 +274,11 @@ async def test_a_revoked_token_leaves_the_house_up_and_what_is_owed_comes_later(
                 await asyncio.sleep(0.05)
 
 
-async def test_a_token_that_one_platform_refuses_is_told_on_the_other(there: Street) -> None:
+async def test_a_token_that_one_platform_refuses_is_told_on_the_other(
+    there: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert there.edge is not None
+    monkeypatch.setattr("bot.channels.slack.post.TROUBLE_RETRY_S", 1.0)
     slack, telegram = there.phones
     there.edge.fault = lambda method, _: "error:token_revoked" if method == "chat.postMessage" else ""
     await there.house.runner.heard("web-1", INVOICE, WEB, CONSOLE)
