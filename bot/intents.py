@@ -52,7 +52,7 @@ from memory.events import Choice, Json, Understood
 TEXT_MAX = 2000  # characters that are understood; a longer message is material, and is asked about
 NEEDED = {Risk.READS: 0.70, Risk.REVERSIBLE: 0.75, Risk.OUTSIDE: 0.80, Risk.MONEY: 0.80}
 OFFERED = 0.20  # from here three buttons
-ENOUGH_TOGETHER = 0.66  # the first three readings together; below, a model may be asked
+ENOUGH_TOGETHER = 0.60  # the first three readings together; below, a model may be asked
 DOUBTED = 0.70  # how sure the classifier must be of another reading to stop a loose pattern
 TRAININGS_MAX = 4  # kept on disk: this house, and others that share its folder
 OFFERED_MAX = 200  # questions whose buttons teach when pressed; an older one is still a command

@@ -58,7 +58,7 @@ class Recipe:
     folds: int
 
 
-HOUSE = Recipe((Setting(30.0, balanced=False),), (Setting(40.0, balanced=False),), (0.45,), 0.9, 2)
+HOUSE = Recipe((Setting(30.0, balanced=False),), (Setting(40.0, balanced=False),), (0.45,), 1.0, 2)
 ANY = Recipe(
     (Setting(10.0), Setting(30.0), Setting(10.0, balanced=False)),
     (Setting(15.0), Setting(5.0), Setting(50.0), Setting(15.0, balanced=False)),

@@ -22,7 +22,7 @@ from tests.stories.company import FAULTS, asked, ends_well, model_calls, node, r
 
 pytestmark = node
 
-UNCLEAR = "the usual thing to Acme again, 450 euros this time"
+UNCLEAR = "that thing with Acme once more, 450 euros this time"
 TRUE = {"intent": "invoice", "quotes": {"client": "Acme", "amount": "450 euros"}}
 LIES: dict[str, dict[str, Any]] = {
     "another amount": {"intent": "invoice", "quotes": {"client": "Acme", "amount": "4,500 euros"}},
@@ -32,7 +32,7 @@ LIES: dict[str, dict[str, Any]] = {
     "a button": {"intent": "approve", "quotes": {"card": "2.1"}},
     "the stop": {"intent": "pause", "quotes": {}},
     "an act in our books": {"intent": "mark_paid", "quotes": {"client": "Acme", "amount": "450 euros"}},
-    "a record": {"intent": "add_client", "quotes": {"name": "the usual thing"}},
+    "a record": {"intent": "add_client", "quotes": {"name": "that thing"}},
     "steps of its own": {"intent": "make_plan", "quotes": {"steps": '{"kind":"plan"}', "keep": "[]"}},
 }
 
