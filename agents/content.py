@@ -211,6 +211,7 @@ class CancelPost(Intent):
         "the post has a typo, take it offline",
         "delete that skeet",
         "call off the post for Monday",
+        "cancel version b of the post",
         "unschedule the draft",
         "retract the post about prices",
         "cancle the scheduled article",

@@ -52,7 +52,7 @@ _LESSONS = re.compile(
     r"\s*(?:[/!]taught|what (?:did|have) i (?:teach|taught) you|list (?:my|the) lessons)\W*", re.IGNORECASE
 )
 _UNTEACH = re.compile(r"\s*[/!]?(?:unteach|forget lesson)(?: lesson)? #?(\d{1,4})\W*", re.IGNORECASE)
-_PLANNED = re.compile(r"\s*[/!]plan\s+(?P<goal>\S.*)", re.IGNORECASE | re.DOTALL)
+_PLANNED = re.compile(r"\s*(?:[/!]plan\s+|plan\s*:\s*)(?P<goal>\S.*)", re.IGNORECASE | re.DOTALL)
 _CORRECTION = re.compile(
     r"\s*(?:no|nope|wrong|not that)\b[\s,.!;:–-]*(?:i|that)\s+(?:meant|mean)s?\b[\s,:]*(?P<meant>\S.*)",
     re.IGNORECASE | re.DOTALL,

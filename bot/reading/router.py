@@ -264,7 +264,7 @@ def stamp(samples: Sequence[Sample], labels: Sequence[str], embedder: Embedder |
     """Name a training: the same declarations, seen in the same way, and the same embedder give the same name."""
     told = [[sample.words, sample.plain, sample.flags, label] for sample, label in zip(samples, labels, strict=True)]
     space = embedder.stamp if embedder is not None else "words"
-    return hashlib.sha256(json.dumps([VERSION, space, told]).encode()).hexdigest()[:24]
+    return hashlib.sha256(json.dumps([VERSION, repr(HOUSE), space, told]).encode()).hexdigest()[:24]
 
 
 def _terms(vectorizer: Any) -> list[str]:

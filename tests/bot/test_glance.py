@@ -48,7 +48,7 @@ async def test_what_leans_on_something_or_may_mean_several_things_takes_more_tha
         await house.operator("invoice Acme 1,200 for the March retainer, net 14")
         assert glance(house, "make it 1,500 instead") is None
         assert glance(house, "what's unpaid?") is not None
-        await house.operator("/plan research the market, then invoice Acme 300 for it")
+        await house.operator("plan: research the market, then invoice Acme 300 for it")
         assert glance(house, "skip step 1") is None, "it might answer what waits"
 
 

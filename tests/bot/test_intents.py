@@ -237,9 +237,10 @@ def test_what_is_likely_two_requests_is_asked_about_and_neither_is_lost(
     reading = read(understanding, text)
 
     assert not reading.intent
-    assert [choice.text for choice in reading.choices] == ["/triage sort the inbox", "/reply_mail answer Acme kindly"]
+    both = {"/triage sort the inbox", "/reply_mail answer Acme kindly"}
+    assert {choice.text for choice in reading.choices} == both
     monkeypatch.setattr(Understanding, "_torn", lambda *_: None)
-    assert read(understanding, text).intent == "triage"  # and the answer would be lost
+    assert not both & {choice.text for choice in read(understanding, text).choices}  # and the answer would be lost
 
 
 # ── what must never be an action ──────────────────────────────────────────────────────────────────────────────────
