@@ -15,6 +15,7 @@ from agents.base import ActionCall, Desk, Record, Task, local_day
 from agents.letter import day_words
 from agents.mentions import amounts, days, papers, percents, sentence_at
 from agents.slots import find_spans
+from memory.events import Json
 
 _WEEKDAY = r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch)"
 _LEADS = rf"\s*(?:{_WEEKDAY},?\s*)?(?:the |den |dem )?$"
@@ -122,15 +123,22 @@ def _said_days(task: Task, desk: Desk) -> set[date]:
     return {value.date() if isinstance(value, datetime) else value for value in values if isinstance(value, date)}
 
 
-def _days_in(value: object) -> Iterator[date]:
+def _days_in(value: Json) -> Iterator[date]:
+    for each in flat(value):
+        if re.match(r"\d{4}-\d\d-\d\d(?:T|$)", each):
+            yield date.fromisoformat(each[:10])
+
+
+def flat(value: Json) -> Iterator[str]:
+    """Yield every value inside, as text."""
     if isinstance(value, dict):
-        for each in value.values():
-            yield from _days_in(each)
+        for inner in value.values():
+            yield from flat(inner)
     elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _days_in(each)
-    elif isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d(?:T|$)", value):
-        yield date.fromisoformat(value[:10])
+        for inner in value:
+            yield from flat(inner)
+    elif value is not None:
+        yield str(value)
 
 
 def prices(text: str, client: str, task: Task, desk: Desk) -> Iterator[str]:

@@ -23,7 +23,6 @@ from agents.letter import day_words
 from agents.mentions import addresses, amounts, days, hosts, marks, number, papers, quotes, sentences
 from agents.slots.amounts import ISO
 from agents.tone import Manner, manner_of, strays
-from memory.events import Json
 
 WEEKDAYS = {
     name: day
@@ -262,15 +261,17 @@ def _known_texts(calls: Sequence[ActionCall], task: Task, desk: Desk) -> Iterato
     yield task.guidance
     keys = {call.client for call in calls if call.client}
     for call in calls:
-        yield from _flat({name: value for name, value in call.args.items() if name not in {"body", "subject", "text"}})
+        yield from claims.flat(
+            {name: value for name, value in call.args.items() if name not in {"body", "subject", "text"}}
+        )
         for write in call.writes:
-            yield from _flat(write.data)
+            yield from claims.flat(write.data)
     for key in keys:
         if client := desk.record("client", key):
-            yield from _flat(dict(client.data))
+            yield from claims.flat(dict(client.data))
         for kind in ("invoice", "credit", "proposal", "payment", "project"):
             for record in desk.records(kind, client=key):
-                yield from _flat(dict(record.data))
+                yield from claims.flat(dict(record.data))
                 if kind == "invoice":
                     yield from _left(record)
 
@@ -279,17 +280,6 @@ def _left(invoice: Record) -> Iterator[str]:
     total, currency = parse_money(str(invoice.data["total"]))
     paid, _ = parse_money(str(invoice.data.get("paid") or f"0.00 {currency}"))
     yield f"{total - paid} {currency}"
-
-
-def _flat(value: Json) -> Iterator[str]:
-    if isinstance(value, dict):
-        for inner in value.values():
-            yield from _flat(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _flat(inner)
-    elif value is not None:
-        yield str(value)
 
 
 def _numbers(text: str, calls: Sequence[ActionCall], task: Task, desk: Desk) -> Iterator[str]:
@@ -350,7 +340,7 @@ def _brought(task: Task) -> Iterator[str]:
     """Yield what came in and what earlier steps found: what may be quoted and cited."""
     yield task.item_text
     for found in task.results.values():
-        yield from _flat(dict(found))
+        yield from claims.flat(dict(found))
 
 
 def _flat_words(text: str) -> str:
@@ -375,7 +365,7 @@ def _links(text: str, task: Task, desk: Desk) -> Iterator[str]:
 def _accounts(text: str, call: ActionCall, task: Task, desk: Desk) -> Iterator[str]:
     """A bank account that came with somebody's words is how money is led astray."""
     client = desk.record("client", call.client) if call.client else None
-    said = [desk.company.get("iban", ""), task.text, task.guidance, *_flat(dict(client.data) if client else {})]
+    said = [desk.company.get("iban", ""), task.text, task.guidance, *claims.flat(dict(client.data) if client else {})]
     known = [re.sub(r"\s", "", each).upper() for each in said]
     for match in _IBAN.finditer(text):
         account = re.sub(r"\s", "", match[0]).upper()

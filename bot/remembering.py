@@ -284,6 +284,8 @@ class Remembering:
                 await asyncio.to_thread(self._read_history)
             elif lines := sorted((line for line in lines if line.n > self._read), key=lambda line: line.n):
                 await asyncio.to_thread(self._take_in, lines)
+            if self.memory.unscrubbed:
+                await asyncio.to_thread(self.memory.scrub)
         except (StorageError, RecordError) as error:
             self._rescan = True
             if self.problem != str(error):
@@ -291,8 +293,6 @@ class Remembering:
                 self.problem = str(error)
             return False
         self.problem = ""
-        if self.memory.unscrubbed:
-            await asyncio.to_thread(self.memory.scrub)
         await self._hear()
         if self._condensed != self._now().date():
             self._condensed = self._now().date()

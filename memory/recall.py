@@ -434,7 +434,11 @@ class Memory:
             else:
                 sweep(self.folder / "index", None)
         done = self.scrub()
-        note = "" if done else "A reader was in the way: the last bytes are overwritten as soon as it is gone."
+        note = (
+            ""
+            if done
+            else "A reader was in the way: the last bytes are overwritten the next time something is remembered."
+        )
         return Forgotten(len(doomed), tuple(doomed), done, note)
 
     def _doomed(self, tx: Connection, ids: Sequence[int], person: str, client: str) -> list[int]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from bot.lessons import placed
 from bot.remembering import LINES_MAX, QUEUE_MAX, Remembering
 from memory.context import Context
-from memory.database import Database
+from memory.database import Database, StorageError
 from memory.events import Actor, Ended, MessageReceived, Origin, Place
 from memory.files import FileStore
 from memory.line import GENESIS, Line, Ordered
@@ -48,7 +49,7 @@ def said(n, text):
 
 
 @contextlib.asynccontextmanager
-async def remembering(home, *, embedder=None, context=None):
+async def remembering(home, *, embedder=None, context=None, ready=True):
     """A memory that follows history until the block ends."""
     with Database.open(home) as database:
         Log(database)
@@ -57,17 +58,18 @@ async def remembering(home, *, embedder=None, context=None):
             home,
             FileStore(home / "files"),
             context or Context("none", home),
-            embedder=lambda: embedder,
+            embedder=embedder if callable(embedder) else lambda: embedder,
             now=lambda: NOON,
         )
-        told = []
+        told = made.told = []
 
         async def tell(text):
             told.append(text)
 
         running = asyncio.ensure_future(made.run(tell))
         try:
-            await made.caught_up()
+            if ready:
+                await made.caught_up()
             yield made
             assert told == []
         finally:
@@ -149,6 +151,46 @@ def test_what_is_read_from_the_beginning_again_keeps_its_place(tmp_path) -> None
         assert database.write_now(lambda tx: keep(tx, again=True)) == [1, 2, 3]
         # The twin: who does not look gives the same turns new places, and has them twice.
         assert database.write_now(lambda tx: keep(tx, again=False)) == [4, 5, 6]
+
+
+# ── what was left to do ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_scrub_that_a_reader_stopped_is_done_with_the_next_thing_said(tmp_path) -> None:
+    async with remembering(tmp_path) as made:
+        made.memory.unscrubbed = True
+        made.seen([said(1, "the kettle is blue")])
+        await made.caught_up()
+        assert not made.memory.unscrubbed
+
+
+async def test_a_full_disk_in_that_scrub_is_told_and_memory_goes_on(tmp_path, monkeypatch) -> None:
+    async with remembering(tmp_path) as made:
+        real = made.memory.scrub
+        full = [StorageError("The disk holding the house is full.")]
+        monkeypatch.setattr("bot.remembering.RETRY_S", 0.01)
+        monkeypatch.setattr(made.memory, "scrub", lambda: real() if not full else _raise(full.pop()))
+        made.memory.unscrubbed = True
+        made.seen([said(1, "the kettle is blue")])
+        await until(lambda: not made.memory.unscrubbed)
+        assert "disk holding the house is full" in made.told.pop()
+
+
+async def test_who_waits_for_memory_waits_for_its_model_too(tmp_path) -> None:
+    opens = threading.Event()
+    async with remembering(tmp_path, embedder=lambda: opens.wait(120) and PaperEmbedder(), ready=False) as made:
+        waiting = asyncio.ensure_future(made.caught_up())
+        try:
+            await until(made._idle.is_set)  # history is read, and the model is not there
+            assert not waiting.done()
+        finally:
+            opens.set()
+        await waiting
+        assert not made.loading
+
+
+def _raise(error):
+    raise error
 
 
 # ── vectors in a lull ─────────────────────────────────────────────────────────────────────────────────────────────
